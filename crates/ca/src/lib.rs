@@ -1,0 +1,1 @@
+//! The Local CA: an RFC 8555 server as a library.

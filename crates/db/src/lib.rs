@@ -1,0 +1,1 @@
+//! The only SQL: migrations, one module a noun, jobs, leases, sealing at rest.

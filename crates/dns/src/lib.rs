@@ -1,0 +1,1 @@
+//! Publish and withdraw TXT values at DNS providers; zones; propagation.

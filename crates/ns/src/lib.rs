@@ -1,0 +1,1 @@
+//! NetScaler's configuration language: catalogue, CLI grammar, NITRO JSON, ns.conf.

@@ -1,0 +1,1 @@
+//! Test doubles and harnesses: Pebble, DNS servers, PostgreSQL, TLS clients.

@@ -1,0 +1,1 @@
+//! Read, match, chain, build and convert certificates, CSRs and keys.
