@@ -1,1 +1,40 @@
-//! Test doubles and harnesses: Pebble, DNS servers, PostgreSQL, TLS clients.
+//! Real servers for tests, each on loopback in a temporary directory: Pebble, DNS servers, PostgreSQL.
+//!
+//! Every starter returns a value that owns the process: dropping it kills the process and removes its
+//! directory. A starter whose program is not installed answers [`StartError::Missing`]; tests turn that
+//! into a loud skip with [`start_or_skip!`]:
+//!
+//! ```no_run
+//! # async fn test() {
+//! use evercert_testkit::{Knot, Pebble, PebbleOptions, Zone, start_or_skip};
+//!
+//! let knot = start_or_skip!(Knot::start(&[Zone::new("example.org")]).await);
+//! let pebble = start_or_skip!(
+//!     Pebble::start(PebbleOptions { dns_server: Some(knot.addr()), ..PebbleOptions::default() }).await
+//! );
+//! println!("{} trusts {}", pebble.directory_url(), pebble.ca_bundle_pem());
+//! # }
+//! ```
+
+pub mod bind;
+pub mod challtestsrv;
+pub mod knot;
+pub mod pdns;
+pub mod pebble;
+pub mod port;
+pub mod postgres;
+pub mod process;
+pub mod skip;
+pub mod wait;
+pub mod zone;
+
+pub use bind::Bind;
+pub use challtestsrv::Challtestsrv;
+pub use knot::Knot;
+pub use pdns::Pdns;
+pub use pebble::{Pebble, PebbleOptions, ValidationDelay};
+pub use port::free_port;
+pub use postgres::Postgres;
+pub use process::{Daemon, Probe, StartError};
+pub use wait::eventually;
+pub use zone::{TsigKey, Zone};
