@@ -1,1 +1,19 @@
-//! Wire shapes of the Console REST API and of ZTS/1, the problem catalogue, a typed client.
+//! Wire shapes: what the Console's REST API and ZTS/1 say, and nothing about how.
+//!
+//! [`sync`] is ZTS/1, the contract between Console and instances; [`problem`] the catalogue of errors;
+//! the other modules are the nouns of `/api/v1`. Every shape is additive within version 1: readers ignore
+//! unknown fields.
+
+pub mod ca_vendors;
+pub mod certificates;
+pub mod digest;
+pub mod dns_providers;
+pub mod instances;
+pub mod operations;
+pub mod page;
+pub mod problem;
+pub mod sync;
+pub mod users;
+
+pub use page::Page;
+pub use problem::{Problem, ProblemCode};

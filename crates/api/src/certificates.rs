@@ -1,0 +1,255 @@
+//! `/api/v1/certificates`: the two stores.
+
+use evercert_types::{
+    CertificateId, DomainName, Fingerprint, ItemState, KeyAlgorithm, Labels, OperationId,
+    RenewalMode, Secret, Selector, StoreKind, VersionId, VersionState,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A certificate to issue: `POST /api/v1/certificates`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IssueRequest {
+    /// Unique name, 1 to 128 letters, digits, `-`, `_`, `.`, `*`.
+    pub name: String,
+    /// The names it is for; the first becomes the common name where the CA sets one.
+    pub domains: Vec<DomainName>,
+    /// Name of the CA vendor.
+    pub vendor: String,
+    /// Which store it goes to, for good.
+    pub store: StoreKind,
+    /// One key algorithm, or two of different families; default `ecdsa-p256`.
+    #[serde(default)]
+    pub keys: Vec<KeyAlgorithm>,
+    /// Whether the Console renews it.
+    #[serde(default)]
+    pub auto_renew: bool,
+    /// Which instances it goes to; default all.
+    #[serde(default)]
+    pub scope: Selector,
+    /// Free labels.
+    #[serde(default)]
+    pub labels: Labels,
+    /// Whether a renewal keeps the key; default a new key each time.
+    #[serde(default)]
+    pub reuse_key: bool,
+    /// ACME profile; default the vendor's.
+    #[serde(default)]
+    pub profile: Option<String>,
+}
+
+/// A certificate made elsewhere: `POST /api/v1/certificates:import`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImportRequest {
+    /// Name; an existing certificate of that name gets a new version.
+    pub name: String,
+    /// Which store it goes to; must agree with an existing certificate's.
+    pub store: StoreKind,
+    /// Leaf and intermediates in PEM, in any order.
+    pub chain_pem: String,
+    /// The leaf's private key in PEM; may be left out in the certificate store only.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, write_only)]
+    pub key_pem: Option<Secret<String>>,
+    /// Which instances it goes to; default all.
+    #[serde(default)]
+    pub scope: Selector,
+    /// Vendor that shall renew it.
+    #[serde(default)]
+    pub vendor: Option<String>,
+    /// Whether the Console renews it; needs a vendor.
+    #[serde(default)]
+    pub auto_renew: bool,
+}
+
+/// What an export holds: `POST /api/v1/certificates/{name}/export`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExportRequest {
+    /// Which key algorithm's version; default the first.
+    #[serde(default)]
+    pub key: Option<KeyAlgorithm>,
+    /// Whether the private key is wanted; needs the right, and is audited.
+    #[serde(default)]
+    pub with_key: bool,
+}
+
+/// An exported version. It is a secret when it holds a key: it has no `Debug`.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct Export {
+    /// Leaf and intermediates in PEM.
+    pub chain_pem: String,
+    /// The private key in PKCS#8 PEM, if asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_pem: Option<String>,
+}
+
+/// What may be changed: `PATCH /api/v1/certificates/{name}`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateChange {
+    /// Move between automatic and manual renewal.
+    #[serde(default)]
+    pub renewal_mode: Option<RenewalMode>,
+    /// Another scope.
+    #[serde(default)]
+    pub scope: Option<Selector>,
+    /// Other labels.
+    #[serde(default)]
+    pub labels: Option<Labels>,
+    /// Another CA vendor from the next renewal on; must be confirmed.
+    #[serde(default)]
+    pub vendor: Option<String>,
+    /// Confirms a change of vendor.
+    #[serde(default)]
+    pub confirm_vendor_change: bool,
+}
+
+/// Go back to an older version: `POST /api/v1/certificates/{name}/rollback`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackRequest {
+    /// Generation to go back to; default the newest good one before the active.
+    #[serde(default)]
+    pub generation: Option<i64>,
+    /// Which key algorithm; default all that have such a version.
+    #[serde(default)]
+    pub key: Option<KeyAlgorithm>,
+}
+
+/// A certificate: the named thing that lives for years.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Certificate {
+    /// Its id.
+    pub id: CertificateId,
+    /// Its unique name.
+    pub name: String,
+    /// Its store.
+    pub store: StoreKind,
+    /// The names it is for.
+    pub domains: Vec<DomainName>,
+    /// Name of its CA vendor; imported ones may have none.
+    pub vendor: Option<String>,
+    /// Who starts its renewals.
+    pub renewal_mode: RenewalMode,
+    /// Which instances it goes to.
+    pub scope: Selector,
+    /// Free labels.
+    pub labels: Labels,
+    /// One entry a key algorithm.
+    pub keys: Vec<KeySlot>,
+    /// Other certificates, of either store, with the very same names: their renewals happen twice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub duplicates: Vec<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// One key algorithm of a certificate: what is in force, and when it is renewed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct KeySlot {
+    /// The algorithm.
+    pub algorithm: KeyAlgorithm,
+    /// The version in force; none before the first issuance.
+    pub active: Option<Version>,
+    /// When it will be renewed, if automatic.
+    pub due_at: Option<Timestamp>,
+    /// Why then: `renewal_info`, `renew_before`, `lifetime_fraction`, `forced`, `revoked`, `missing`, …
+    pub due_reason: Option<String>,
+    /// Failed attempts since the last success.
+    pub failures: u32,
+    /// No attempt before this time.
+    pub retry_at: Option<Timestamp>,
+    /// What the last attempt failed with.
+    pub last_error: Option<OrderError>,
+}
+
+/// One issued certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Version {
+    /// Its id.
+    pub id: VersionId,
+    /// Counts up with each version of the certificate's slot.
+    pub generation: i64,
+    /// Its key algorithm.
+    pub algorithm: KeyAlgorithm,
+    /// SHA-256 of the leaf's DER.
+    pub fingerprint: Fingerprint,
+    /// Serial number, hexadecimal.
+    pub serial: String,
+    /// The leaf's issuer.
+    pub issuer: String,
+    /// Validity begins.
+    pub not_before: Timestamp,
+    /// Validity ends.
+    pub not_after: Timestamp,
+    /// Whether it may be served.
+    pub state: VersionState,
+    /// Whether it is the one in force.
+    pub active: bool,
+    /// When it was committed to its store.
+    pub committed_at: Timestamp,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OrderError {
+    /// Where: `preflight`, `account`, `order`, `dns-write`, `propagation`, `validation`, `finalize`, `download`, `install`.
+    pub stage: String,
+    /// Stable code, such as `acme.nonce.unreachable`.
+    pub code: String,
+    /// `transient`, `validation`, `configuration` or `ca_outage`.
+    pub class: String,
+    /// What happened, in one sentence.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// The CA's problem document, verbatim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub problem: Option<serde_json::Value>,
+}
+
+/// How far one certificate got on one instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Deployment {
+    /// Name of the instance.
+    pub instance: String,
+    /// Key algorithm of the item.
+    pub algorithm: KeyAlgorithm,
+    /// Generation the report speaks of.
+    pub generation: i64,
+    /// How far it got; `observed` is the truth of it.
+    pub state: ItemState,
+    /// Handshakes seen with this generation.
+    pub handshakes: u64,
+    /// When the first of them was reported.
+    pub first_observed_at: Option<Timestamp>,
+    /// Why it was rejected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// One line of the issuance and renewal log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LogEntry {
+    /// When.
+    pub at: Timestamp,
+    /// Name of the certificate.
+    pub certificate: String,
+    /// The operation it belongs to.
+    pub operation: Option<OperationId>,
+    /// Stable name, such as `order.published` or `version.installed`.
+    pub kind: String,
+    /// `info`, `warn` or `error`.
+    pub level: String,
+    /// In one sentence.
+    pub message: String,
+    /// Details: problem, remedy, names, URLs.
+    #[schema(value_type = Object)]
+    pub detail: serde_json::Value,
+}

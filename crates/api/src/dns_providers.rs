@@ -1,0 +1,108 @@
+//! `/api/v1/dns-providers` and `/api/v1/domain-mappings`: who answers DNS-01 for which domain.
+
+use std::collections::BTreeMap;
+
+use evercert_types::{DnsProviderId, DomainName, Secret};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A DNS provider to add.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewDnsProvider {
+    /// Unique name.
+    pub name: String,
+    /// A code of `/api/v1/dns-providers/types`, such as `nsupdate` or `pdns`.
+    #[serde(rename = "type")]
+    pub type_code: String,
+    /// Values of the type's fields; stored encrypted.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, String>, write_only)]
+    pub settings: BTreeMap<String, Secret<String>>,
+    /// How to find out that a record is public.
+    #[serde(default)]
+    pub propagation: PropagationSettings,
+}
+
+/// How to find out that a TXT record can be seen by the CA.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PropagationSettings {
+    /// `authoritative` (default), `servers`, `wait` or `off`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// For `servers`: `address:port` of the servers to ask. For `authoritative`: resolvers for finding them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<String>,
+    /// For `wait`: how long, such as `60s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<String>,
+    /// Give up after this long; default `5m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<String>,
+    /// When to look for the first time; default `2s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_look: Option<String>,
+}
+
+/// A configured DNS provider; credentials are never shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DnsProvider {
+    /// Its id.
+    pub id: DnsProviderId,
+    /// Its unique name.
+    pub name: String,
+    /// Code of its type.
+    #[serde(rename = "type")]
+    pub type_code: String,
+    /// Settings that are no secrets; secrets appear as `***`.
+    pub settings: BTreeMap<String, String>,
+    /// How propagation is checked.
+    pub propagation: PropagationSettings,
+    /// Whether it may be used.
+    pub active: bool,
+    /// Domains mapped to it.
+    pub domains: Vec<DomainName>,
+    /// When it was added.
+    pub created_at: Timestamp,
+}
+
+/// A kind of DNS provider that can be configured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DnsProviderType {
+    /// Give it as `type`.
+    pub code: String,
+    /// Its usual name.
+    pub name: String,
+    /// Its documentation.
+    pub docs: String,
+    /// What must or may be set.
+    pub fields: Vec<DnsProviderField>,
+}
+
+/// A setting of a kind of DNS provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DnsProviderField {
+    /// Key in `settings`.
+    pub key: String,
+    /// What people call it.
+    pub label: String,
+    /// Whether it is a secret.
+    pub secret: bool,
+    /// Whether it may be left out.
+    pub optional: bool,
+    /// What is used when it is left out.
+    pub default: Option<String>,
+    /// What to fill in, and where to find it.
+    pub help: String,
+}
+
+/// A domain (and all names under it) answered through a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DomainMapping {
+    /// The domain; the longest mapped one that holds a name decides.
+    pub domain: DomainName,
+    /// Name of the DNS provider.
+    pub provider: String,
+}

@@ -1,0 +1,173 @@
+//! Errors as the API tells them: `application/problem+json` (RFC 9457) with a stable code and a remedy.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A problem document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error)]
+#[error("{detail}")]
+pub struct Problem {
+    /// URI of the problem's documentation: `https://evercert.dev/problems/<code>`.
+    #[serde(rename = "type")]
+    pub type_uri: String,
+    /// Stable code, such as `certificate.not_found`.
+    pub code: String,
+    /// What kind of problem it is, for people.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// What happened this time.
+    pub detail: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// JSON pointer to the offending part of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// The request, for the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+macro_rules! problems {
+    ($($(#[$doc:meta])* $variant:ident = ($code:literal, $status:literal, $title:literal, $remedy:expr),)*) => {
+        /// Every problem the API can answer; documentation and status in one place.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ProblemCode { $($(#[$doc])* $variant,)* }
+
+        impl ProblemCode {
+            /// All of them, sorted by code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The stable code.
+            pub const fn code(self) -> &'static str { match self { $(Self::$variant => $code,)* } }
+
+            /// The HTTP status.
+            pub const fn status(self) -> u16 { match self { $(Self::$variant => $status,)* } }
+
+            /// The title.
+            pub const fn title(self) -> &'static str { match self { $(Self::$variant => $title,)* } }
+
+            /// What usually helps.
+            pub const fn remedy(self) -> Option<&'static str> { match self { $(Self::$variant => $remedy,)* } }
+        }
+    };
+}
+
+problems! {
+    /// The CA refused or could not be reached while a vendor was saved or tested.
+    CaVendorFailed = ("ca_vendor.failed", 422, "The CA vendor cannot be used", None),
+    /// Something still refers to the vendor.
+    CaVendorInUse = ("ca_vendor.in_use", 409, "The CA vendor is in use",
+        Some("Move its certificates to another vendor, or delete them, first.")),
+    /// No vendor of that name.
+    CaVendorNotFound = ("ca_vendor.not_found", 404, "Config CA ID is empty/does not exist.",
+        Some("List the vendors with `evercert ca-vendor list`, or add one.")),
+    /// An order of the certificate is running.
+    CertificateBusy = ("certificate.busy", 409, "An order of this certificate is running",
+        Some("Wait for it; `evercert cert log NAME` shows how far it is.")),
+    /// There is no key to export, or no version yet.
+    CertificateNoKey = ("certificate.no_key", 409, "The certificate has no private key here", None),
+    /// No certificate of that name.
+    CertificateNotFound = ("certificate.not_found", 404, "There is no such certificate",
+        Some("List them with `evercert cert list`.")),
+    /// The imported material does not fit together.
+    CertificateUnusable = ("certificate.unusable", 422, "The certificate cannot be used", None),
+    /// A name that is not unique.
+    Conflict = ("conflict", 409, "The name is taken", Some("Choose another name.")),
+    /// The database or the disk does not answer.
+    DatabaseUnavailable = ("database.unavailable", 503, "The database cannot be used",
+        Some("Check the database server and the free space of its disk; nothing was changed.")),
+    /// The provider refused or could not be reached.
+    DnsProviderFailed = ("dns_provider.failed", 422, "The DNS provider cannot be used", None),
+    /// Something still refers to the provider.
+    DnsProviderInUse = ("dns_provider.in_use", 409, "The DNS provider is in use",
+        Some("Unmap its domains first.")),
+    /// No provider of that name.
+    DnsProviderNotFound = ("dns_provider.not_found", 404, "The DNS provider does not exist or is not active.",
+        Some("List the providers with `evercert dns-provider list`, or add one.")),
+    /// A name of the certificate is not covered by a mapping.
+    DomainUnmapped = ("domain.unmapped", 422, "Certificate is missing a DNS provider name.",
+        Some("Map the domain: `evercert domain map DOMAIN --provider NAME`.")),
+    /// The role does not allow it.
+    Forbidden = ("forbidden", 403, "Your role does not allow this", Some("Ask an administrator for a token with a higher role.")),
+    /// No such instance.
+    InstanceNotFound = ("instance.not_found", 404, "There is no such instance", Some("List them with `evercert instance list`.")),
+    /// We failed; the log has the cause.
+    Internal = ("internal", 500, "The Console failed", Some("The Console's log has the cause under this request id.")),
+    /// The request is not what the endpoint takes.
+    Invalid = ("invalid", 422, "The request is not valid", None),
+    /// No such path or resource.
+    NotFound = ("not_found", 404, "There is nothing here", Some("The API is described at /api/v1/openapi.json.")),
+    /// Roll-back to a version that may not be served.
+    RollbackRefused = ("rollback.refused", 409, "That version cannot be put back into force", None),
+    /// The Console has an administrator already, or the set-up token is wrong.
+    SetupRefused = ("setup.refused", 403, "Set-up is not possible", Some("Use the set-up URL that the Console printed at its first start.")),
+    /// The token was used, has expired, or never was.
+    TokenRefused = ("token.refused", 403, "The enrolment token cannot be used",
+        Some("Make a new one: `evercert instance token create`.")),
+    /// Too many log-ins.
+    TooManyRequests = ("too_many_requests", 429, "Too many attempts", Some("Wait a minute.")),
+    /// No or wrong credentials.
+    Unauthorized = ("unauthorized", 401, "Log in first",
+        Some("Give an API token: EVERCERT_TOKEN, or --token-file.")),
+}
+
+impl Problem {
+    /// A problem with its usual title and remedy.
+    pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        Self {
+            type_uri: format!("https://evercert.dev/problems/{}", code.code()),
+            code: code.code().to_owned(),
+            title: code.title().to_owned(),
+            status: code.status(),
+            detail: detail.into(),
+            remedy: code.remedy().map(str::to_owned),
+            pointer: None,
+            request_id: None,
+        }
+    }
+
+    /// Says what to do instead of the usual.
+    #[must_use]
+    pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// Says which part of the request is meant, such as `/domains/0`.
+    #[must_use]
+    pub fn at(mut self, pointer: impl Into<String>) -> Self {
+        self.pointer = Some(pointer.into());
+        self
+    }
+
+    /// Whether it is of this code.
+    pub fn is(&self, code: ProblemCode) -> bool {
+        self.code == code.code()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_sorted_and_unique() {
+        let codes: Vec<_> = ProblemCode::ALL.iter().map(|c| c.code()).collect();
+        let mut sorted = codes.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+
+        assert_eq!(codes, sorted);
+    }
+
+    #[test]
+    fn statuses_are_errors() {
+        assert!(
+            ProblemCode::ALL
+                .iter()
+                .all(|c| (400..600).contains(&c.status()))
+        );
+    }
+}
