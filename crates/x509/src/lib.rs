@@ -1,1 +1,30 @@
 //! Read, match, chain, build and convert certificates, CSRs and keys.
+//!
+//! Pure functions and values: no files, no network, no runtime. `x509-parser` reads, `rcgen` writes,
+//! `p12-keystore` does PKCS#12, aws-lc-rs signs and generates. Start with [`Certificate`],
+//! [`Chain`] and [`KeyPair`]; [`matching`] says whether they belong together, [`mint`] issues,
+//! [`tls`] hands them to rustls. An empty subject is accepted everywhere: public CAs issue them.
+
+pub mod ari;
+pub mod certificate;
+pub mod chain;
+pub mod csr;
+pub mod fingerprint;
+pub mod key;
+pub mod matching;
+pub mod mint;
+pub mod pem;
+pub mod pkcs12;
+pub mod tls;
+
+pub use ari::ari_certificate_id;
+pub use certificate::{Certificate, CertificateError};
+pub use chain::{Chain, ChainError, verify_chain_links};
+pub use csr::{Csr, CsrError, CsrParams, Subject};
+pub use fingerprint::sha256;
+pub use key::{KeyError, KeyPair};
+pub use matching::{MatchError, verify_key_matches, verify_names};
+pub use pem::PemError;
+
+#[cfg(test)]
+pub(crate) mod samples;

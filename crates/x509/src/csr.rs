@@ -1,0 +1,356 @@
+//! Certificate signing requests (PKCS#10, RFC 2986): build, read, verify.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use evercert_types::{DomainName, KeyAlgorithm, NameError};
+use rcgen::string::{Ia5String, PrintableString};
+use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, SanType};
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::prelude::{FromDer, X509CertificationRequest};
+
+use crate::certificate::{common_name, ip_address, key_algorithm};
+use crate::key::KeyPair;
+use crate::pem::{self, PemError};
+
+/// The distinguished name of a request; all parts optional, all empty is the usual case for ACME.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// CN; at most 64 characters (RFC 5280 appendix A).
+    pub common_name: Option<String>,
+    /// O.
+    pub organization: Option<String>,
+    /// OU.
+    pub organizational_unit: Option<String>,
+    /// L.
+    pub locality: Option<String>,
+    /// ST.
+    pub state: Option<String>,
+    /// C; two letters (ISO 3166).
+    pub country: Option<String>,
+    /// emailAddress (PKCS#9).
+    pub email: Option<String>,
+}
+
+/// What a request asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CsrParams {
+    /// DNS names of the subjectAltName, in order.
+    pub names: Vec<DomainName>,
+    /// IP addresses of the subjectAltName.
+    pub ips: Vec<IpAddr>,
+    /// The distinguished name.
+    pub subject: Subject,
+}
+
+/// A parsed request; cheap to clone. Its signature is checked only by [`Csr::verify_signature`].
+#[derive(Clone)]
+pub struct Csr(Arc<Parsed>);
+
+struct Parsed {
+    der: Vec<u8>,
+    names: Vec<DomainName>,
+    ips: Vec<IpAddr>,
+    common_name: Option<String>,
+    spki: Vec<u8>,
+    key_algorithm: Option<KeyAlgorithm>,
+}
+
+/// A request could not be built, read or verified.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CsrError {
+    /// The text is not PEM, or holds no request.
+    #[error("the certificate request could not be read")]
+    Pem(#[source] PemError),
+    /// The bytes are not a PKCS#10 request in DER.
+    #[error("the certificate request is not valid PKCS#10 DER ({why}); create it again")]
+    Malformed {
+        /// What the parser said.
+        why: String,
+    },
+    /// A DNS name in it is none.
+    #[error("the certificate request asks for a name that is no domain name")]
+    Name(#[source] NameError),
+    /// A name of a kind that is not a DNS name or IP address.
+    #[error("the certificate request asks for {0}; only DNS names and IP addresses can be issued")]
+    OtherName(&'static str),
+    /// A part of the subject has characters or a length that X.509 does not allow.
+    #[error("the subject's {field} \"{value}\" is not allowed: {rule}")]
+    Field {
+        /// Which part.
+        field: &'static str,
+        /// The given value.
+        value: String,
+        /// What is allowed.
+        rule: &'static str,
+    },
+    /// The signature does not verify with the request's own key.
+    #[error(
+        "the certificate request's signature does not verify with its own key; create it again"
+    )]
+    Signature,
+    /// The encoder failed.
+    #[error("the certificate request could not be built ({why})")]
+    Build {
+        /// What it said.
+        why: String,
+    },
+}
+
+impl Csr {
+    /// Builds and signs a request.
+    ///
+    /// # Errors
+    /// When a part of the subject is not allowed.
+    pub fn build(params: &CsrParams, key: &KeyPair) -> Result<Self, CsrError> {
+        let mut request = CertificateParams::default();
+        request.distinguished_name = params.subject.to_distinguished_name()?;
+        request.subject_alt_names =
+            alt_names(&params.names, &params.ips, &[]).map_err(|why| CsrError::Build { why })?;
+        let signed = request
+            .serialize_request(&key.rcgen())
+            .map_err(|error| CsrError::Build {
+                why: error.to_string(),
+            })?;
+        Self::from_der(signed.der().to_vec())
+    }
+
+    /// Reads the first request of a PEM text (`CERTIFICATE REQUEST`, also the older
+    /// `NEW CERTIFICATE REQUEST`).
+    ///
+    /// # Errors
+    /// When there is none, or it is malformed.
+    pub fn from_pem(text: &str) -> Result<Self, CsrError> {
+        let blocks = pem::blocks(text).map_err(CsrError::Pem)?;
+        let block = blocks
+            .iter()
+            .find(|block| block.label.ends_with("CERTIFICATE REQUEST"))
+            .ok_or_else(|| CsrError::Pem(pem::missing("CERTIFICATE REQUEST", &blocks)))?;
+        Self::from_der(block.der.as_slice())
+    }
+
+    /// Reads a request in DER.
+    ///
+    /// # Errors
+    /// When it is malformed, or asks for names that are neither DNS names nor IP addresses.
+    pub fn from_der(der: impl Into<Vec<u8>>) -> Result<Self, CsrError> {
+        let der = der.into();
+        Parsed::new(der).map(|parsed| Self(Arc::new(parsed)))
+    }
+
+    /// The DER, as finalize sends it (RFC 8555 §7.4).
+    pub fn der(&self) -> &[u8] {
+        &self.0.der
+    }
+
+    /// One PEM block with a final line end.
+    pub fn to_pem(&self) -> String {
+        pem::encode("CERTIFICATE REQUEST", &self.0.der)
+    }
+
+    /// The DNS names of the subjectAltName, then the common name when it is a domain name not
+    /// among them.
+    pub fn names(&self) -> Vec<DomainName> {
+        self.0.names.clone()
+    }
+
+    /// The IP addresses of the subjectAltName.
+    pub fn ips(&self) -> Vec<IpAddr> {
+        self.0.ips.clone()
+    }
+
+    /// The subject's common name, whatever it is.
+    pub fn common_name(&self) -> Option<String> {
+        self.0.common_name.clone()
+    }
+
+    /// The public key's SubjectPublicKeyInfo as DER.
+    pub fn spki_der(&self) -> &[u8] {
+        &self.0.spki
+    }
+
+    /// The key's algorithm, when it is one that we use.
+    pub fn key_algorithm(&self) -> Option<KeyAlgorithm> {
+        self.0.key_algorithm
+    }
+
+    /// Checks that the holder of the private key signed it.
+    ///
+    /// # Errors
+    /// [`CsrError::Signature`].
+    pub fn verify_signature(&self) -> Result<(), CsrError> {
+        let (_, request) =
+            X509CertificationRequest::from_der(&self.0.der).map_err(|_| CsrError::Signature)?;
+        request.verify_signature().map_err(|_| CsrError::Signature)
+    }
+}
+
+impl std::fmt::Debug for Csr {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Csr")
+            .field("names", &self.0.names)
+            .field("ips", &self.0.ips)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Parsed {
+    fn new(der: Vec<u8>) -> Result<Self, CsrError> {
+        let malformed = |why: String| CsrError::Malformed { why };
+        let (rest, request) = X509CertificationRequest::from_der(&der)
+            .map_err(|error| malformed(error.to_string()))?;
+        if !rest.is_empty() {
+            return Err(malformed("bytes follow it".to_owned()));
+        }
+        let info = &request.certification_request_info;
+        let (mut names, mut ips) = (Vec::new(), Vec::new());
+        for extension in request.requested_extensions().into_iter().flatten() {
+            match extension {
+                ParsedExtension::SubjectAlternativeName(san) => {
+                    read_names(&san.general_names, &mut names, &mut ips)?;
+                }
+                ParsedExtension::ParseError { error } => {
+                    return Err(malformed(format!("a requested extension: {error}")));
+                }
+                _ => {}
+            }
+        }
+        let common_name = common_name(&info.subject);
+        if let Some(name) = common_name
+            .as_deref()
+            .and_then(|cn| DomainName::new(cn).ok())
+            && !names.contains(&name)
+        {
+            names.push(name);
+        }
+        let spki = info.subject_pki.raw.to_vec();
+        let key_algorithm = key_algorithm(&info.subject_pki);
+        Ok(Self {
+            names,
+            ips,
+            common_name,
+            spki,
+            key_algorithm,
+            der,
+        })
+    }
+}
+
+impl Subject {
+    pub(crate) fn to_distinguished_name(&self) -> Result<DistinguishedName, CsrError> {
+        let mut name = DistinguishedName::new();
+        if let Some(country) = &self.country {
+            name.push(DnType::CountryName, country_value(country)?);
+        }
+        let texts = [
+            ("ST", DnType::StateOrProvinceName, &self.state, 128),
+            ("L", DnType::LocalityName, &self.locality, 128),
+            ("O", DnType::OrganizationName, &self.organization, 64),
+            (
+                "OU",
+                DnType::OrganizationalUnitName,
+                &self.organizational_unit,
+                64,
+            ),
+            ("CN", DnType::CommonName, &self.common_name, 64),
+        ];
+        for (field, kind, value, limit) in texts {
+            if let Some(value) = value {
+                check_length(field, value, limit)?;
+                name.push(kind, value.as_str());
+            }
+        }
+        if let Some(email) = &self.email {
+            check_length("emailAddress", email, 255)?;
+            let value = Ia5String::try_from(email.as_str())
+                .map_err(|_| field_error("emailAddress", email, "ASCII characters only"))?;
+            let kind = DnType::CustomDnType(vec![1, 2, 840, 113_549, 1, 9, 1]);
+            name.push(kind, DnValue::Ia5String(value));
+        }
+        Ok(name)
+    }
+}
+
+/// The subjectAltName entries as rcgen wants them.
+pub(crate) fn alt_names(
+    names: &[DomainName],
+    ips: &[IpAddr],
+    uris: &[String],
+) -> Result<Vec<SanType>, String> {
+    let ia5 = |text: &str| Ia5String::try_from(text).map_err(|error| error.to_string());
+    let mut entries = Vec::with_capacity(names.len() + ips.len() + uris.len());
+    for name in names {
+        entries.push(SanType::DnsName(ia5(name.as_str())?));
+    }
+    entries.extend(ips.iter().copied().map(SanType::IpAddress));
+    for uri in uris {
+        entries.push(SanType::URI(ia5(uri)?));
+    }
+    Ok(entries)
+}
+
+fn country_value(country: &str) -> Result<DnValue, CsrError> {
+    let two_letters = country.len() == 2 && country.bytes().all(|b| b.is_ascii_alphabetic());
+    let error = || field_error("C", country, "two letters (ISO 3166), such as DE");
+    if !two_letters {
+        return Err(error());
+    }
+    PrintableString::try_from(country.to_ascii_uppercase())
+        .map(DnValue::PrintableString)
+        .map_err(|_| error())
+}
+
+fn check_length(field: &'static str, value: &str, limit: usize) -> Result<(), CsrError> {
+    if value.is_empty() {
+        return Err(field_error(
+            field,
+            value,
+            "it must not be empty; leave it out",
+        ));
+    }
+    if value.chars().count() > limit {
+        let rule = if limit == 64 {
+            "at most 64 characters"
+        } else {
+            "it is too long"
+        };
+        return Err(field_error(field, value, rule));
+    }
+    Ok(())
+}
+
+fn field_error(field: &'static str, value: &str, rule: &'static str) -> CsrError {
+    CsrError::Field {
+        field,
+        value: value.to_owned(),
+        rule,
+    }
+}
+
+fn read_names(
+    general: &[GeneralName<'_>],
+    names: &mut Vec<DomainName>,
+    ips: &mut Vec<IpAddr>,
+) -> Result<(), CsrError> {
+    for name in general {
+        match name {
+            GeneralName::DNSName(text) => {
+                let name = DomainName::new(text).map_err(CsrError::Name)?;
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            GeneralName::IPAddress(octets) => {
+                let ip = ip_address(octets).ok_or(CsrError::OtherName("a malformed IP address"))?;
+                if !ips.contains(&ip) {
+                    ips.push(ip);
+                }
+            }
+            GeneralName::RFC822Name(_) => return Err(CsrError::OtherName("an e-mail address")),
+            GeneralName::URI(_) => return Err(CsrError::OtherName("a URI")),
+            _ => return Err(CsrError::OtherName("a name of another kind")),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! Whether a certificate belongs to a key, and to the names it shall serve.
+
+use evercert_types::DomainName;
+
+use crate::certificate::Certificate;
+use crate::key::KeyPair;
+
+/// A certificate does not belong to a key, or lacks names.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MatchError {
+    /// The public halves differ.
+    #[error(
+        "the certificate {subject} was issued for another private key (its key is {certificate_key}, the given one {given_key}); give the key its request was signed with"
+    )]
+    Key {
+        /// The certificate's subject.
+        subject: String,
+        /// The start of the fingerprint of the certificate's public key.
+        certificate_key: String,
+        /// The start of the fingerprint of the given key.
+        given_key: String,
+    },
+    /// Names are wanted that the certificate does not cover.
+    #[error(
+        "the certificate {subject} does not cover {}; it covers {}",
+        list(missing),
+        list(present)
+    )]
+    Names {
+        /// The certificate's subject.
+        subject: String,
+        /// The wanted names that are missing.
+        missing: Vec<DomainName>,
+        /// The names it has.
+        present: Vec<DomainName>,
+    },
+}
+
+/// Checks that the certificate's public key is that of the private key.
+///
+/// # Errors
+/// [`MatchError::Key`] with the start of both fingerprints.
+pub fn verify_key_matches(certificate: &Certificate, key: &KeyPair) -> Result<(), MatchError> {
+    // The bits are compared, not the SubjectPublicKeyInfo: some CAs leave out RSA's NULL parameters.
+    let same = certificate.spki_der() == key.spki_der()
+        || (certificate.key_algorithm() == Some(key.algorithm())
+            && certificate.public_key() == key.public_key());
+    if same {
+        return Ok(());
+    }
+    let short = |fingerprint: evercert_types::Fingerprint| fingerprint.to_string()[..16].to_owned();
+    Err(MatchError::Key {
+        subject: certificate.display_name(),
+        certificate_key: short(crate::sha256(certificate.spki_der())),
+        given_key: short(key.spki_fingerprint()),
+    })
+}
+
+/// Checks that every wanted name is covered; a wanted wildcard must be there itself.
+///
+/// # Errors
+/// [`MatchError::Names`] with all names that are missing.
+pub fn verify_names(certificate: &Certificate, wanted: &[DomainName]) -> Result<(), MatchError> {
+    let present = certificate.dns_names();
+    let covered = |name: &DomainName| {
+        present.contains(name)
+            || (!name.is_wildcard() && present.iter().any(|has| has.covers(name.as_str())))
+    };
+    let missing: Vec<DomainName> = wanted
+        .iter()
+        .filter(|name| !covered(name))
+        .cloned()
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(MatchError::Names {
+        subject: certificate.display_name(),
+        missing,
+        present,
+    })
+}
+
+fn list(names: &[DomainName]) -> String {
+    if names.is_empty() {
+        return "no domain name".to_owned();
+    }
+    let shown: Vec<&str> = names.iter().take(10).map(DomainName::as_str).collect();
+    let more = names.len().saturating_sub(10);
+    match more {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

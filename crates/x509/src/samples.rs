@@ -1,0 +1,1 @@
+//! Ready-made authorities, keys and chains for the tests of this crate.
