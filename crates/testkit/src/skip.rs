@@ -33,11 +33,31 @@ pub fn require_program(
     find_program(program).ok_or(StartError::Missing { program, package })
 }
 
-/// Prints the line that says which test was skipped for want of which program.
+/// Says which test was skipped for want of which program: on standard error, and in the file that
+/// `EVERCERT_SKIP_LOG` names, so that a runner that hides the output of passing tests can count it.
+///
+/// # Panics
+/// Where nothing may be skipped: when the environment has `EVERCERT_NO_SKIP` (as in CI).
 pub fn announce(reason: &StartError) {
     let thread = std::thread::current();
-    let test = thread.name().unwrap_or("test");
-    eprintln!("SKIPPED {test}: {reason}");
+    let line = format!("SKIPPED {}: {reason}", thread.name().unwrap_or("test"));
+    eprintln!("{line}");
+    if let Some(file) = std::env::var_os("EVERCERT_SKIP_LOG") {
+        record(Path::new(&file), &line);
+    }
+    assert!(std::env::var_os("EVERCERT_NO_SKIP").is_none(), "{line}, and nothing may be skipped here");
+}
+
+fn record(file: &Path, line: &str) {
+    use std::io::Write;
+    let written = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(file)
+        .and_then(|mut log| writeln!(log, "{line}"));
+    if let Err(error) = written {
+        eprintln!("cannot write {}: {error}", file.display());
+    }
 }
 
 /// The started server, or a return from the test with a `SKIPPED` line when its program is missing.
