@@ -16,3 +16,27 @@ pub fn ari_certificate_id(certificate: &Certificate) -> Option<String> {
         URL_SAFE_NO_PAD.encode(certificate.serial())
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn the_example_of_the_standard_has_its_name() {
+        // RFC 9773 appendix A.
+        let example = Certificate::from_pem(include_str!("../tests/fixtures/rfc9773.pem")).unwrap();
+
+        assert_eq!(
+            ari_certificate_id(&example).as_deref(),
+            Some("aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE")
+        );
+    }
+
+    #[test]
+    fn a_certificate_without_authority_has_none() {
+        let (_, _, root) = samples::chain();
+
+        assert_eq!(ari_certificate_id(root.certificate()), None);
+    }
+}

@@ -13,6 +13,7 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 
 use crate::fingerprint::sha256;
 use crate::key::rsa_algorithm;
+use crate::name::{common_name, name_text};
 use crate::pem::{self, PemError};
 
 /// A parsed certificate; cheap to clone, equal when its DER is.
@@ -199,7 +200,7 @@ impl Certificate {
         self.0.is_ca
     }
 
-    /// Its SubjectPublicKeyInfo as DER.
+    /// Its `SubjectPublicKeyInfo` as DER.
     pub fn spki_der(&self) -> &[u8] {
         &self.0.spki
     }
@@ -384,89 +385,13 @@ pub(crate) fn key_algorithm(spki: &SubjectPublicKeyInfo<'_>) -> Option<KeyAlgori
     }
 }
 
-/// The last common name of a subject, if it has one.
-pub(crate) fn common_name(name: &X509Name<'_>) -> Option<String> {
-    name.iter_common_name()
-        .last()
-        .map(|attribute| attribute_text(attribute.as_str().ok(), attribute.as_slice()))
-}
-
-/// An IP address from the octets of a GeneralName (RFC 5280 §4.2.1.6).
+/// An IP address from the octets of a `GeneralName` (RFC 5280 §4.2.1.6).
 pub(crate) fn ip_address(octets: &[u8]) -> Option<IpAddr> {
     match octets.len() {
         4 => <[u8; 4]>::try_from(octets).ok().map(IpAddr::from),
         16 => <[u8; 16]>::try_from(octets).ok().map(IpAddr::from),
         _ => None,
     }
-}
-
-/// A name in the way of RFC 4514: last part first, separated by commas, special characters escaped.
-pub(crate) fn name_text(name: &X509Name<'_>) -> String {
-    let parts: Vec<String> = name
-        .iter_rdn()
-        .map(|rdn| {
-            let pairs: Vec<String> = rdn
-                .iter()
-                .map(|attribute| {
-                    let oid = attribute.attr_type().to_id_string();
-                    let value = attribute_text(attribute.as_str().ok(), attribute.as_slice());
-                    format!("{}={}", attribute_name(&oid), escape(&value))
-                })
-                .collect();
-            pairs.join("+")
-        })
-        .collect();
-    parts.into_iter().rev().collect::<Vec<_>>().join(",")
-}
-
-fn attribute_name(oid: &str) -> &str {
-    match oid {
-        "2.5.4.3" => "CN",
-        "2.5.4.4" => "SN",
-        "2.5.4.5" => "serialNumber",
-        "2.5.4.6" => "C",
-        "2.5.4.7" => "L",
-        "2.5.4.8" => "ST",
-        "2.5.4.9" => "STREET",
-        "2.5.4.10" => "O",
-        "2.5.4.11" => "OU",
-        "2.5.4.12" => "title",
-        "2.5.4.42" => "GN",
-        "2.5.4.97" => "organizationIdentifier",
-        "0.9.2342.19200300.100.1.1" => "UID",
-        "0.9.2342.19200300.100.1.25" => "DC",
-        "1.2.840.113549.1.9.1" => "emailAddress",
-        other => other,
-    }
-}
-
-fn attribute_text(text: Option<&str>, raw: &[u8]) -> String {
-    match text {
-        Some(text) => text.to_owned(),
-        // BMPString and TeletexString: old roots have them. Latin-1 shows most of them rightly.
-        None => raw
-            .iter()
-            .filter(|byte| **byte != 0)
-            .map(|byte| char::from(*byte))
-            .collect(),
-    }
-}
-
-fn escape(value: &str) -> String {
-    let mut out = String::with_capacity(value.len());
-    let last = value.chars().count().saturating_sub(1);
-    for (i, c) in value.chars().enumerate() {
-        let at_edge = (c == ' ' && (i == 0 || i == last)) || (c == '#' && i == 0);
-        if at_edge || "\"+,;<>\\".contains(c) {
-            out.push('\\');
-            out.push(c);
-        } else if c.is_control() {
-            out.push_str(&format!("\\{:02X}", u32::from(c)));
-        } else {
-            out.push(c);
-        }
-    }
-    out
 }
 
 fn timestamp(time: ASN1Time) -> Timestamp {
@@ -492,4 +417,129 @@ fn malformed(error: impl std::fmt::Display) -> CertificateError {
 /// Lower-case hexadecimal, two digits per octet.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::mint::LeafRequest;
+    use crate::samples::{self, FIXTURE_CA, FIXTURE_LEAF};
+
+    #[test]
+    fn every_field_of_a_foreign_certificate_is_read() {
+        let leaf = Certificate::from_pem(FIXTURE_LEAF).unwrap();
+
+        assert_eq!(leaf.subject(), "CN=fixture.example");
+        assert_eq!(leaf.issuer(), "CN=Fixture Root,O=Fixture\\, Inc.,C=DE");
+        assert_eq!(leaf.common_name().as_deref(), Some("fixture.example"));
+        assert_eq!(
+            (leaf.serial(), leaf.serial_hex().as_str()),
+            (&[0, 0xf0][..], "f0")
+        );
+        assert_eq!(
+            leaf.dns_names(),
+            samples::names(&["fixture.example", "www.fixture.example"])
+        );
+        let ips: Vec<IpAddr> = vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+        assert_eq!(leaf.ip_addresses(), ips);
+        assert_eq!(leaf.key_algorithm(), Some(KeyAlgorithm::Rsa2048));
+        assert!(!leaf.is_ca() && !leaf.is_self_issued());
+        assert!(leaf.not_before() < leaf.not_after());
+    }
+
+    #[test]
+    fn a_root_is_self_signed_and_signs_its_leaf() {
+        let root = Certificate::from_pem(FIXTURE_CA).unwrap();
+        let leaf = Certificate::from_pem(FIXTURE_LEAF).unwrap();
+
+        assert!(root.is_ca() && root.is_self_signed());
+        assert!(leaf.is_signed_by(&root));
+        assert!(!root.is_signed_by(&leaf));
+        assert_eq!(leaf.authority_key_id(), root.subject_key_id());
+    }
+
+    #[test]
+    fn pem_and_der_round_trip() {
+        let leaf = Certificate::from_pem(FIXTURE_LEAF).unwrap();
+
+        assert_eq!(Certificate::from_pem(&leaf.to_pem()).unwrap(), leaf);
+        assert_eq!(Certificate::from_der(leaf.der()).unwrap(), leaf);
+        assert_eq!(leaf.fingerprint(), sha256(leaf.der()));
+    }
+
+    #[test]
+    fn openssl_trust_settings_behind_the_certificate_are_cut_off() {
+        let leaf = Certificate::from_pem(FIXTURE_LEAF).unwrap();
+        let trusted = include_str!("../tests/fixtures/leaf-trusted.pem");
+
+        assert_eq!(Certificate::from_pem(trusted).unwrap(), leaf);
+    }
+
+    #[test]
+    fn bytes_behind_the_certificate_are_refused() {
+        let mut der = Certificate::from_pem(FIXTURE_LEAF).unwrap().der().to_vec();
+        der.extend([0, 0]);
+
+        let error = Certificate::from_der(der).unwrap_err();
+
+        assert_eq!(error, CertificateError::Trailing { extra: 2 });
+    }
+
+    #[test]
+    fn an_empty_subject_is_read_and_shown_by_its_first_name() {
+        let (_, chain, _) = samples::chain();
+        let leaf = chain.leaf();
+
+        assert_eq!(leaf.subject(), "");
+        assert_eq!(leaf.common_name(), None);
+        assert_eq!(leaf.display_name(), "a.example");
+    }
+
+    #[test]
+    fn a_date_beyond_what_can_be_held_is_the_latest_that_can() {
+        let (root, _) = samples::authorities();
+        let key = crate::KeyPair::generate(KeyAlgorithm::EcdsaP256).unwrap();
+        let request = LeafRequest::new(key.spki_der(), samples::now(), Timestamp::MAX);
+
+        let mut der = root.issue(&request).unwrap().der().to_vec();
+        let written = der
+            .windows(15)
+            .position(|window| window == b"99991230220000Z")
+            .unwrap();
+        der[written..written + 15].copy_from_slice(b"99991231235959Z");
+
+        assert_eq!(
+            Certificate::from_der(der).unwrap().not_after(),
+            Timestamp::MAX
+        );
+    }
+
+    #[test]
+    fn every_root_this_system_trusts_is_read() {
+        let Ok(bundle) = std::fs::read_to_string("/etc/ssl/certs/ca-certificates.crt") else {
+            return eprintln!(
+                "SKIPPED every_root_this_system_trusts_is_read: ca-certificates is missing; install it with apt-get install ca-certificates"
+            );
+        };
+
+        let roots = Certificate::all_from_pem(&bundle).unwrap();
+
+        assert!(roots.len() > 100);
+        assert!(roots.iter().all(|root| !root.display_name().is_empty()));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn damaged_certificates_never_panic(position in 0usize..2000, value: u8) {
+            let mut der = Certificate::from_pem(FIXTURE_LEAF).unwrap().der().to_vec();
+            let position = position % der.len();
+            der[position] = value;
+            if let Ok(read) = Certificate::from_der(der.clone()) {
+                proptest::prop_assert_eq!(read.der(), &der);
+            }
+            drop(Certificate::from_der(&der[..position]));
+        }
+    }
 }

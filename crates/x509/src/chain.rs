@@ -268,3 +268,163 @@ fn names_issuer(below: &Certificate, above: &Certificate) -> bool {
     };
     below.issuer_der() == above.subject_der() && ids_agree
 }
+
+#[cfg(test)]
+mod tests {
+    use evercert_types::KeyAlgorithm;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::mint::LeafRequest;
+    use crate::samples::{self, FIXTURE_CA, FIXTURE_LEAF};
+
+    fn shuffled() -> impl Strategy<Value = (Vec<Certificate>, Chain)> {
+        let (_, chain, root) = samples::chain();
+        let mut pool = chain.certificates().to_vec();
+        pool.push(root.certificate().clone());
+        pool.extend(chain.certificates().to_vec());
+        (Just(pool).prop_shuffle(), Just(chain))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn any_order_with_root_and_duplicates_makes_the_same_chain((pool, chain) in shuffled()) {
+            let text: String = pool.iter().map(|c| format!("junk\r\n{}", c.to_pem())).collect();
+            prop_assert_eq!(Chain::from_pem(&text).unwrap(), chain);
+        }
+    }
+
+    #[test]
+    fn parts_are_what_they_say() {
+        let (_, chain, root) = samples::chain();
+
+        assert_eq!(chain.intermediates().len(), 1);
+        assert_eq!(chain.top_issuer(), root.certificate().subject());
+        assert_eq!(
+            chain.to_pem(),
+            chain.leaf().to_pem() + &chain.pem_without_leaf()
+        );
+        assert_eq!(Chain::from_ders(chain.to_ders()).unwrap(), chain);
+        verify_chain_links(&chain).unwrap();
+    }
+
+    #[test]
+    fn a_leaf_directly_below_its_root_stands_alone() {
+        let chain = Chain::from_pem(&format!("{FIXTURE_CA}{FIXTURE_LEAF}")).unwrap();
+
+        assert_eq!(chain.certificates().len(), 1);
+        assert_eq!(chain.top_issuer(), "CN=Fixture Root,O=Fixture\\, Inc.,C=DE");
+    }
+
+    #[test]
+    fn a_single_self_signed_certificate_is_a_chain() {
+        let chain = Chain::from_pem(FIXTURE_CA).unwrap();
+
+        assert!(chain.leaf().is_ca() && chain.intermediates().is_empty());
+    }
+
+    #[test]
+    fn two_leaves_are_refused_unless_a_key_tells_which() {
+        let (key, first, _) = samples::chain();
+        let (_, second, _) = samples::chain();
+        let pool = [second.certificates(), first.certificates()].concat();
+
+        let error = Chain::from_certificates(pool.clone()).unwrap_err();
+
+        assert!(matches!(error, ChainError::SeveralLeaves(..)), "{error}");
+        assert_eq!(Chain::for_key(pool, &key).unwrap(), first);
+    }
+
+    #[test]
+    fn without_certificates_for_the_key_there_is_no_chain() {
+        let (_, chain, _) = samples::chain();
+        let other = KeyPair::generate(KeyAlgorithm::EcdsaP256).unwrap();
+
+        let error = Chain::for_key(chain.certificates().to_vec(), &other).unwrap_err();
+
+        assert_eq!(error, ChainError::NoneForKey);
+        assert_eq!(Chain::from_certificates(Vec::new()), Err(ChainError::Empty));
+    }
+
+    #[test]
+    fn among_cas_of_one_name_the_one_that_signed_is_chosen() {
+        let (root, real) = samples::authorities();
+        let impostor = root
+            .intermediate(
+                "Sample CA 1",
+                KeyAlgorithm::EcdsaP256,
+                samples::days(30),
+                samples::now(),
+            )
+            .unwrap();
+        let key = KeyPair::generate(KeyAlgorithm::EcdsaP256).unwrap();
+        let leaf = real
+            .issue(&LeafRequest::for_key(
+                &key,
+                &[],
+                samples::days(9),
+                samples::now(),
+            ))
+            .unwrap();
+
+        let chain = Chain::from_certificates(vec![
+            impostor.certificate().clone(),
+            leaf,
+            real.certificate().clone(),
+        ]);
+
+        // The impostor issued nothing, but as a CA it does not count as a second leaf.
+        assert_eq!(
+            chain.unwrap().intermediates(),
+            std::slice::from_ref(real.certificate())
+        );
+    }
+
+    #[test]
+    fn a_cross_signed_root_is_kept_and_names_the_older_root() {
+        let (old, _) = samples::authorities();
+        let (new, intermediate) = samples::authorities();
+        let cross = old
+            .cross_sign("Sample Root", new.key(), samples::days(365), samples::now())
+            .unwrap();
+        let key = KeyPair::generate(KeyAlgorithm::EcdsaP256).unwrap();
+        let request = LeafRequest::for_key(&key, &[], samples::days(9), samples::now());
+        let mut pool = intermediate
+            .issue_chain(&request)
+            .unwrap()
+            .certificates()
+            .to_vec();
+        pool.push(cross.certificate().clone());
+
+        let chain = Chain::from_certificates(pool).unwrap();
+
+        assert_eq!(chain.certificates().len(), 3);
+        verify_chain_links(&chain).unwrap();
+    }
+
+    #[test]
+    fn a_link_whose_signature_fails_is_named() {
+        let (_, chain, _) = samples::chain();
+        let mut ders = chain.to_ders();
+        let end = ders[0].len() - 1;
+        ders[0][end] ^= 1;
+
+        let damaged = Chain::from_ders(ders).unwrap();
+
+        let error = verify_chain_links(&damaged).unwrap_err();
+        assert!(
+            matches!(&error, ChainError::BrokenLink { subject, .. } if subject == "a.example"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_unreadable_certificate_is_counted() {
+        let (_, chain, _) = samples::chain();
+
+        let error = Chain::from_ders(vec![chain.leaf().der().to_vec(), vec![1]]).unwrap_err();
+
+        assert!(matches!(error, ChainError::Certificate { position: 2, .. }));
+    }
+}

@@ -9,8 +9,9 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, SanType};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer, X509CertificationRequest};
 
-use crate::certificate::{common_name, ip_address, key_algorithm};
+use crate::certificate::{ip_address, key_algorithm};
 use crate::key::KeyPair;
+use crate::name::common_name;
 use crate::pem::{self, PemError};
 
 /// The distinguished name of a request; all parts optional, all empty is the usual case for ACME.
@@ -165,7 +166,7 @@ impl Csr {
         self.0.common_name.clone()
     }
 
-    /// The public key's SubjectPublicKeyInfo as DER.
+    /// The public key's `SubjectPublicKeyInfo` as DER.
     pub fn spki_der(&self) -> &[u8] {
         &self.0.spki
     }
@@ -353,4 +354,161 @@ fn read_names(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::samples;
+
+    fn key() -> KeyPair {
+        KeyPair::generate(KeyAlgorithm::EcdsaP256).unwrap()
+    }
+
+    #[test]
+    fn what_is_asked_for_is_read_back() {
+        let params = CsrParams {
+            names: samples::names(&["*.a.example", "a.example"]),
+            ips: vec!["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()],
+            subject: Subject {
+                common_name: Some("a.example".into()),
+                organization: Some("Żółw & Söhne, GmbH".into()),
+                organizational_unit: Some("IT".into()),
+                locality: Some("Köln".into()),
+                state: Some("NRW".into()),
+                country: Some("de".into()),
+                email: Some("it@a.example".into()),
+            },
+        };
+        let key = key();
+
+        let csr = Csr::build(&params, &key).unwrap();
+
+        assert_eq!((csr.names(), csr.ips()), (params.names, params.ips));
+        assert_eq!(csr.common_name().as_deref(), Some("a.example"));
+        assert_eq!(csr.spki_der(), key.spki_der());
+        assert_eq!(csr.key_algorithm(), Some(KeyAlgorithm::EcdsaP256));
+        csr.verify_signature().unwrap();
+        assert_eq!(Csr::from_pem(&csr.to_pem()).unwrap().der(), csr.der());
+    }
+
+    #[test]
+    fn an_empty_subject_is_the_default() {
+        let params = CsrParams {
+            names: samples::names(&["a.example"]),
+            ..CsrParams::default()
+        };
+
+        for algorithm in [KeyAlgorithm::EcdsaP384, KeyAlgorithm::Rsa2048] {
+            let csr = Csr::build(&params, &KeyPair::generate(algorithm).unwrap()).unwrap();
+
+            assert_eq!(csr.common_name(), None);
+            csr.verify_signature().unwrap();
+        }
+    }
+
+    #[test]
+    fn openssl_requests_are_read_and_a_common_name_is_not_counted_twice() {
+        let csr = Csr::from_pem(include_str!("../tests/fixtures/leaf.csr")).unwrap();
+
+        assert_eq!(
+            csr.names(),
+            samples::names(&["fixture.example", "www.fixture.example"])
+        );
+        assert_eq!(csr.ips().len(), 2);
+        csr.verify_signature().unwrap();
+    }
+
+    #[test]
+    fn a_common_name_alone_counts_as_a_name() {
+        let params = CsrParams {
+            subject: Subject {
+                common_name: Some("cn.example".into()),
+                ..Subject::default()
+            },
+            ..CsrParams::default()
+        };
+
+        assert_eq!(
+            Csr::build(&params, &key()).unwrap().names(),
+            samples::names(&["cn.example"])
+        );
+    }
+
+    #[test]
+    fn a_changed_request_does_not_verify() {
+        let params = CsrParams {
+            names: samples::names(&["aaaa.example"]),
+            ..CsrParams::default()
+        };
+        let mut der = Csr::build(&params, &key()).unwrap().der().to_vec();
+        let at = der.windows(4).position(|window| window == b"aaaa").unwrap();
+        der[at] = b'b';
+
+        let changed = Csr::from_der(der).unwrap();
+
+        assert_eq!(changed.names(), samples::names(&["baaa.example"]));
+        assert_eq!(changed.verify_signature(), Err(CsrError::Signature));
+    }
+
+    #[test]
+    fn subjects_that_x509_does_not_allow_are_refused_by_field() {
+        let subjects = [
+            (
+                "C",
+                Subject {
+                    country: Some("Deutschland".into()),
+                    ..Subject::default()
+                },
+            ),
+            (
+                "CN",
+                Subject {
+                    common_name: Some("x".repeat(65)),
+                    ..Subject::default()
+                },
+            ),
+            (
+                "O",
+                Subject {
+                    organization: Some(String::new()),
+                    ..Subject::default()
+                },
+            ),
+            (
+                "emailAddress",
+                Subject {
+                    email: Some("ü@a.example".into()),
+                    ..Subject::default()
+                },
+            ),
+        ];
+        for (wanted, subject) in subjects {
+            let params = CsrParams {
+                subject,
+                ..CsrParams::default()
+            };
+            let error = Csr::build(&params, &key()).unwrap_err();
+            assert!(
+                matches!(error, CsrError::Field { field, .. } if field == wanted),
+                "{wanted}: {error}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_requests_never_panic(position in 0usize..1000, value: u8) {
+            let text = include_str!("../tests/fixtures/leaf.csr");
+            let mut der = Csr::from_pem(text).unwrap().der().to_vec();
+            let position = position % der.len();
+            der[position] = value;
+            drop(Csr::from_der(&der[..position]));
+            if let Ok(csr) = Csr::from_der(der) {
+                drop(csr.verify_signature());
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use aws_lc_rs::digest;
 use evercert_types::Fingerprint;
 
-/// The SHA-256 digest of `bytes`: of a certificate's DER, or of a SubjectPublicKeyInfo.
+/// The SHA-256 digest of `bytes`: of a certificate's DER, or of a `SubjectPublicKeyInfo`.
 pub fn sha256(bytes: &[u8]) -> Fingerprint {
     let mut out = [0u8; 32];
     out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());

@@ -133,7 +133,7 @@ impl KeyPair {
         self.0.algorithm
     }
 
-    /// The public half as SubjectPublicKeyInfo DER (RFC 5280 §4.1.2.7).
+    /// The public half as `SubjectPublicKeyInfo` DER (RFC 5280 §4.1.2.7).
     pub fn spki_der(&self) -> &[u8] {
         &self.0.spki
     }
@@ -284,5 +284,95 @@ pub(crate) const fn rsa_algorithm(bits: usize) -> Option<KeyAlgorithm> {
         3072 => Some(KeyAlgorithm::Rsa3072),
         4096 => Some(KeyAlgorithm::Rsa4096),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{FIXTURE_LEAF, FIXTURE_RSA_KEY};
+
+    #[test]
+    fn every_algorithm_generates_and_round_trips() {
+        for algorithm in KeyAlgorithm::ALL {
+            let key = KeyPair::generate(algorithm).unwrap();
+            let again = KeyPair::from_pem(key.to_pkcs8_pem().expose()).unwrap();
+
+            assert_eq!(again.algorithm(), algorithm);
+            assert_eq!(again.spki_der(), key.spki_der());
+            assert_eq!(again.spki_fingerprint(), key.spki_fingerprint());
+            assert_eq!(again.to_pkcs8_der().expose(), key.to_pkcs8_der().expose());
+        }
+    }
+
+    #[test]
+    fn sec1_after_its_parameters_becomes_pkcs8() {
+        let key = KeyPair::from_pem(include_str!("../tests/fixtures/ec-sec1.pem")).unwrap();
+
+        assert_eq!(key.algorithm(), KeyAlgorithm::EcdsaP256);
+        assert!(key.to_pkcs8_pem().expose().contains("BEGIN PRIVATE KEY"));
+        assert!(KeyPair::from_pkcs8_der(key.to_pkcs8_der().expose()).is_ok());
+    }
+
+    #[test]
+    fn pkcs1_behind_a_certificate_with_foreign_line_ends_is_read() {
+        let text = format!("{FIXTURE_LEAF}\n{FIXTURE_RSA_KEY}").replace('\n', "\r\n");
+
+        let key = KeyPair::from_pem(&text).unwrap();
+
+        assert_eq!(key.algorithm(), KeyAlgorithm::Rsa2048);
+    }
+
+    #[test]
+    fn encrypted_keys_are_told_apart_and_named() {
+        for text in [
+            include_str!("../tests/fixtures/ec-encrypted.pem"),
+            include_str!("../tests/fixtures/rsa-encrypted-traditional.pem"),
+        ] {
+            let error = KeyPair::from_pem(text).unwrap_err();
+            assert_eq!(error, KeyError::Encrypted { line: 1 });
+            assert!(error.to_string().contains("openssl pkey"), "{error}");
+        }
+    }
+
+    #[test]
+    fn keys_we_do_not_use_are_refused_with_the_ones_we_do() {
+        for text in [
+            include_str!("../tests/fixtures/rsa-1024.pem"),
+            include_str!("../tests/fixtures/rsa-2560.pem"),
+            include_str!("../tests/fixtures/ed25519.pem"),
+        ] {
+            let error = KeyPair::from_pem(text).unwrap_err();
+            assert!(error.to_string().contains("2048"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_text_without_key_says_what_it_holds() {
+        let error = KeyPair::from_pem(FIXTURE_LEAF).unwrap_err();
+
+        let KeyError::Pem(source) = error else {
+            panic!("{error}")
+        };
+        assert!(source.to_string().contains("only: CERTIFICATE"), "{source}");
+    }
+
+    #[test]
+    fn debug_shows_the_algorithm_only() {
+        let key = KeyPair::generate(KeyAlgorithm::EcdsaP384).unwrap();
+
+        assert_eq!(format!("{key:?}"), "KeyPair(ecdsa-p384)");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn damaged_keys_never_panic(position in 0usize..2000, value: u8) {
+            let key = KeyPair::from_pem(FIXTURE_RSA_KEY).unwrap();
+            let mut der = key.to_pkcs8_der().expose().clone();
+            let position = position % der.len();
+            der[position] = value;
+            drop(KeyPair::from_pkcs8_der(&der));
+            drop(KeyPair::from_pkcs8_der(&der[..position]));
+        }
     }
 }

@@ -13,6 +13,7 @@ pub mod fingerprint;
 pub mod key;
 pub mod matching;
 pub mod mint;
+mod name;
 pub mod pem;
 pub mod pkcs12;
 pub mod tls;

@@ -93,3 +93,45 @@ fn list(names: &[DomainName]) -> String {
         more => format!("{} and {more} more", shown.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use evercert_types::KeyAlgorithm;
+
+    use super::*;
+    use crate::samples::{self, FIXTURE_LEAF, FIXTURE_RSA_KEY};
+
+    #[test]
+    fn a_key_matches_its_certificate_only() {
+        let leaf = Certificate::from_pem(FIXTURE_LEAF).unwrap();
+        let own = KeyPair::from_pem(FIXTURE_RSA_KEY).unwrap();
+        let other = KeyPair::generate(KeyAlgorithm::Rsa2048).unwrap();
+
+        verify_key_matches(&leaf, &own).unwrap();
+        let error = verify_key_matches(&leaf, &other).unwrap_err();
+
+        assert!(error.to_string().contains("another private key"), "{error}");
+    }
+
+    #[test]
+    fn a_wildcard_covers_one_label_and_not_itself_less() {
+        let (_, chain, _) = samples::chain();
+        let leaf = chain.leaf();
+
+        verify_names(
+            leaf,
+            &samples::names(&["a.example", "b.a.example", "*.a.example"]),
+        )
+        .unwrap();
+        let error = verify_names(
+            leaf,
+            &samples::names(&["c.b.a.example", "a.example", "*.b.example"]),
+        )
+        .unwrap_err();
+
+        assert_eq!(
+            error.to_string(),
+            "the certificate a.example does not cover c.b.a.example, *.b.example; it covers a.example, *.a.example"
+        );
+    }
+}

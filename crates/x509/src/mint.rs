@@ -46,7 +46,7 @@ pub enum Usage {
 /// A certificate to be issued.
 #[derive(Clone, Debug)]
 pub struct LeafRequest {
-    /// The SubjectPublicKeyInfo as DER.
+    /// The `SubjectPublicKeyInfo` as DER.
     pub spki: Vec<u8>,
     /// DNS names.
     pub names: Vec<DomainName>,
@@ -378,5 +378,145 @@ fn encode(what: &str, error: &rcgen::Error) -> MintError {
     MintError::Encode {
         what: what.to_owned(),
         why: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use rustls_pki_types::UnixTime;
+    use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+
+    use super::*;
+    use crate::samples::{self, authorities, days, names, now};
+    use crate::{Chain, CsrParams};
+
+    /// Independent judgement: does webpki build a path to the root for this use?
+    fn webpki_accepts(chain: &Chain, root: &Authority, usage: KeyUsage) -> bool {
+        let anchor_der = CertificateDer::from(root.certificate().der());
+        let anchor = anchor_from_trusted_cert(&anchor_der).unwrap();
+        let ders: Vec<CertificateDer<'static>> = chain
+            .to_ders()
+            .into_iter()
+            .map(CertificateDer::from)
+            .collect();
+        let seconds = u64::try_from(now().as_second()).unwrap();
+        EndEntityCert::try_from(&ders[0])
+            .unwrap()
+            .verify_for_usage(
+                webpki::ALL_VERIFICATION_ALGS,
+                &[anchor],
+                &ders[1..],
+                UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)),
+                usage,
+                None,
+                None,
+            )
+            .is_ok()
+    }
+
+    #[test]
+    fn a_verifier_of_others_accepts_what_is_issued() {
+        for algorithm in [
+            KeyAlgorithm::EcdsaP256,
+            KeyAlgorithm::EcdsaP384,
+            KeyAlgorithm::Rsa2048,
+        ] {
+            let root = Authority::self_signed("R", algorithm, days(100), now()).unwrap();
+            let ca = root.intermediate("I", algorithm, days(100), now()).unwrap();
+            let key = KeyPair::generate(algorithm).unwrap();
+            let request = LeafRequest::for_key(&key, &names(&["a.example"]), days(9), now());
+
+            let chain = ca.issue_chain(&request).unwrap();
+
+            assert_eq!(chain.certificates().len(), 2);
+            assert!(webpki_accepts(&chain, &root, KeyUsage::server_auth()));
+            assert!(!webpki_accepts(&chain, &root, KeyUsage::client_auth()));
+            verify_key_matches(chain.leaf(), &key).unwrap();
+        }
+    }
+
+    #[test]
+    fn client_identities_carry_their_uri_and_usage() {
+        let (root, ca) = authorities();
+        let key = KeyPair::generate(KeyAlgorithm::EcdsaP256).unwrap();
+        let mut request = LeafRequest::for_key(&key, &[], days(9), now());
+        request.uris = vec!["urn:evercert:instance:ins_1".into()];
+        request.common_name = Some("ins_1".into());
+        request.usage = Usage::Client;
+
+        let chain = ca.issue_chain(&request).unwrap();
+
+        assert_eq!(chain.leaf().san_uris(), ["urn:evercert:instance:ins_1"]);
+        assert!(webpki_accepts(&chain, &root, KeyUsage::client_auth()));
+    }
+
+    #[test]
+    fn a_request_gets_the_names_it_asked_for() {
+        let (_, ca) = authorities();
+        let key = KeyPair::generate(KeyAlgorithm::EcdsaP256).unwrap();
+        let params = CsrParams {
+            names: names(&["*.a.example"]),
+            ips: vec!["192.0.2.1".parse().unwrap()],
+            ..CsrParams::default()
+        };
+        let csr = Csr::build(&params, &key).unwrap();
+
+        let leaf = ca
+            .issue(&LeafRequest::for_csr(&csr, days(9), now()))
+            .unwrap();
+
+        assert_eq!(
+            (leaf.dns_names(), leaf.ip_addresses()),
+            (params.names, params.ips)
+        );
+        assert_eq!(leaf.not_after(), now() + days(9));
+        assert_eq!(leaf.not_before(), now() - BACKDATE);
+    }
+
+    #[test]
+    fn serial_numbers_are_sixteen_octets_and_never_repeat() {
+        let (_, ca) = authorities();
+        let key = KeyPair::generate(KeyAlgorithm::EcdsaP256).unwrap();
+        let request = LeafRequest::for_key(&key, &[], days(9), now());
+
+        let serials: HashSet<Vec<u8>> = (0..50)
+            .map(|_| ca.issue(&request).unwrap().serial().to_vec())
+            .collect();
+
+        assert_eq!(serials.len(), 50);
+        assert!(
+            serials
+                .iter()
+                .all(|serial| serial.len() == 16 && serial[0] < 0x80)
+        );
+    }
+
+    #[test]
+    fn an_authority_reads_back_from_pem_and_issues_on() {
+        let (root, ca) = authorities();
+        let pem = ca.chain_pem() + &root.certificate().to_pem();
+
+        let again = Authority::from_pem(&pem, ca.key().to_pkcs8_pem().expose()).unwrap();
+
+        assert_eq!(again.chain_pem(), ca.chain_pem());
+        let key = KeyPair::generate(KeyAlgorithm::EcdsaP256).unwrap();
+        let request = LeafRequest::for_key(&key, &[], days(9), now());
+        let chain = again.issue_chain(&request).unwrap();
+        assert!(webpki_accepts(&chain, &root, KeyUsage::server_auth()));
+        assert_eq!(root.chain_pem(), "");
+    }
+
+    #[test]
+    fn a_leaf_or_a_foreign_key_makes_no_authority() {
+        let (key, chain, root) = samples::chain();
+
+        let leaf = Authority::from_pem(&chain.to_pem(), key.to_pkcs8_pem().expose());
+        let foreign =
+            Authority::from_pem(&root.certificate().to_pem(), key.to_pkcs8_pem().expose());
+
+        assert!(matches!(leaf, Err(MintError::NotACa(_))));
+        assert!(matches!(foreign, Err(MintError::Mismatch(_))));
     }
 }

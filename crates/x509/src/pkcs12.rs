@@ -138,7 +138,7 @@ pub fn export(
         .map_err(write_error)
 }
 
-/// What key stores list the entry as; a BMPString, hence only characters below U+10000.
+/// What key stores list the entry as; a `BMPString`, hence only characters below U+10000.
 fn friendly_name(chain: &Chain) -> String {
     let name: String = chain
         .leaf()
@@ -169,5 +169,86 @@ fn read_error(error: LibraryError) -> Pkcs12Error {
 fn write_error(error: LibraryError) -> Pkcs12Error {
     Pkcs12Error::Write {
         why: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+    use crate::samples::{self, FIXTURE_LEAF, FIXTURE_RSA_KEY};
+
+    #[test]
+    fn files_of_openssl_are_read_in_both_profiles() {
+        let files: [&[u8]; 2] = [
+            include_bytes!("../tests/fixtures/modern.p12"),
+            include_bytes!("../tests/fixtures/legacy.p12"),
+        ];
+        for file in files {
+            let (key, chain) = import(file, "secret").unwrap();
+
+            let expected = KeyPair::from_pem(FIXTURE_RSA_KEY).unwrap();
+            assert_eq!(key.spki_der(), expected.spki_der());
+            assert_eq!(chain.leaf(), &Certificate::from_pem(FIXTURE_LEAF).unwrap());
+            assert!(matches!(import(file, "wrong"), Err(Pkcs12Error::Password)));
+        }
+    }
+
+    #[test]
+    fn what_is_exported_is_imported_with_an_empty_subject_too() {
+        let (key, chain, _) = samples::chain();
+        for profile in [Profile::Modern, Profile::Legacy] {
+            let file = export(&key, &chain, "pässword", profile).unwrap();
+
+            let (read_key, read_chain) = import(&file, "pässword").unwrap();
+
+            assert_eq!(read_key.spki_der(), key.spki_der());
+            assert_eq!(read_chain, chain);
+        }
+    }
+
+    #[test]
+    fn openssl_reads_what_is_exported() {
+        let (key, chain, _) = samples::chain();
+        for (profile, extra) in [(Profile::Modern, None), (Profile::Legacy, Some("-legacy"))] {
+            let file = export(&key, &chain, "secret", profile).unwrap();
+            let command = Command::new("openssl")
+                .args(["pkcs12", "-nodes", "-passin", "pass:secret"])
+                .args(extra)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn();
+            let Ok(mut openssl) = command else {
+                return eprintln!(
+                    "SKIPPED openssl_reads_what_is_exported: openssl is missing; install it with apt-get install openssl"
+                );
+            };
+            openssl.stdin.take().unwrap().write_all(&file).unwrap();
+            let output = openssl.wait_with_output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout);
+
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            assert_eq!(Chain::from_pem(&text).unwrap(), chain);
+            assert_eq!(KeyPair::from_pem(&text).unwrap().spki_der(), key.spki_der());
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_refused() {
+        assert!(matches!(
+            import(b"no pkcs12", ""),
+            Err(Pkcs12Error::Malformed { .. })
+        ));
+        assert!(matches!(
+            import(&vec![0; MAX_BYTES + 1], ""),
+            Err(Pkcs12Error::TooLarge(_))
+        ));
     }
 }

@@ -303,3 +303,117 @@ fn io_error(error: std::io::Error) -> rustls::Error {
 fn config_error(error: impl std::fmt::Display) -> TlsError {
     TlsError::Config(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use evercert_types::KeyAlgorithm;
+
+    use super::*;
+    use crate::mint::LeafRequest;
+    use crate::samples::{self, FIXTURE_CA};
+
+    #[test]
+    fn key_and_leaf_of_every_family_shake_hands_with_themselves() {
+        let (_, ca) = samples::authorities();
+        for algorithm in [
+            KeyAlgorithm::EcdsaP256,
+            KeyAlgorithm::EcdsaP384,
+            KeyAlgorithm::Rsa2048,
+        ] {
+            let key = KeyPair::generate(algorithm).unwrap();
+            let names = samples::names(&["*.a.example"]);
+            let request = LeafRequest::for_key(&key, &names, samples::days(9), samples::now());
+            let chain = ca.issue_chain(&request).unwrap();
+
+            let certified = certified_key(&chain, &key).unwrap();
+
+            self_handshake(&certified, "*.a.example").unwrap();
+            self_handshake(&certified, "x.a.example").unwrap();
+        }
+    }
+
+    #[test]
+    fn a_foreign_key_is_refused_at_once() {
+        let (_, chain, _) = samples::chain();
+        let other = KeyPair::generate(KeyAlgorithm::EcdsaP256).unwrap();
+
+        let error = certified_key(&chain, &other).unwrap_err();
+
+        assert!(matches!(error, TlsError::CertifiedKey(_)), "{error}");
+    }
+
+    #[test]
+    fn a_foreign_key_that_slipped_in_fails_the_handshake() {
+        let (key, chain, _) = samples::chain();
+        let (_, other, _) = samples::chain();
+        let own = certified_key(&chain, &key).unwrap();
+        let mixed = CertifiedKey::new(
+            other
+                .to_ders()
+                .into_iter()
+                .map(CertificateDer::from)
+                .collect(),
+            own.key.clone(),
+        );
+
+        let error = self_handshake(&Arc::new(mixed), "a.example").unwrap_err();
+
+        assert!(
+            matches!(error, TlsError::Handshake { version: "1.3", .. }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn mutual_authentication_works_between_our_configurations() {
+        let (root, ca) = samples::authorities();
+        let now = std::time::Duration::from_secs(1_767_225_600);
+        let identity = |usage| {
+            let key = KeyPair::generate(KeyAlgorithm::EcdsaP256).unwrap();
+            let names = samples::names(&["a.example"]);
+            let mut request =
+                LeafRequest::for_key(&key, &names, samples::days(36_500), samples::now());
+            request.usage = usage;
+            certified_key(&ca.issue_chain(&request).unwrap(), &key).unwrap()
+        };
+        let (server_id, client_id) = (
+            identity(crate::mint::Usage::Server),
+            identity(crate::mint::Usage::Client),
+        );
+        let roots = || root_store(&root.certificate().to_pem()).unwrap();
+        let server = server_config(
+            single_certificate(server_id),
+            ClientAuth::Required(roots()),
+            &[b"http/1.1"],
+        )
+        .unwrap();
+        let client = client_config(roots(), Some(client_id), &[b"h2", b"http/1.1"]).unwrap();
+        let frozen = Arc::new(FrozenTime(now));
+        let (mut server, mut client) = (server, client);
+        server.time_provider = frozen.clone();
+        client.time_provider = frozen;
+        let name = ServerName::try_from("a.example").unwrap();
+        let mut client = ClientConnection::new(Arc::new(client), name).unwrap();
+        let mut server = ServerConnection::new(Arc::new(server)).unwrap();
+
+        pump(&mut client, &mut server).unwrap();
+
+        assert_eq!(client.alpn_protocol(), Some(&b"http/1.1"[..]));
+        assert_eq!(server.peer_certificates().map(<[_]>::len), Some(2));
+    }
+
+    #[test]
+    fn roots_are_read_and_a_text_without_any_is_refused() {
+        assert_eq!(root_store(FIXTURE_CA).unwrap().len(), 1);
+        assert!(matches!(root_store("nothing"), Err(TlsError::Roots(_))));
+    }
+
+    #[derive(Debug)]
+    struct FrozenTime(std::time::Duration);
+
+    impl rustls::time_provider::TimeProvider for FrozenTime {
+        fn current_time(&self) -> Option<UnixTime> {
+            Some(UnixTime::since_unix_epoch(self.0))
+        }
+    }
+}
