@@ -260,6 +260,7 @@ CREATE TABLE leases (
 
 -- Zero touch ---------------------------------------------------------------------------------------------------
 
+-- Counters that order changes: of a store (`zero_touch`), and of the register of instances (`instances`).
 CREATE TABLE store_state (
     store TEXT PRIMARY KEY,
     epoch BIGINT NOT NULL,
@@ -267,6 +268,7 @@ CREATE TABLE store_state (
 );
 
 -- The last change of each item of the zero-touch store; a removed item stays as a tombstone.
+-- `former_selectors` is a JSON list: who may still hold the item after its scope changed.
 CREATE TABLE store_items (
     item_id TEXT PRIMARY KEY,
     certificate_id TEXT NOT NULL,
@@ -276,11 +278,12 @@ CREATE TABLE store_items (
     revision BIGINT NOT NULL,
     removed BIGINT NOT NULL,
     selector TEXT NOT NULL,
-    digest TEXT NOT NULL,
+    former_selectors TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
     changed_at_ms BIGINT NOT NULL
 );
 
-CREATE INDEX store_items_by_revision ON store_items (revision);
+CREATE UNIQUE INDEX store_items_by_revision ON store_items (revision);
 
 CREATE TABLE enrollment_tokens (
     id TEXT PRIMARY KEY,
