@@ -1,1 +1,21 @@
 //! The only SQL: migrations, one module a noun, jobs, leases, sealing at rest.
+//!
+//! [`Db`] is the entry: [`Db::open`] migrates and hands out short reads and writes as methods;
+//! [`Db::begin_write`] begins a unit of work, [`Tx`], whose methods take effect together at
+//! [`Tx::commit`]. Each noun is one file with `impl Db` and `impl Tx` blocks. The same SQL runs on
+//! SQLite and PostgreSQL; what that takes is written at the top of `migrations/0001_init.sql`, and the
+//! few differences between the engines live in [`db`].
+//!
+//! Absence is `Ok(None)`; a row that cannot be read is [`DbErrorKind::Inconsistent`]. Nothing here
+//! decides anything about certificates: that is `console::lifecycle`.
+
+pub mod db;
+pub mod error;
+pub mod jobs;
+pub mod leases;
+pub mod migrate;
+pub(crate) mod row;
+pub mod seal;
+
+pub use db::{Db, DbConfig, Engine, Tx};
+pub use error::{DbError, DbErrorKind};
