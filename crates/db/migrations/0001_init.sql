@@ -325,3 +325,5 @@ CREATE TABLE instance_items (
     updated_at_ms BIGINT NOT NULL,
     PRIMARY KEY (instance_id, item_id)
 );
+
+CREATE INDEX instance_items_by_item ON instance_items (item_id);

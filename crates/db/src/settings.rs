@@ -1,8 +1,8 @@
 //! Named values of the whole installation: hashes, counters of the set-up, sealed keys of the Console's own.
 
 use evercert_types::Secret;
-use sqlx::Row;
 
+use crate::row::Fields as _;
 use crate::{Db, DbError, Tx};
 
 impl Db {
@@ -11,11 +11,9 @@ impl Db {
     /// # Errors
     /// When the database fails.
     pub async fn setting(&self, name: &str) -> Result<Option<String>, DbError> {
-        let row = sqlx::query("SELECT value FROM settings WHERE name = $1")
-            .bind(name)
-            .fetch_optional(self.pool())
-            .await?;
-        Ok(row.map(|row| row.try_get("value")).transpose()?)
+        let query = sqlx::query("SELECT value FROM settings WHERE name = $1").bind(name);
+        let row = self.one("reading a setting", query).await?;
+        row.map(|row| row.text("value")).transpose()
     }
 
     /// Sets a setting, whether or not it was there.
@@ -23,13 +21,12 @@ impl Db {
     /// # Errors
     /// When the database fails.
     pub async fn set_setting(&self, name: &str, value: &str) -> Result<(), DbError> {
-        sqlx::query(
+        let query = sqlx::query(
             "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         )
         .bind(name)
-        .bind(value)
-        .execute(self.pool())
-        .await?;
+        .bind(value);
+        self.execute("saving a setting", query).await?;
         Ok(())
     }
 
@@ -39,12 +36,16 @@ impl Db {
     /// # Errors
     /// When the database fails.
     pub async fn setting_or_insert(&self, name: &str, value: &str) -> Result<String, DbError> {
-        sqlx::query("INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
-            .bind(name)
-            .bind(value)
-            .execute(self.pool())
-            .await?;
-        Ok(self.setting(name).await?.unwrap_or_else(|| value.to_owned()))
+        let query = sqlx::query(
+            "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(name)
+        .bind(value);
+        self.execute("saving a setting", query).await?;
+        Ok(self
+            .setting(name)
+            .await?
+            .unwrap_or_else(|| value.to_owned()))
     }
 
     /// Removes a setting.
@@ -52,7 +53,8 @@ impl Db {
     /// # Errors
     /// When the database fails.
     pub async fn remove_setting(&self, name: &str) -> Result<(), DbError> {
-        sqlx::query("DELETE FROM settings WHERE name = $1").bind(name).execute(self.pool()).await?;
+        let query = sqlx::query("DELETE FROM settings WHERE name = $1").bind(name);
+        self.execute("removing a setting", query).await?;
         Ok(())
     }
 
@@ -62,14 +64,20 @@ impl Db {
     /// When the database fails, or the value was not sealed with this installation's master key under this name.
     pub async fn sealed_setting(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>, DbError> {
         let sealed = self.setting(name).await?;
-        sealed.map(|sealed| self.open_sealed(&context(name), &sealed)).transpose()
+        sealed
+            .map(|sealed| self.open_sealed(&context(name), &sealed))
+            .transpose()
     }
 
     /// Seals a value and sets it if the setting is not there; returns the value that stands afterwards.
     ///
     /// # Errors
     /// When the database fails, or the value that stands cannot be opened.
-    pub async fn sealed_setting_or_insert(&self, name: &str, value: &[u8]) -> Result<Secret<Vec<u8>>, DbError> {
+    pub async fn sealed_setting_or_insert(
+        &self,
+        name: &str,
+        value: &[u8],
+    ) -> Result<Secret<Vec<u8>>, DbError> {
         let sealed = self.seal(&context(name), value)?;
         let stands = self.setting_or_insert(name, &sealed).await?;
         self.open_sealed(&context(name), &stands)
@@ -82,12 +90,11 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn take_setting(&mut self, name: &str, value: &str) -> Result<bool, DbError> {
-        let done = sqlx::query("DELETE FROM settings WHERE name = $1 AND value = $2")
+        let query = sqlx::query("DELETE FROM settings WHERE name = $1 AND value = $2")
             .bind(name)
-            .bind(value)
-            .execute(self.conn())
-            .await?;
-        Ok(done.rows_affected() == 1)
+            .bind(value);
+        let done = self.execute("using up a setting", query).await?;
+        Ok(done == 1)
     }
 
     /// Sets a setting, whether or not it was there.
@@ -95,17 +102,16 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn set_setting(&mut self, name: &str, value: &str) -> Result<(), DbError> {
-        sqlx::query(
+        let query = sqlx::query(
             "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         )
         .bind(name)
-        .bind(value)
-        .execute(self.conn())
-        .await?;
+        .bind(value);
+        self.execute("saving a setting", query).await?;
         Ok(())
     }
 }
 
 fn context(name: &str) -> String {
-    format!("settings/value/{name}")
+    format!("settings.value/{name}")
 }

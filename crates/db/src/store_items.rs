@@ -4,12 +4,13 @@
 //! force. The revision is taken by an update of one row, which stays locked until the transaction ends: revisions
 //! have no gaps, and who sees revision `n` sees every one before it.
 
-use evercert_types::{CertificateId, Fingerprint, KeyAlgorithm, Labels, Secret, Selector, VersionId};
+use evercert_types::{
+    CertificateId, Fingerprint, KeyAlgorithm, Labels, Secret, Selector, VersionId,
+};
 use jiff::Timestamp;
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::row::{RowExt, json_text};
+use crate::row::{Fields as _, to_json};
 use crate::{Db, DbError, Tx};
 
 /// Name of the zero-touch store's counter.
@@ -17,7 +18,7 @@ pub const ZERO_TOUCH: &str = "zero_touch";
 /// Name of the counter of the register of instances.
 pub const INSTANCES: &str = "instances";
 
-/// How many items [`Db::store_contents`] reads at most.
+/// How many versions [`Db::store_contents`] reads at most.
 pub const CONTENTS_AT_ONCE: usize = 32;
 
 /// A version that instances in scope shall serve from now on.
@@ -60,7 +61,7 @@ pub struct StoreItem {
     pub changed_at: Timestamp,
 }
 
-/// What an item delivers.
+/// What a version delivers.
 #[derive(Clone, Debug)]
 pub struct StoreContent {
     /// The certificate.
@@ -69,12 +70,10 @@ pub struct StoreContent {
     pub algorithm: KeyAlgorithm,
     /// The certificate's name.
     pub name: String,
-    /// The version in force.
+    /// The version.
     pub version_id: VersionId,
     /// Its generation.
     pub generation: i64,
-    /// The revision of the item's last change.
-    pub revision: i64,
     /// Leaf and intermediates in PEM.
     pub chain_pem: String,
     /// The private key, PKCS#8 DER.
@@ -127,9 +126,9 @@ impl Tx {
     /// When the database fails.
     pub async fn put_store_item(&mut self, put: &StorePut<'_>) -> Result<i64, DbError> {
         let item_id = item_id(put.certificate_id, put.algorithm);
-        let former = self.former_selectors(&item_id, Some(put.selector)).await?;
         let revision = self.next_revision(ZERO_TOUCH).await?;
-        sqlx::query(
+        let former = self.former_selectors(&item_id, put.selector).await?;
+        let query = sqlx::query(
             "INSERT INTO store_items (item_id, certificate_id, algorithm, version_id, generation, revision, removed, \
                selector, former_selectors, fingerprint, changed_at_ms) \
              VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10) \
@@ -144,12 +143,12 @@ impl Tx {
         .bind(put.version_id.to_string())
         .bind(put.generation)
         .bind(revision)
-        .bind(json_text(put.selector))
-        .bind(json_text(&former))
+        .bind(to_json(put.selector)?)
+        .bind(to_json(&former)?)
         .bind(put.fingerprint.to_string())
-        .bind(self.now().as_millisecond())
-        .execute(self.conn())
-        .await?;
+        .bind(self.now().as_millisecond());
+        self.execute("putting an item into the zero-touch store", query)
+            .await?;
         Ok(revision)
     }
 
@@ -163,66 +162,83 @@ impl Tx {
         algorithm: KeyAlgorithm,
     ) -> Result<Option<i64>, DbError> {
         let item_id = item_id(certificate_id, algorithm);
-        let held = sqlx::query("SELECT count(*) AS held FROM store_items WHERE item_id = $1 AND removed = 0")
-            .bind(&item_id)
-            .fetch_one(self.conn())
+        let query = sqlx::query(
+            "SELECT count(*) AS held FROM store_items WHERE item_id = $1 AND removed = 0",
+        )
+        .bind(&item_id);
+        let held = self
+            .one("removing an item from the zero-touch store", query)
             .await?;
-        if held.try_get::<i64, _>("held")? == 0 {
+        if held.map_or(Ok(0), |row| row.int("held"))? == 0 {
             return Ok(None);
         }
         let revision = self.next_revision(ZERO_TOUCH).await?;
-        sqlx::query(
+        let query = sqlx::query(
             "UPDATE store_items SET removed = 1, version_id = NULL, revision = $2, changed_at_ms = $3 WHERE item_id = $1",
         )
         .bind(item_id)
         .bind(revision)
-        .bind(self.now().as_millisecond())
-        .execute(self.conn())
-        .await?;
+        .bind(self.now().as_millisecond());
+        self.execute("removing an item from the zero-touch store", query)
+            .await?;
         Ok(Some(revision))
     }
 
     /// Takes the next revision of a counter.
     pub(crate) async fn next_revision(&mut self, counter: &'static str) -> Result<i64, DbError> {
-        let row = sqlx::query(
+        let query = sqlx::query(
             "INSERT INTO store_state (store, epoch, revision) VALUES ($1, $2, 1) \
              ON CONFLICT (store) DO UPDATE SET revision = store_state.revision + 1 RETURNING revision",
         )
         .bind(counter)
-        .bind(self.now().as_second())
-        .fetch_one(self.conn())
-        .await?;
-        Ok(row.try_get("revision")?)
+        .bind(self.now().as_second());
+        let row = self.one("taking the next revision", query).await?;
+        row.ok_or_else(|| {
+            DbError::inconsistent("taking the next revision", "no revision came back")
+        })?
+        .int("revision")
     }
 
     /// Every selector the item had, but for the one it gets.
-    async fn former_selectors(&mut self, item_id: &str, next: Option<&Selector>) -> Result<Vec<Selector>, DbError> {
-        let row = sqlx::query("SELECT selector, former_selectors FROM store_items WHERE item_id = $1")
-            .bind(item_id)
-            .fetch_optional(self.conn())
-            .await?;
-        let Some(row) = row else { return Ok(Vec::new()) };
-        let mut former: Vec<Selector> = row.json("store_items", "former_selectors")?;
-        let last: Selector = row.json("store_items", "selector")?;
+    async fn former_selectors(
+        &mut self,
+        item_id: &str,
+        next: &Selector,
+    ) -> Result<Vec<Selector>, DbError> {
+        let query =
+            sqlx::query("SELECT selector, former_selectors FROM store_items WHERE item_id = $1")
+                .bind(item_id);
+        let row = self.one("reading the scopes an item had", query).await?;
+        let Some(row) = row else {
+            return Ok(Vec::new());
+        };
+        let mut former: Vec<Selector> = row.json("former_selectors")?;
+        let last: Selector = row.json("selector")?;
         if !former.contains(&last) {
             former.push(last);
         }
-        former.retain(|selector| Some(selector) != next);
+        former.retain(|selector| selector != next);
         Ok(former)
     }
 }
 
 impl Db {
-    /// Where the counters stand, making them when this is a new database; cheap enough to be asked often.
+    /// Where the counters stand; cheap enough to be asked often.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn store_states(&self) -> Result<StoreStates, DbError> {
-        let rows = sqlx::query("SELECT store, epoch, revision FROM store_state").fetch_all(self.pool()).await?;
+        let query = sqlx::query("SELECT store, epoch, revision FROM store_state");
+        let rows = self
+            .rows("reading the counters of the stores", query)
+            .await?;
         let mut states = StoreStates::default();
         for row in rows {
-            let state = StoreState { epoch: row.try_get("epoch")?, revision: row.try_get("revision")? };
-            match row.try_get::<String, _>("store")?.as_str() {
+            let state = StoreState {
+                epoch: row.int("epoch")?,
+                revision: row.int("revision")?,
+            };
+            match row.text("store")?.as_str() {
                 ZERO_TOUCH => states.zero_touch = state,
                 INSTANCES => states.instances = state,
                 _ => {}
@@ -237,10 +253,10 @@ impl Db {
     /// When the database fails.
     pub async fn ensure_store_states(&self) -> Result<StoreStates, DbError> {
         for counter in [ZERO_TOUCH, INSTANCES] {
-            sqlx::query("INSERT INTO store_state (store, epoch, revision) VALUES ($1, $2, 0) ON CONFLICT (store) DO NOTHING")
+            let query = sqlx::query("INSERT INTO store_state (store, epoch, revision) VALUES ($1, $2, 0) ON CONFLICT (store) DO NOTHING")
                 .bind(counter)
-                .bind(self.now().as_second())
-                .execute(self.pool())
+                .bind(self.now().as_second());
+            self.execute("making the counters of the stores", query)
                 .await?;
         }
         self.store_states().await
@@ -252,12 +268,12 @@ impl Db {
     /// # Errors
     /// When the database fails.
     pub async fn begin_store_epoch(&self, seen: i64) -> Result<StoreStates, DbError> {
-        sqlx::query("UPDATE store_state SET epoch = $2 WHERE store = $1 AND epoch = $3")
-            .bind(ZERO_TOUCH)
-            .bind(self.now().as_second().max(seen.saturating_add(1)))
-            .bind(seen)
-            .execute(self.pool())
-            .await?;
+        let query =
+            sqlx::query("UPDATE store_state SET epoch = $2 WHERE store = $1 AND epoch = $3")
+                .bind(ZERO_TOUCH)
+                .bind(self.now().as_second().max(seen.saturating_add(1)))
+                .bind(seen);
+        self.execute("beginning a new epoch", query).await?;
         self.store_states().await
     }
 
@@ -265,57 +281,71 @@ impl Db {
     ///
     /// # Errors
     /// When the database fails, or a row cannot be read.
-    pub async fn store_items_after(&self, revision: i64, limit: i64) -> Result<Vec<StoreItem>, DbError> {
-        let rows = sqlx::query(
+    pub async fn store_items_after(
+        &self,
+        revision: i64,
+        limit: i64,
+    ) -> Result<Vec<StoreItem>, DbError> {
+        let query = sqlx::query(
             "SELECT certificate_id, algorithm, version_id, generation, revision, removed, selector, former_selectors, \
                fingerprint, changed_at_ms FROM store_items WHERE revision > $1 ORDER BY revision LIMIT $2",
         )
         .bind(revision)
-        .bind(limit)
-        .fetch_all(self.pool())
-        .await?;
+        .bind(limit);
+        let rows = self
+            .rows("reading the changes of the zero-touch store", query)
+            .await?;
         rows.iter().map(read_item).collect()
     }
 
-    /// What these items deliver, in no order; those that are not there are left out. At most
+    /// What these versions deliver, in no order; those that are not there are left out. At most
     /// [`CONTENTS_AT_ONCE`]: what is beyond is not read.
     ///
     /// # Errors
     /// When the database fails, or a row or key cannot be read.
-    pub async fn store_contents(&self, items: &[(CertificateId, KeyAlgorithm)]) -> Result<Vec<StoreContent>, DbError> {
-        let Some((first, _)) = items.split_first() else { return Ok(Vec::new()) };
-        let first = item_id(first.0, first.1);
+    pub async fn store_contents(
+        &self,
+        versions: &[VersionId],
+    ) -> Result<Vec<StoreContent>, DbError> {
+        let Some(first) = versions.first() else {
+            return Ok(Vec::new());
+        };
         let mut query = sqlx::query(
-            "SELECT i.certificate_id, i.algorithm, i.generation, i.revision, c.name, v.id AS version_id, v.chain_pem, \
-               v.key_sealed, v.committed_at_ms \
-             FROM store_items i JOIN versions v ON v.id = i.version_id JOIN certificates c ON c.id = i.certificate_id \
-             WHERE i.removed = 0 AND i.item_id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
-               $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)",
+            "SELECT v.id, v.certificate_id, v.algorithm, v.generation, v.chain_pem, v.key_sealed, \
+               v.committed_at_ms, c.name \
+             FROM versions v JOIN certificates c ON c.id = v.certificate_id \
+             WHERE v.key_sealed IS NOT NULL AND v.id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
+               $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, \
+               $28, $29, $30, $31, $32)",
         );
         for n in 0..CONTENTS_AT_ONCE {
-            query = query.bind(items.get(n).map_or_else(|| first.clone(), |item| item_id(item.0, item.1)));
+            query = query.bind(versions.get(n).unwrap_or(first).to_string());
         }
-        let rows = query.fetch_all(self.pool()).await?;
+        let rows = self
+            .rows("reading versions of the zero-touch store", query)
+            .await?;
         rows.iter().map(|row| self.read_content(row)).collect()
     }
 
     fn read_content(&self, row: &AnyRow) -> Result<StoreContent, DbError> {
-        let version_id: VersionId = row.parsed("versions", "version_id")?;
-        let sealed: Option<String> = row.try_get("key_sealed")?;
-        let sealed = sealed
-            .ok_or_else(|| DbError::inconsistent("versions", "key_sealed", &version_id.to_string()))?;
+        let version_id: VersionId = row.parse("id")?;
+        let key = self.open_sealed(&version_key_context(version_id), &row.text("key_sealed")?)?;
         Ok(StoreContent {
-            certificate_id: row.parsed("store_items", "certificate_id")?,
-            algorithm: row.parsed("store_items", "algorithm")?,
-            name: row.try_get("name")?,
+            certificate_id: row.parse("certificate_id")?,
+            algorithm: row.parse("algorithm")?,
+            name: row.text("name")?,
             version_id,
-            generation: row.try_get("generation")?,
-            revision: row.try_get("revision")?,
-            chain_pem: row.try_get("chain_pem")?,
-            key: self.open_version_key(version_id, &sealed)?,
-            committed_at_ms: row.try_get("committed_at_ms")?,
+            generation: row.int("generation")?,
+            chain_pem: row.text("chain_pem")?,
+            key,
+            committed_at_ms: row.int("committed_at_ms")?,
         })
     }
+}
+
+/// What a version's private key, PKCS#8 DER, is sealed for.
+pub(crate) fn version_key_context(id: VersionId) -> String {
+    format!("versions.key/{id}")
 }
 
 fn item_id(certificate: CertificateId, algorithm: KeyAlgorithm) -> String {
@@ -323,20 +353,20 @@ fn item_id(certificate: CertificateId, algorithm: KeyAlgorithm) -> String {
 }
 
 fn read_item(row: &AnyRow) -> Result<StoreItem, DbError> {
-    let removed: i64 = row.try_get("removed")?;
+    let removed: i64 = row.int("removed")?;
     let version_id = match removed {
-        0 => Some(row.parsed("store_items", "version_id")?),
+        0 => Some(row.parse("version_id")?),
         _ => None,
     };
     Ok(StoreItem {
-        certificate_id: row.parsed("store_items", "certificate_id")?,
-        algorithm: row.parsed("store_items", "algorithm")?,
+        certificate_id: row.parse("certificate_id")?,
+        algorithm: row.parse("algorithm")?,
         version_id,
-        generation: row.try_get("generation")?,
-        revision: row.try_get("revision")?,
-        selector: row.json("store_items", "selector")?,
-        former_selectors: row.json("store_items", "former_selectors")?,
-        fingerprint: row.parsed("store_items", "fingerprint")?,
-        changed_at: row.millis("store_items", "changed_at_ms")?,
+        generation: row.int("generation")?,
+        revision: row.int("revision")?,
+        selector: row.json("selector")?,
+        former_selectors: row.json("former_selectors")?,
+        fingerprint: row.parse("fingerprint")?,
+        changed_at: row.time_ms("changed_at_ms")?,
     })
 }
