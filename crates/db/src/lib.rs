@@ -9,13 +9,33 @@
 //! Absence is `Ok(None)`; a row that cannot be read is [`DbErrorKind::Inconsistent`]. Nothing here
 //! decides anything about certificates: that is `console::lifecycle`.
 
+pub mod accounts;
+pub mod api_tokens;
+pub mod audit;
+pub mod authorizations;
+pub mod certificates;
 pub mod db;
+pub mod dns_providers;
+pub mod domain_mappings;
+pub mod enrollment_tokens;
 pub mod error;
+pub mod events;
+pub mod instance_items;
+pub mod instances;
 pub mod jobs;
 pub mod leases;
 pub mod migrate;
+pub mod operations;
+pub mod orders;
 pub(crate) mod row;
 pub mod seal;
+pub mod sessions;
+pub mod settings;
+pub mod store_items;
+pub mod txt_journal;
+pub mod users;
+pub mod vendors;
+pub mod versions;
 
 pub use db::{Db, DbConfig, Engine, Tx};
 pub use error::{DbError, DbErrorKind};

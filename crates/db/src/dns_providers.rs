@@ -1,0 +1,137 @@
+//! Configured DNS providers; their settings are sealed as a whole.
+
+use std::collections::BTreeMap;
+
+use evercert_types::{DnsProviderId, Secret};
+use jiff::Timestamp;
+use serde_json::Value;
+use sqlx::any::AnyRow;
+
+use crate::db::{Db, Tx};
+use crate::error::DbError;
+use crate::row::{Fields as _, to_json};
+
+/// Settings of a provider by key.
+pub type Settings = BTreeMap<String, Secret<String>>;
+
+/// A configured DNS provider.
+#[derive(Clone, Debug)]
+pub struct DnsProvider {
+    /// Its id.
+    pub id: DnsProviderId,
+    /// Its unique name.
+    pub name: String,
+    /// Code of its type, such as `nsupdate`.
+    pub type_code: String,
+    /// Its settings, opened.
+    pub settings: Settings,
+    /// How propagation is checked, as JSON of the API.
+    pub propagation: Value,
+    /// Whether it may be used.
+    pub active: bool,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "SELECT id, name, type_code, settings_sealed, propagation, active, created_at, updated_at \
+             FROM dns_providers ",
+            $tail
+        )
+    };
+}
+
+impl Tx {
+    /// Adds a provider.
+    ///
+    /// # Errors
+    /// A conflict when the name is taken.
+    pub async fn insert_dns_provider(&mut self, provider: &DnsProvider) -> Result<(), DbError> {
+        let plain: BTreeMap<&str, &str> = provider
+            .settings
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.expose().as_str()))
+            .collect();
+        let plain = Secret::new(to_json(&plain)?);
+        let sealed = self.seal(&settings_context(provider.id), plain.expose().as_bytes())?;
+        let query = sqlx::query(
+            "INSERT INTO dns_providers (id, name, type_code, settings_sealed, propagation, active, \
+             created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(provider.id.to_string())
+        .bind(&provider.name)
+        .bind(&provider.type_code)
+        .bind(sealed)
+        .bind(to_json(&provider.propagation)?)
+        .bind(i64::from(provider.active))
+        .bind(provider.created_at.as_second())
+        .bind(provider.updated_at.as_second());
+        self.execute("saving a DNS provider", query).await.map(drop)
+    }
+
+    /// Removes a provider; `false` when there is none of that id.
+    ///
+    /// # Errors
+    /// [`DbErrorKind::Referenced`](crate::DbErrorKind) while a domain is mapped to it.
+    pub async fn remove_dns_provider(&mut self, id: DnsProviderId) -> Result<bool, DbError> {
+        let query = sqlx::query("DELETE FROM dns_providers WHERE id = $1").bind(id.to_string());
+        Ok(self.execute("removing a DNS provider", query).await? == 1)
+    }
+}
+
+impl Db {
+    /// The provider of an id.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn dns_provider(&self, id: DnsProviderId) -> Result<Option<DnsProvider>, DbError> {
+        let query = sqlx::query(select!("WHERE id = $1")).bind(id.to_string());
+        let row = self.one("reading a DNS provider", query).await?;
+        row.as_ref().map(|row| read(self, row)).transpose()
+    }
+
+    /// The provider of a name.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn dns_provider_by_name(&self, name: &str) -> Result<Option<DnsProvider>, DbError> {
+        let query = sqlx::query(select!("WHERE name = $1")).bind(name);
+        let row = self.one("reading a DNS provider", query).await?;
+        row.as_ref().map(|row| read(self, row)).transpose()
+    }
+
+    /// All providers, oldest first.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn dns_providers(&self) -> Result<Vec<DnsProvider>, DbError> {
+        let query = sqlx::query(select!("ORDER BY id"));
+        let rows = self.rows("reading the DNS providers", query).await?;
+        rows.iter().map(|row| read(self, row)).collect()
+    }
+}
+
+fn settings_context(id: DnsProviderId) -> String {
+    format!("dns_providers.settings/{id}")
+}
+
+fn read(db: &Db, row: &AnyRow) -> Result<DnsProvider, DbError> {
+    let id = row.parse("id")?;
+    let plain = db.open_sealed(&settings_context(id), &row.text("settings_sealed")?)?;
+    let settings = serde_json::from_slice(plain.expose())
+        .map_err(|e| DbError::inconsistent("reading the settings of a DNS provider", e))?;
+    Ok(DnsProvider {
+        id,
+        name: row.text("name")?,
+        type_code: row.text("type_code")?,
+        settings,
+        propagation: row.json("propagation")?,
+        active: row.flag("active")?,
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+    })
+}

@@ -1,0 +1,198 @@
+//! The journal of TXT values: a row before the record is written, gone when the record is.
+//!
+//! A row outlives its order and its certificate: whatever row there is names a value that may stand in
+//! some zone, and that only we may remove.
+
+use evercert_types::{DnsProviderId, OrderId};
+use jiff::Timestamp;
+use serde_json::Value;
+use sqlx::any::AnyRow;
+use uuid::Uuid;
+
+use crate::db::{Db, Tx};
+use crate::error::DbError;
+use crate::row::{Fields as _, to_json};
+
+/// One value that we mean to write, wrote, or still have to remove.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JournalEntry {
+    /// Its id.
+    pub id: String,
+    /// For which order.
+    pub order_id: OrderId,
+    /// Through which provider.
+    pub provider_id: DnsProviderId,
+    /// At which name (effective, no final dot).
+    pub fqdn: String,
+    /// Which value.
+    pub value: String,
+    /// The provider's receipt, once it was written.
+    pub receipt: Option<Value>,
+    /// Failed attempts to remove it.
+    pub attempts: u32,
+    /// When to try again to remove it; `None`: its order is in charge.
+    pub next_try_at: Option<Timestamp>,
+    /// What the last attempt failed with.
+    pub last_error: Option<String>,
+    /// When it was planned.
+    pub created_at: Timestamp,
+}
+
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "SELECT j.id, j.order_id, j.provider_id, j.fqdn, j.value, j.receipt, j.attempts, \
+             j.next_try_at, j.last_error, j.created_at FROM txt_journal j ",
+            $tail
+        )
+    };
+}
+
+impl Tx {
+    /// Writes the intent to publish a value; nothing changes when it is there already.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn journal_intent(
+        &mut self,
+        order_id: OrderId,
+        provider_id: DnsProviderId,
+        fqdn: &str,
+        value: &str,
+    ) -> Result<(), DbError> {
+        let query = sqlx::query(
+            "INSERT INTO txt_journal (id, order_id, provider_id, fqdn, value, state, created_at) \
+             VALUES ($1, $2, $3, $4, $5, 'intended', $6) ON CONFLICT (order_id, fqdn, value) DO NOTHING",
+        )
+        .bind(Uuid::now_v7().simple().to_string())
+        .bind(order_id.to_string())
+        .bind(provider_id.to_string())
+        .bind(fqdn)
+        .bind(value)
+        .bind(self.now().as_second());
+        self.execute("writing the journal of TXT values", query)
+            .await
+            .map(drop)
+    }
+
+    /// Keeps the provider's receipt of a written value.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn journal_written(&mut self, id: &str, receipt: &Value) -> Result<(), DbError> {
+        let query =
+            sqlx::query("UPDATE txt_journal SET state = 'written', receipt = $2 WHERE id = $1")
+                .bind(id)
+                .bind(to_json(receipt)?);
+        self.execute("writing the journal of TXT values", query)
+            .await
+            .map(drop)
+    }
+
+    /// Forgets a value that stands nowhere any more.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn journal_removed(&mut self, id: &str) -> Result<(), DbError> {
+        let query = sqlx::query("DELETE FROM txt_journal WHERE id = $1").bind(id);
+        self.execute("writing the journal of TXT values", query)
+            .await
+            .map(drop)
+    }
+
+    /// Writes down that a value could not be removed, and when to try again.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn journal_failed(
+        &mut self,
+        id: &str,
+        next_try_at: Timestamp,
+        error: &str,
+    ) -> Result<(), DbError> {
+        let query = sqlx::query(
+            "UPDATE txt_journal SET state = 'dirty', attempts = attempts + 1, next_try_at = $2, \
+             last_error = $3 WHERE id = $1",
+        )
+        .bind(id)
+        .bind(next_try_at.as_second())
+        .bind(error);
+        self.execute("writing the journal of TXT values", query)
+            .await
+            .map(drop)
+    }
+}
+
+impl Db {
+    /// The values of an order.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn journal_of(&self, order_id: OrderId) -> Result<Vec<JournalEntry>, DbError> {
+        let query =
+            sqlx::query(select!("WHERE j.order_id = $1 ORDER BY j.id")).bind(order_id.to_string());
+        let rows = self
+            .rows("reading the journal of TXT values", query)
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Values that no running order is in charge of and whose next try has come, oldest first.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn journal_to_sweep(&self, limit: u32) -> Result<Vec<JournalEntry>, DbError> {
+        let query = sqlx::query(select!(
+            "WHERE (j.next_try_at IS NULL OR j.next_try_at <= $1) AND NOT EXISTS \
+             (SELECT 1 FROM orders o WHERE o.id = j.order_id AND o.finished_at IS NULL) \
+             ORDER BY j.id LIMIT $2"
+        ))
+        .bind(self.now().as_second())
+        .bind(i64::from(limit));
+        let rows = self
+            .rows("reading the journal of TXT values", query)
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// How many values are written, meant to be written, or still to be removed.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn journal_size(&self) -> Result<u64, DbError> {
+        let query = sqlx::query("SELECT count(*) AS n FROM txt_journal");
+        let row = self
+            .one("counting the journal of TXT values", query)
+            .await?;
+        row.map_or(Ok(0), |row| row.count("n"))
+    }
+
+    /// How many values were written through a provider and not removed yet.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn journal_of_provider(&self, id: DnsProviderId) -> Result<u64, DbError> {
+        let query = sqlx::query("SELECT count(*) AS n FROM txt_journal WHERE provider_id = $1")
+            .bind(id.to_string());
+        let row = self
+            .one("counting the journal of TXT values", query)
+            .await?;
+        row.map_or(Ok(0), |row| row.count("n"))
+    }
+}
+
+fn read(row: &AnyRow) -> Result<JournalEntry, DbError> {
+    let attempts = row.count("attempts")?;
+    Ok(JournalEntry {
+        id: row.text("id")?,
+        order_id: row.parse("order_id")?,
+        provider_id: row.parse("provider_id")?,
+        fqdn: row.text("fqdn")?,
+        value: row.text("value")?,
+        receipt: row.opt_json("receipt")?,
+        attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+        next_try_at: row.opt_time("next_try_at")?,
+        last_error: row.opt_text("last_error")?,
+        created_at: row.time("created_at")?,
+    })
+}

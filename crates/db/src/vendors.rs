@@ -1,0 +1,195 @@
+//! CA vendors: who issues, and what their directories offer.
+
+use evercert_types::{Secret, VendorId};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use sqlx::any::AnyRow;
+
+use crate::db::{Db, Tx};
+use crate::error::DbError;
+use crate::row::{Fields as _, to_json};
+
+/// A configured CA vendor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Vendor {
+    /// Its id.
+    pub id: VendorId,
+    /// Its unique name.
+    pub name: String,
+    /// The ACME directory (RFC 8555 §7.1.1).
+    pub directory_url: String,
+    /// Contact of the account.
+    pub email: Option<String>,
+    /// PEM of the roots of the directory's TLS certificate; `None`: the system's.
+    pub ca_bundle: Option<String>,
+    /// Key id of the external account binding.
+    pub eab_kid: Option<String>,
+    /// Renew this long before expiry; `None`: by fraction of the lifetime.
+    pub renew_before: Option<SignedDuration>,
+    /// ACME profile to ask for.
+    pub profile: Option<String>,
+    /// Common name of the topmost issuer wanted.
+    pub preferred_chain: Option<String>,
+    /// What the directory offered when it was last read, as JSON of the API.
+    pub capabilities: Value,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "SELECT id, name, directory_url, email, ca_bundle, eab_kid, renew_before_secs, profile, \
+             preferred_chain, capabilities, created_at, updated_at FROM ca_vendors ",
+            $tail
+        )
+    };
+}
+
+impl Tx {
+    /// Adds a vendor, with the HMAC key of its external account binding if it has one.
+    ///
+    /// # Errors
+    /// A conflict when the name is taken.
+    pub async fn insert_vendor(
+        &mut self,
+        vendor: &Vendor,
+        eab_hmac: Option<&Secret<Vec<u8>>>,
+    ) -> Result<(), DbError> {
+        let hmac = eab_hmac
+            .map(|hmac| self.seal(&eab_context(vendor.id), hmac.expose()))
+            .transpose()?;
+        let query = sqlx::query(
+            "INSERT INTO ca_vendors (id, name, directory_url, email, ca_bundle, eab_kid, \
+             eab_hmac_sealed, renew_before_secs, profile, preferred_chain, capabilities, created_at, \
+             updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        )
+        .bind(vendor.id.to_string())
+        .bind(&vendor.name)
+        .bind(&vendor.directory_url)
+        .bind(&vendor.email)
+        .bind(&vendor.ca_bundle)
+        .bind(&vendor.eab_kid)
+        .bind(hmac)
+        .bind(vendor.renew_before.map(|span| span.as_secs()))
+        .bind(&vendor.profile)
+        .bind(&vendor.preferred_chain)
+        .bind(to_json(&vendor.capabilities)?)
+        .bind(vendor.created_at.as_second())
+        .bind(vendor.updated_at.as_second());
+        self.execute("saving a CA vendor", query).await.map(drop)
+    }
+
+    /// Removes a vendor with its account; `false` when there is none of that id.
+    ///
+    /// # Errors
+    /// [`DbErrorKind::Referenced`](crate::DbErrorKind) while a certificate is issued through it.
+    pub async fn remove_vendor(&mut self, id: VendorId) -> Result<bool, DbError> {
+        let query = sqlx::query("DELETE FROM ca_vendors WHERE id = $1").bind(id.to_string());
+        Ok(self.execute("removing a CA vendor", query).await? == 1)
+    }
+}
+
+impl Db {
+    /// Remembers what the directory offers now.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn set_vendor_capabilities(
+        &self,
+        id: VendorId,
+        capabilities: &Value,
+    ) -> Result<(), DbError> {
+        let query =
+            sqlx::query("UPDATE ca_vendors SET capabilities = $2, updated_at = $3 WHERE id = $1")
+                .bind(id.to_string())
+                .bind(to_json(capabilities)?)
+                .bind(self.now().as_second());
+        self.execute("saving what a CA offers", query)
+            .await
+            .map(drop)
+    }
+
+    /// The vendor of an id.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn vendor(&self, id: VendorId) -> Result<Option<Vendor>, DbError> {
+        let query = sqlx::query(select!("WHERE id = $1")).bind(id.to_string());
+        let row = self.one("reading a CA vendor", query).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// The vendor of a name.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn vendor_by_name(&self, name: &str) -> Result<Option<Vendor>, DbError> {
+        let query = sqlx::query(select!("WHERE name = $1")).bind(name);
+        let row = self.one("reading a CA vendor", query).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// All vendors, oldest first.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn vendors(&self) -> Result<Vec<Vendor>, DbError> {
+        let query = sqlx::query(select!("ORDER BY id"));
+        let rows = self.rows("reading the CA vendors", query).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// The HMAC key of a vendor's external account binding.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn eab_hmac(&self, id: VendorId) -> Result<Option<Secret<Vec<u8>>>, DbError> {
+        let query = sqlx::query("SELECT eab_hmac_sealed FROM ca_vendors WHERE id = $1")
+            .bind(id.to_string());
+        let row = self
+            .one("reading an external account binding", query)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let sealed = row.opt_text("eab_hmac_sealed")?;
+        sealed
+            .map(|text| self.open_sealed(&eab_context(id), &text))
+            .transpose()
+    }
+
+    /// How many certificates are issued through a vendor.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn certificates_of_vendor(&self, id: VendorId) -> Result<u64, DbError> {
+        let query = sqlx::query("SELECT count(*) AS n FROM certificates WHERE vendor_id = $1")
+            .bind(id.to_string());
+        let row = self.one("counting a vendor's certificates", query).await?;
+        row.map_or(Ok(0), |row| row.count("n"))
+    }
+}
+
+fn eab_context(id: VendorId) -> String {
+    format!("ca_vendors.eab_hmac/{id}")
+}
+
+fn read(row: &AnyRow) -> Result<Vendor, DbError> {
+    Ok(Vendor {
+        id: row.parse("id")?,
+        name: row.text("name")?,
+        directory_url: row.text("directory_url")?,
+        email: row.opt_text("email")?,
+        ca_bundle: row.opt_text("ca_bundle")?,
+        eab_kid: row.opt_text("eab_kid")?,
+        renew_before: row
+            .opt_int("renew_before_secs")?
+            .map(SignedDuration::from_secs),
+        profile: row.opt_text("profile")?,
+        preferred_chain: row.opt_text("preferred_chain")?,
+        capabilities: row.json("capabilities")?,
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+    })
+}
