@@ -81,6 +81,11 @@ impl Postgres {
         Ok(format!("postgres://postgres@{}/{name}", self.addr))
     }
 
+    /// The path of one of its client programs, such as `psql`.
+    pub fn program(&self, name: &str) -> std::path::PathBuf {
+        self.bin.join(name)
+    }
+
     /// Where it listens.
     pub const fn addr(&self) -> SocketAddr {
         self.addr
