@@ -97,8 +97,14 @@ problems! {
     Internal = ("internal", 500, "The Console failed", Some("The Console's log has the cause under this request id.")),
     /// The request is not what the endpoint takes.
     Invalid = ("invalid", 422, "The request is not valid", None),
+    /// The body is not JSON.
+    MalformedJson = ("malformed_json", 400, "The request body is not JSON", None),
+    /// The path exists, the method does not.
+    MethodNotAllowed = ("method_not_allowed", 405, "This method is not allowed here", Some("The API is described at /api/v1/openapi.json.")),
     /// No such path or resource.
     NotFound = ("not_found", 404, "There is nothing here", Some("The API is described at /api/v1/openapi.json.")),
+    /// The request did not arrive in time.
+    RequestTimeout = ("request_timeout", 408, "The request did not arrive in time", Some("Send it again.")),
     /// Roll-back to a version that may not be served.
     RollbackRefused = ("rollback.refused", 409, "That version cannot be put back into force", None),
     /// The Console has an administrator already, or the set-up token is wrong.
@@ -106,11 +112,16 @@ problems! {
     /// The token was used, has expired, or never was.
     TokenRefused = ("token.refused", 403, "The enrolment token cannot be used",
         Some("Make a new one: `evercert instance token create`.")),
+    /// The body is larger than the endpoint takes.
+    TooLarge = ("too_large", 413, "The request is too large", None),
     /// Too many log-ins.
     TooManyRequests = ("too_many_requests", 429, "Too many attempts", Some("Wait a minute.")),
     /// No or wrong credentials.
     Unauthorized = ("unauthorized", 401, "Log in first",
         Some("Give an API token: EVERCERT_TOKEN, or --token-file.")),
+    /// The body is of another type.
+    UnsupportedMediaType = ("unsupported_media_type", 415, "The request body has the wrong type",
+        Some("Send JSON with `Content-Type: application/json`.")),
 }
 
 impl Problem {

@@ -14,6 +14,20 @@
 //!
 //! A cursor names scope, epoch, revision and set digest. The Console answers with a delta when the epoch is
 //! the same and it still knows the changes since; else with a snapshot, which replaces the set.
+//!
+//! **Pages.** While `more` is set, the instance applies the changes to a copy and asks again at once with
+//! `have.revision` = `to`; it serves the result when `more` is no longer set. The first page of a snapshot
+//! begins that copy empty; the pages that follow it come as deltas (`snapshot` is false).
+//!
+//! **Divergence.** When revision is current but the digest is not, the answer is a delta without changes:
+//! the instance compares the manifest's digest with its own and repairs by `buckets` and `items`. Asking
+//! again with the same cursor brings a snapshot. Who asks with one cursor over and over is slowed down.
+//!
+//! **Reports** are at-least-once: `observed` counts what was seen since the last report that was
+//! acknowledged (by any answer of 200, 204 or 304), and is sent again only when the call failed. An
+//! acknowledged report is therefore counted once; one whose acknowledgement was lost may be counted twice.
+//!
+//! **Refusals.** 401: the identity is unknown, removed or expired; enrol anew. 503: try again later.
 
 use std::collections::BTreeMap;
 
@@ -29,6 +43,9 @@ use crate::digest::SetDigest;
 pub const DEFAULT_POLL_SECS: u32 = 600;
 /// Longest wait the Console grants in one sync call, seconds.
 pub const MAX_WAIT_SECS: u32 = 55;
+/// Header of every answer to a sync call, 304 included: call again after this many seconds when not
+/// long-polling (jitter included).
+pub const POLL_AFTER_HEADER: &str = "zts-poll-after";
 /// Longest request body the Console reads on `/zts/v1`, bytes.
 pub const MAX_REQUEST_BYTES: usize = 4 << 20;
 
