@@ -1,0 +1,3 @@
+//! Look-up and apply costs of the table.
+
+fn main() {}
