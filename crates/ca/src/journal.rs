@@ -1,0 +1,120 @@
+//! The file that state is kept in: one line a change, appended; rewritten shorter at each start.
+//!
+//! A change is on its way to the disk before it is answered for, so it survives the process being
+//! killed. A power failure may cost the last second, until [`Journal::sync_handle`] was flushed.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::store::Record;
+
+/// An open state file.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    file: File,
+    length: u64,
+    path: PathBuf,
+}
+
+/// The state file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {what} {path}", path = path.display())]
+pub(crate) struct JournalError {
+    what: &'static str,
+    path: PathBuf,
+    #[source]
+    source: std::io::Error,
+}
+
+impl Journal {
+    /// Reads every change of the file; an incomplete last line, left by a crash, is dropped.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a line before the last is damaged.
+    pub(crate) fn read(path: &Path) -> Result<Vec<Record>, JournalError> {
+        let error = |source| JournalError {
+            what: "read",
+            path: path.to_owned(),
+            source,
+        };
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(error(e)),
+        };
+        let mut records = Vec::new();
+        let mut reader = BufReader::new(file);
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if reader.read_line(&mut line).map_err(error)? == 0 || !line.ends_with('\n') {
+                return Ok(records);
+            }
+            let change: Vec<Record> =
+                serde_json::from_str(&line).map_err(|e| error(std::io::Error::other(e)))?;
+            records.extend(change);
+        }
+    }
+
+    /// Writes a new file that holds `records` alone, in the place of the old one, atomically.
+    ///
+    /// # Errors
+    /// When the directory is not writable or full; the old file is then untouched.
+    pub(crate) fn rewrite(path: &Path, records: Vec<Record>) -> Result<Self, JournalError> {
+        let temporary = path.with_extension("new");
+        let error = |source| JournalError {
+            what: "write",
+            path: path.to_owned(),
+            source,
+        };
+        let mut text = Vec::new();
+        for record in records {
+            text.extend(line(&[record]).map_err(error)?);
+        }
+        let mut file = File::create(&temporary).map_err(error)?;
+        file.write_all(&text).map_err(error)?;
+        file.sync_all().map_err(error)?;
+        std::fs::rename(&temporary, path).map_err(error)?;
+        let mut file = OpenOptions::new().append(true).open(path).map_err(error)?;
+        let length = file.seek(SeekFrom::End(0)).map_err(error)?;
+        Ok(Self {
+            file,
+            length,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Appends one change as a whole.
+    ///
+    /// # Errors
+    /// When the disk is full; what was written of the change is taken back.
+    pub(crate) fn append(&mut self, change: &[Record]) -> Result<(), JournalError> {
+        let written = line(change).and_then(|line| {
+            self.file.write_all(&line)?;
+            self.length += line.len() as u64;
+            Ok(())
+        });
+        written.map_err(|source| {
+            if let Err(error) = self.file.set_len(self.length) {
+                tracing::error!(%error, "cannot take back an incomplete change");
+            }
+            JournalError {
+                what: "append to",
+                path: self.path.clone(),
+                source,
+            }
+        })
+    }
+
+    /// A second handle of the file, for flushing it to the disk without holding anything up.
+    pub(crate) fn sync_handle(&self) -> std::io::Result<File> {
+        self.file.try_clone()
+    }
+}
+
+fn line(change: &[Record]) -> std::io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(change).map_err(std::io::Error::other)?;
+    line.push(b'\n');
+    Ok(line)
+}
