@@ -1,1 +1,65 @@
-//! Publish and withdraw TXT values at DNS providers; zones; propagation.
+//! Publish and withdraw one TXT value at a DNS provider; find zones; watch propagation.
+//!
+//! A [`Provider`] does one thing: add or remove **one value at one name**, leaving every other value
+//! there alone. What is the same for all of them stands beside it: the [`Resolver`] finds the
+//! effective name behind CNAMEs and the zone it lies in, [`Propagation`] waits until the authoritative
+//! servers show the values, [`NameLocks`] keep two writers of one name apart. [`server`] is a small
+//! authoritative DNS server for demos and tests.
+//!
+//! The crate knows nothing of ACME, certificates or storage.
+//!
+//! ```no_run
+//! # async fn publish() -> Result<(), Box<dyn std::error::Error>> {
+//! use evercert_dns::{Propagation, Resolver, Settings, TxtTarget};
+//!
+//! let settings: Settings = [
+//!     ("server", "192.0.2.53:53"),
+//!     ("key", "hmac-sha256:evercert:c2VjcmV0"),
+//! ]
+//! .map(|(key, value)| (key.to_owned(), value.to_owned().into()))
+//! .into();
+//! let provider = evercert_dns::build("nsupdate", &settings)?;
+//!
+//! let resolver = Resolver::system()?;
+//! let name = resolver.follow_cname("_acme-challenge.www.example.com").await?;
+//! let target = TxtTarget::new(&name, "LPsIwTo7o8BoG0-vjCyGQGBWSVIPxI-i_X336eUOQZo");
+//! let receipt = provider.add(&target).await?;
+//! Propagation::authoritative(resolver).wait(&[target.clone()]).await?;
+//! provider.remove(&target, Some(&receipt)).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod delegation;
+mod error;
+mod http;
+mod keyfile;
+mod lock;
+mod lookup;
+mod name;
+mod native;
+mod propagation;
+mod provider;
+mod resolver;
+pub mod server;
+mod setting;
+mod tsig;
+mod txt;
+mod update;
+mod wire;
+mod zone;
+
+pub use error::{DnsError, Fault, Step};
+pub use lock::{NameGuard, NameLocks};
+pub use lookup::{Limits, LookupError, Transport};
+pub use native::{PROVIDERS, build, build_with, descriptor};
+pub use propagation::{
+    Agreement, Lacking, Propagation, PropagationError, PropagationMode, PropagationReport,
+};
+pub use provider::{
+    Build, Caps, CheckReport, Context, Descriptor, Field, Multi, Provider, Receipt, Settings,
+    TxtTarget,
+};
+pub use resolver::{Resolver, Soa};
+pub use tsig::{TsigAlgorithm, TsigKey, TsigKeyError};
+pub use zone::Zone;

@@ -76,7 +76,10 @@ impl Challtestsrv {
 
     /// The settings of the challtestsrv provider.
     pub fn settings(&self) -> Vec<(String, String)> {
-        vec![("url".to_owned(), self.management_url())]
+        vec![
+            ("url".to_owned(), self.management_url()),
+            ("dns_server".to_owned(), self.dns.to_string()),
+        ]
     }
 
     /// The process, to stop it or read its log.

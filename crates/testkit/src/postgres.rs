@@ -82,7 +82,7 @@ impl Postgres {
     }
 
     /// The path of one of its client programs, such as `psql`.
-    pub fn program(&self, name: &str) -> std::path::PathBuf {
+    pub fn program(&self, name: &str) -> PathBuf {
         self.bin.join(name)
     }
 

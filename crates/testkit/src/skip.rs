@@ -45,7 +45,10 @@ pub fn announce(reason: &StartError) {
     if let Some(file) = std::env::var_os("EVERCERT_SKIP_LOG") {
         record(Path::new(&file), &line);
     }
-    assert!(std::env::var_os("EVERCERT_NO_SKIP").is_none(), "{line}, and nothing may be skipped here");
+    assert!(
+        std::env::var_os("EVERCERT_NO_SKIP").is_none(),
+        "{line}, and nothing may be skipped here"
+    );
 }
 
 fn record(file: &Path, line: &str) {

@@ -1,0 +1,70 @@
+//! Domain names as text: canonical form, suffixes, containment.
+
+use hickory_proto::rr::Name;
+
+/// Lower case, without final dot and surrounding space.
+pub(crate) fn canonical(name: &str) -> String {
+    let name = name.trim();
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}
+
+/// Whether `name` is `zone` or lies below it; both canonical.
+pub(crate) fn is_within(name: &str, zone: &str) -> bool {
+    zone.is_empty()
+        || name == zone
+        || name
+            .strip_suffix(zone)
+            .is_some_and(|head| head.ends_with('.'))
+}
+
+/// The name itself, then its parents up to the top-level domain.
+pub(crate) fn suffixes(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(name).filter(|name| !name.is_empty()), |current| {
+        parent(current)
+    })
+}
+
+fn parent(name: &str) -> Option<&str> {
+    name.split_once('.').map(|(_, parent)| parent)
+}
+
+/// For DNS messages; `None` when it is no domain name.
+pub(crate) fn to_wire(name: &str) -> Option<Name> {
+    let mut wire = Name::from_ascii(name).ok()?;
+    wire.set_fqdn(true);
+    Some(wire)
+}
+
+/// From DNS messages.
+pub(crate) fn from_wire(name: &Name) -> String {
+    canonical(&name.to_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suffixes_run_from_the_name_to_the_top() {
+        let all: Vec<&str> = suffixes("a.b.example").collect();
+
+        assert_eq!(all, ["a.b.example", "b.example", "example"]);
+        assert_eq!(suffixes("").count(), 0);
+    }
+
+    #[test]
+    fn containment_respects_labels() {
+        assert!(is_within("a.example.org", "example.org"));
+        assert!(is_within("example.org", "example.org"));
+        assert!(is_within("example.org", ""));
+        assert!(!is_within("anexample.org", "example.org"));
+    }
+
+    #[test]
+    fn names_survive_the_way_through_a_message() {
+        let name = "_acme-challenge.xn--bcher-kva.example";
+
+        assert_eq!(from_wire(&to_wire(name).unwrap()), name);
+        assert!(to_wire(&"a".repeat(70)).is_none());
+    }
+}

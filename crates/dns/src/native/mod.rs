@@ -1,0 +1,94 @@
+//! The provider types that are written by hand, and the table of all of them.
+
+mod challtestsrv;
+mod exec;
+mod nsupdate;
+mod pdns;
+
+use std::sync::Arc;
+
+use crate::error::DnsError;
+use crate::provider::{Context, Descriptor, Provider, Settings};
+
+/// Every provider type, alphabetically by code.
+pub static PROVIDERS: &[&Descriptor] = &[
+    &challtestsrv::DESCRIPTOR,
+    &exec::DESCRIPTOR,
+    &nsupdate::DESCRIPTOR,
+    &pdns::DESCRIPTOR,
+];
+
+/// The provider type with that code.
+pub fn descriptor(code: &str) -> Option<&'static Descriptor> {
+    PROVIDERS
+        .iter()
+        .copied()
+        .find(|descriptor| descriptor.code == code)
+}
+
+/// Builds a provider with the system's clock and the locks of this process.
+///
+/// # Errors
+/// When there is no such type, or a setting is missing, unknown or malformed.
+pub fn build(code: &str, settings: &Settings) -> Result<Arc<dyn Provider>, DnsError> {
+    build_with(code, settings, &Context::default())
+}
+
+/// Builds a provider in the given context.
+///
+/// # Errors
+/// When there is no such type, or a setting is missing, unknown or malformed.
+pub fn build_with(
+    code: &str,
+    settings: &Settings,
+    context: &Context,
+) -> Result<Arc<dyn Provider>, DnsError> {
+    let descriptor = descriptor(code).ok_or_else(|| unknown(code))?;
+    (descriptor.build)(settings, context).map(Arc::from)
+}
+
+fn unknown(code: &str) -> DnsError {
+    let known: Vec<&str> = PROVIDERS.iter().map(|provider| provider.code).collect();
+    let what = format!("there is no DNS provider type \"{code}\"");
+    DnsError::setting("dns", what).with_remedy(format!("use one of {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_table_is_alphabetical_and_complete() {
+        assert!(PROVIDERS.windows(2).all(|pair| pair[0].code < pair[1].code));
+        for provider in PROVIDERS {
+            let keys: BTreeSet<&str> = provider.fields.iter().map(|field| field.key).collect();
+            assert_eq!(keys.len(), provider.fields.len(), "{}", provider.code);
+            assert!(provider.docs.starts_with("https://"), "{}", provider.code);
+            for field in provider.fields {
+                assert!(field.help.ends_with('.'), "{}.{}", provider.code, field.key);
+                assert!(field.default.is_none() || field.optional, "{}", field.key);
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_type_lists_the_known_ones() {
+        let error = build("route66", &Settings::new()).unwrap_err();
+
+        assert!(error.to_string().contains("route66"), "{error}");
+        assert_eq!(
+            error.remedy(),
+            "use one of challtestsrv, exec, nsupdate, pdns"
+        );
+    }
+
+    #[test]
+    fn missing_settings_are_told_before_anything_is_sent() {
+        for provider in PROVIDERS {
+            let error = build(provider.code, &Settings::new()).unwrap_err();
+            assert!(error.to_string().contains("is missing"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! Waiting until the servers a CA may ask show the published values.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hickory_proto::rr::RecordType;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::lookup::{Limits, LookupError, Recursion, ask, rcode_text};
+use crate::name;
+use crate::provider::TxtTarget;
+use crate::resolver::Resolver;
+
+/// Watches until published values are visible; every time span may be zero.
+#[derive(Clone, Debug)]
+pub struct Propagation {
+    /// Whom to ask, or not to ask.
+    pub mode: PropagationMode,
+    /// Finds zones and their name servers.
+    pub resolver: Resolver,
+    /// How long to watch altogether; 120 s.
+    pub timeout: Duration,
+    /// Pause before the first look; 2 s.
+    pub first_look: Duration,
+    /// Longest pause between looks, reached by doubling from a quarter of it; 2 s.
+    pub poll: Duration,
+    /// Complete looks in a row that are needed, since anycast servers differ; 2.
+    pub rounds: u32,
+    /// Pause between complete looks; 5 s.
+    pub round_gap: Duration,
+    /// Pause after the last complete look, for what cannot be seen from here; none.
+    pub settle: Duration,
+    /// How many of a name's servers must show its values; all.
+    pub agreement: Agreement,
+}
+
+/// Whom to ask whether the values are visible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PropagationMode {
+    /// Every authoritative server of each name's zone.
+    Authoritative,
+    /// These servers, whether authoritative or recursive.
+    Servers(Vec<SocketAddr>),
+    /// Nobody: just wait.
+    Wait(Duration),
+    /// Nobody, and do not wait.
+    Off,
+}
+
+/// How many of a name's servers must show its values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Agreement {
+    /// All of them.
+    #[default]
+    All,
+    /// One of them.
+    Any,
+    /// More than half.
+    Majority,
+}
+
+/// What was seen when everything was visible.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PropagationReport {
+    /// The servers that were asked.
+    pub servers: Vec<SocketAddr>,
+    /// Looks taken, complete or not.
+    pub looks: u32,
+    /// Time from the call to the end.
+    pub waited: Duration,
+    /// What is odd but did not stop it, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// Values did not become visible.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PropagationError {
+    /// The zone or its servers could not be found.
+    #[error("finding the name servers of {name}")]
+    Lookup {
+        /// The effective name.
+        name: String,
+        /// Why not.
+        #[source]
+        source: LookupError,
+    },
+    /// A zone has no name server that can be reached.
+    #[error("zone {zone} of {name} has no name server with an address that this host can reach")]
+    NoServers {
+        /// The effective name.
+        name: String,
+        /// Its zone.
+        zone: String,
+    },
+    /// Time is up.
+    #[error("{} not visible after {waited:?}: {}", plural(lacking.len()), join(lacking))]
+    TimedOut {
+        /// Where what is missing, and why.
+        lacking: Vec<Lacking>,
+        /// How long was waited.
+        waited: Duration,
+    },
+}
+
+impl PropagationError {
+    /// Whether watching again may help.
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Lookup { source, .. } => source.is_retryable(),
+            Self::NoServers { .. } | Self::TimedOut { .. } => true,
+        }
+    }
+
+    /// What a person can do about it.
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Lookup { source, .. } => source.remedy(),
+            Self::NoServers { .. } => {
+                "check the NS records of the zone, or name the servers to ask in the settings"
+            }
+            Self::TimedOut { .. } => {
+                "check that the DNS provider holds the zone that is delegated, and that its servers agree; if it is just slow, wait longer"
+            }
+        }
+    }
+}
+
+/// A server that does not show what it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lacking {
+    /// The server.
+    pub server: SocketAddr,
+    /// The name asked for.
+    pub name: String,
+    /// What it showed instead.
+    pub why: String,
+}
+
+impl fmt::Display for Lacking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}: {}", self.name, self.server, self.why)
+    }
+}
+
+fn plural(count: usize) -> String {
+    if count == 1 {
+        "1 answer".to_owned()
+    } else {
+        format!("{count} answers")
+    }
+}
+
+fn join(lacking: &[Lacking]) -> String {
+    let texts: Vec<String> = lacking.iter().map(Lacking::to_string).collect();
+    texts.join("; ")
+}
+
+impl Propagation {
+    /// Asks the authoritative servers, with the default time spans.
+    pub const fn authoritative(resolver: Resolver) -> Self {
+        Self {
+            mode: PropagationMode::Authoritative,
+            resolver,
+            timeout: Duration::from_secs(120),
+            first_look: Duration::from_secs(2),
+            poll: Duration::from_secs(2),
+            rounds: 2,
+            round_gap: Duration::from_secs(5),
+            settle: Duration::ZERO,
+            agreement: Agreement::All,
+        }
+    }
+
+    /// Looks at once, polls every 20 ms and believes the first complete look: for loopback.
+    #[must_use]
+    pub const fn immediate(mut self) -> Self {
+        self.first_look = Duration::ZERO;
+        self.poll = Duration::from_millis(20);
+        self.rounds = 1;
+        self.round_gap = Duration::ZERO;
+        self
+    }
+
+    /// Returns when all values are visible in the way the mode says.
+    ///
+    /// # Errors
+    /// [`PropagationError`] when a zone is not found, or time is up.
+    pub async fn wait(&self, targets: &[TxtTarget]) -> Result<PropagationReport, PropagationError> {
+        let start = Instant::now();
+        let mut report = match &self.mode {
+            _ if targets.is_empty() => PropagationReport::default(),
+            PropagationMode::Off => PropagationReport::default(),
+            PropagationMode::Wait(span) => {
+                tokio::time::sleep(*span).await;
+                PropagationReport::default()
+            }
+            PropagationMode::Authoritative | PropagationMode::Servers(_) => {
+                self.watch(targets, start).await?
+            }
+        };
+        report.waited = start.elapsed();
+        Ok(report)
+    }
+
+    async fn watch(
+        &self,
+        targets: &[TxtTarget],
+        start: Instant,
+    ) -> Result<PropagationReport, PropagationError> {
+        let mut report = PropagationReport::default();
+        tokio::time::sleep(self.first_look).await;
+        let watched = self.find_servers(targets, &mut report.warnings).await?;
+        let servers: BTreeSet<SocketAddr> = watched
+            .iter()
+            .flat_map(|name| name.servers.clone())
+            .collect();
+        report.servers = servers.into_iter().collect();
+        let (mut complete, mut pause) = (0, self.poll / 4);
+        loop {
+            report.looks += 1;
+            let lacking = self.look(&watched).await;
+            complete = if lacking.is_empty() { complete + 1 } else { 0 };
+            if complete >= self.rounds.max(1) {
+                tokio::time::sleep(self.settle).await;
+                return Ok(report);
+            }
+            let waited = start.elapsed();
+            if waited >= self.timeout && !lacking.is_empty() {
+                return Err(PropagationError::TimedOut { lacking, waited });
+            }
+            if lacking.is_empty() {
+                tokio::time::sleep(self.round_gap).await;
+            } else {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(self.poll);
+            }
+        }
+    }
+
+    /// The names with their values and the servers to ask, each name once.
+    async fn find_servers(
+        &self,
+        targets: &[TxtTarget],
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<Watched>, PropagationError> {
+        let mut values: BTreeMap<String, (BTreeSet<String>, Option<String>)> = BTreeMap::new();
+        for target in targets {
+            let entry = values.entry(name::canonical(&target.fqdn)).or_default();
+            entry.0.insert(target.value.clone());
+            entry.1 = entry.1.take().or_else(|| target.zone_hint.clone());
+        }
+        let mut watched = Vec::new();
+        for (name, (values, hint)) in values {
+            let servers = match &self.mode {
+                PropagationMode::Servers(servers) => servers.clone(),
+                _ => self.authorities(&name, hint, warnings).await?,
+            };
+            watched.push(Watched {
+                name,
+                values,
+                servers,
+            });
+        }
+        Ok(watched)
+    }
+
+    async fn authorities(
+        &self,
+        name: &str,
+        hint: Option<String>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<SocketAddr>, PropagationError> {
+        let found = self.resolver.find_zone(name).await;
+        let zone = found.map_err(|source| PropagationError::Lookup {
+            name: name.to_owned(),
+            source,
+        })?;
+        if let Some(hint) = hint.map(|hint| name::canonical(&hint))
+            && hint != zone.name
+        {
+            warnings.push(format!(
+                "{name} was written into zone {hint}, but lies in the delegated zone {}",
+                zone.name
+            ));
+        }
+        if zone.nameservers.is_empty() {
+            return Err(PropagationError::NoServers {
+                name: name.to_owned(),
+                zone: zone.name,
+            });
+        }
+        Ok(zone.nameservers)
+    }
+
+    /// Asks every server for every name at the same time; what is missing for the agreement.
+    async fn look(&self, watched: &[Watched]) -> Vec<Lacking> {
+        let mut questions = JoinSet::new();
+        for (index, name) in watched.iter().enumerate() {
+            for &server in &name.servers {
+                let question = self.question(server, name);
+                questions.spawn(async move { (index, question.lacking().await) });
+            }
+        }
+        let mut missing: Vec<Vec<Lacking>> = vec![Vec::new(); watched.len()];
+        while let Some(outcome) = questions.join_next().await {
+            if let Ok((index, Some(lacking))) = outcome {
+                missing[index].push(lacking);
+            }
+        }
+        let names = watched.iter().zip(missing);
+        names
+            .filter(|(name, lacking)| !self.agreement.reached(name.servers.len(), lacking.len()))
+            .flat_map(|(_, lacking)| lacking)
+            .collect()
+    }
+
+    fn question(&self, server: SocketAddr, watched: &Watched) -> Question {
+        Question {
+            server,
+            name: watched.name.clone(),
+            values: watched.values.clone(),
+            authority: matches!(self.mode, PropagationMode::Authoritative),
+            limits: self.resolver.limits(),
+        }
+    }
+}
+
+impl Agreement {
+    const fn reached(self, servers: usize, lacking: usize) -> bool {
+        match self {
+            Self::All => lacking == 0,
+            Self::Any => lacking < servers,
+            Self::Majority => lacking * 2 < servers,
+        }
+    }
+}
+
+/// A name, its values, and the servers that must show them.
+#[derive(Clone, Debug)]
+struct Watched {
+    name: String,
+    values: BTreeSet<String>,
+    servers: Vec<SocketAddr>,
+}
+
+/// One name asked at one server.
+#[derive(Debug)]
+struct Question {
+    server: SocketAddr,
+    name: String,
+    values: BTreeSet<String>,
+    authority: bool,
+    limits: Limits,
+}
+
+impl Question {
+    /// What the server lacks, if anything.
+    async fn lacking(self) -> Option<Lacking> {
+        let why = self.complaint().await?;
+        Some(Lacking {
+            server: self.server,
+            name: self.name,
+            why,
+        })
+    }
+
+    async fn complaint(&self) -> Option<String> {
+        let recursion = if self.authority {
+            Recursion::Off
+        } else {
+            Recursion::Desired
+        };
+        let asked = ask(
+            self.server,
+            &self.name,
+            RecordType::TXT,
+            recursion,
+            self.limits,
+        );
+        let answer = match asked.await {
+            Ok(answer) => answer,
+            Err(LookupError::Timeout { waited, .. }) => {
+                return Some(format!("no answer within {waited:?}"));
+            }
+            Err(LookupError::Unreachable { source, .. }) => return Some(source.to_string()),
+            Err(error) => return Some(error.to_string()),
+        };
+        let found: BTreeSet<String> = answer.txt_values().into_iter().collect();
+        let missing = self.values.difference(&found).count();
+        if !answer.is_definite() {
+            Some(rcode_text(answer.rcode()))
+        } else if missing > 0 {
+            let all = self.values.len();
+            Some(format!("{missing} of {all} values missing"))
+        } else if self.authority && !answer.is_authoritative() {
+            Some("it is not authoritative for the zone".to_owned())
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agreement_counts_servers() {
+        for (agreement, lacking, reached) in [
+            (Agreement::All, 0, true),
+            (Agreement::All, 1, false),
+            (Agreement::Majority, 1, true),
+            (Agreement::Majority, 2, false),
+            (Agreement::Any, 2, true),
+            (Agreement::Any, 3, false),
+        ] {
+            assert_eq!(agreement.reached(3, lacking), reached, "{agreement:?}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_names_each_server_that_lags() {
+        let lacking = Lacking {
+            server: "192.0.2.1:53".parse().unwrap(),
+            name: "_acme-challenge.example.org".to_owned(),
+            why: "1 of 2 values missing".to_owned(),
+        };
+        let error = PropagationError::TimedOut {
+            lacking: vec![lacking],
+            waited: Duration::from_secs(120),
+        };
+
+        assert_eq!(
+            error.to_string(),
+            "1 answer not visible after 120s: _acme-challenge.example.org at 192.0.2.1:53: 1 of 2 values missing"
+        );
+    }
+}

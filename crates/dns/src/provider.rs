@@ -1,0 +1,180 @@
+//! What a DNS provider is: the trait, its descriptor, and the values that go in and out.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use evercert_types::{Secret, SharedClock, SystemClock};
+use serde::{Deserialize, Serialize};
+
+use crate::error::DnsError;
+use crate::lock::NameLocks;
+use crate::name;
+
+/// A place where TXT values can be published.
+///
+/// Every call has its own time limit; dropping a call's future stops it.
+#[async_trait]
+pub trait Provider: Send + Sync + Debug {
+    /// Publishes one value, beside those that are there; a value already there is a success.
+    ///
+    /// # Errors
+    /// [`DnsError`]; nothing may be concluded about whether the value is there.
+    async fn add(&self, target: &TxtTarget) -> Result<Receipt, DnsError>;
+
+    /// Withdraws one value and leaves the others; an absent value is a success.
+    ///
+    /// Works without the receipt too: the process may have restarted since.
+    ///
+    /// # Errors
+    /// [`DnsError`].
+    async fn remove(&self, target: &TxtTarget, receipt: Option<&Receipt>) -> Result<(), DnsError>;
+
+    /// Tests address and credentials, and finds the zone of `name` if one is given; changes nothing.
+    ///
+    /// # Errors
+    /// [`DnsError`].
+    async fn check(&self, name: Option<&str>) -> Result<CheckReport, DnsError>;
+
+    /// What it can and how quick it is.
+    fn caps(&self) -> Caps;
+}
+
+/// One TXT value at one name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TxtTarget {
+    /// Effective name (after CNAMEs): lower case, no final dot.
+    pub fqdn: String,
+    /// The value, without quotes.
+    pub value: String,
+    /// Time to live in seconds; the provider's own default when absent.
+    pub ttl: Option<u32>,
+    /// The zone to use, when the operator named one.
+    pub zone_hint: Option<String>,
+}
+
+impl TxtTarget {
+    /// A value at a name, with the provider's TTL and zone; the name is brought to canonical form.
+    pub fn new(fqdn: &str, value: impl Into<String>) -> Self {
+        Self {
+            fqdn: name::canonical(fqdn),
+            value: value.into(),
+            ttl: None,
+            zone_hint: None,
+        }
+    }
+}
+
+/// What a provider did, kept for the removal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The zone that was changed.
+    pub zone: String,
+    /// Ids of the provider's records, when it has such.
+    #[serde(default)]
+    pub record_ids: Vec<String>,
+    /// Whatever else the provider wants to see again.
+    #[serde(default)]
+    pub opaque: serde_json::Value,
+    /// Whether the value was not there before; if `false`, it is not ours to remove.
+    pub created: bool,
+}
+
+/// What a test of a provider found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckReport {
+    /// The zone of the name that was asked for.
+    pub zone: Option<String>,
+    /// What was tried and seen, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// How a provider stores several values at a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Multi {
+    /// Values are added and removed by themselves.
+    Append,
+    /// Each value is a record with an id.
+    Records,
+    /// The whole set is read and written: writers of one name must not overlap.
+    Rrset,
+}
+
+/// What a provider can and how quick it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// How several values at a name are kept.
+    pub multi: Multi,
+    /// Time to live of new records in seconds, when nothing else is said.
+    pub default_ttl: u32,
+    /// How long its servers may need until all show a change.
+    pub propagation_limit: Duration,
+    /// How often looking is worth while.
+    pub propagation_poll: Duration,
+}
+
+/// A provider type: what it is called, which settings it wants, how it is built.
+#[derive(Debug)]
+pub struct Descriptor {
+    /// Stable code, such as `pdns`.
+    pub code: &'static str,
+    /// Name for people.
+    pub name: &'static str,
+    /// Where its interface is documented.
+    pub docs: &'static str,
+    /// Its settings.
+    pub fields: &'static [Field],
+    /// What it can when built with default settings.
+    pub caps: Caps,
+    /// Builds one from its settings.
+    pub build: Build,
+}
+
+/// Builds a provider from its settings; refuses missing, unknown and malformed ones.
+pub type Build = fn(&Settings, &Context) -> Result<Box<dyn Provider>, DnsError>;
+
+/// One setting of a provider type.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Stable key, such as `api_key`.
+    pub key: &'static str,
+    /// Label in forms.
+    pub label: &'static str,
+    /// Whether it is kept sealed and never shown.
+    pub secret: bool,
+    /// Whether it may be left out.
+    pub optional: bool,
+    /// Value when left out.
+    pub default: Option<&'static str>,
+    /// One sentence for people.
+    pub help: &'static str,
+    /// Environment variables of acme.sh with the same meaning.
+    pub acme_sh_env: &'static [&'static str],
+    /// Environment variables of lego with the same meaning.
+    pub lego_env: &'static [&'static str],
+}
+
+/// A provider's settings by key; all are treated as secret.
+pub type Settings = BTreeMap<String, Secret<String>>;
+
+/// What providers share with the rest of the process.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The time, for signatures.
+    pub clock: SharedClock,
+    /// Keeps writers of one name apart.
+    pub locks: NameLocks,
+}
+
+impl Default for Context {
+    /// The system's clock and the locks of this process.
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            locks: NameLocks::of_process(),
+        }
+    }
+}
