@@ -1,1 +1,13 @@
-//! Whole journeys, told in tests.
+//! Journeys with the program as its users run it: processes, command line, files.
+//!
+//! [`program`] finds the built executable, [`console`] and [`adc`] run its roles, [`cli`] its client commands;
+//! [`surroundings`] is what stands around them: a CA and a DNS server.
+
+pub mod adc;
+pub mod cli;
+pub mod console;
+pub mod program;
+pub mod role;
+pub mod surroundings;
+pub mod tls;
+pub mod zone;
