@@ -1,0 +1,215 @@
+//! The one way requests leave: limits on time, size and number, roots of trust, no redirects.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use evercert_types::SharedClock;
+use evercert_x509::tls;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{Method, Response, Url, redirect};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+use crate::client::ClientConfig;
+use crate::error::AcmeError;
+use crate::fault::TransportFault;
+use crate::reply::Reply;
+use crate::stage::Stage;
+
+/// HTTP to one CA; cloning shares its connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Transport {
+    http: reqwest::Client,
+    request_timeout: Duration,
+    max_bytes: usize,
+    permits: Arc<Semaphore>,
+    clock: SharedClock,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) stage: Stage,
+    pub(crate) method: Method,
+    pub(crate) url: &'a str,
+    pub(crate) accept: Option<&'static str>,
+    /// A JWS.
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+impl Transport {
+    /// # Errors
+    /// [`AcmeError::Configuration`] for a directory URL that is not HTTPS (plain HTTP is for
+    /// loopback) or a CA bundle that cannot be read.
+    pub(crate) fn new(config: &ClientConfig) -> Result<Self, AcmeError> {
+        let failed = |reason: String| AcmeError::Configuration {
+            url: config.directory_url.clone(),
+            reason,
+        };
+        let plain = is_plain(&config.directory_url).map_err(failed)?;
+        let mut builder = reqwest::Client::builder()
+            .user_agent(&config.user_agent)
+            .connect_timeout(config.connect_timeout)
+            .https_only(!plain)
+            .redirect(redirect::Policy::none())
+            .referer(false);
+        if plain {
+            builder = builder.no_proxy();
+        }
+        if let Some(pem) = &config.ca_bundle_pem {
+            let tls = tls::root_store(pem)
+                .and_then(|roots| tls::client_config(roots, None, &[b"h2", b"http/1.1"]))
+                .map_err(|error| failed(format!("the CA bundle: {}", with_causes(&error))))?;
+            builder = builder.tls_backend_preconfigured(tls);
+        }
+        Ok(Self {
+            http: builder
+                .build()
+                .map_err(|error| failed(with_causes(&error)))?,
+            request_timeout: config.request_timeout,
+            max_bytes: config.max_response_bytes,
+            permits: Arc::new(Semaphore::new(config.max_concurrent_requests.max(1))),
+            clock: config.clock.clone(),
+        })
+    }
+
+    /// Sends one request and reads the whole answer, of any status.
+    ///
+    /// # Errors
+    /// [`AcmeError::Transport`], [`AcmeError::Timeout`], or [`AcmeError::Malformed`] when the
+    /// answer is too large.
+    pub(crate) async fn send(&self, call: Call<'_>, deadline: Instant) -> Result<Reply, AcmeError> {
+        let permit = timeout_at(deadline, self.permits.acquire()).await;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Ok(Ok(_permit)) = permit else {
+            return Err(out_of_time(&call));
+        };
+        if left.is_zero() {
+            return Err(out_of_time(&call));
+        }
+        let started = Instant::now();
+        let reply = self.exchange(&call, left.min(self.request_timeout)).await;
+        let duration_ms = started.elapsed().as_millis();
+        match &reply {
+            Ok(reply) => tracing::debug!(
+                acme.stage = call.stage.as_str(),
+                acme.url = call.url,
+                http.status = reply.status,
+                duration_ms,
+                "asked the CA"
+            ),
+            Err(error) => tracing::debug!(
+                acme.stage = call.stage.as_str(),
+                acme.url = call.url,
+                error = error as &dyn Error,
+                duration_ms,
+                "asking the CA failed"
+            ),
+        }
+        reply
+    }
+
+    async fn exchange(&self, call: &Call<'_>, limit: Duration) -> Result<Reply, AcmeError> {
+        let mut request = self
+            .http
+            .request(call.method.clone(), call.url)
+            .timeout(limit);
+        if let Some(accept) = call.accept {
+            request = request.header(ACCEPT, accept);
+        }
+        if let Some(body) = &call.body {
+            request = request
+                .header(CONTENT_TYPE, "application/jose+json")
+                .body(body.clone());
+        }
+        let lost = |source: reqwest::Error| AcmeError::Transport {
+            stage: call.stage,
+            url: call.url.to_owned(),
+            fault: TransportFault::of(&source),
+            source: source.without_url(),
+        };
+        let mut response = request.send().await.map_err(lost)?;
+        let mut reply = self.begin(call, &response);
+        while let Some(piece) = response.chunk().await.map_err(lost)? {
+            if reply.body.len() + piece.len() > self.max_bytes {
+                return Err(reply.malformed(format!("larger than {} bytes", self.max_bytes)));
+            }
+            reply.body.extend_from_slice(&piece);
+        }
+        Ok(reply)
+    }
+
+    fn begin(&self, call: &Call<'_>, response: &Response) -> Reply {
+        Reply {
+            stage: call.stage,
+            url: call.url.to_owned(),
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: Vec::new(),
+            received: self.clock.now(),
+        }
+    }
+}
+
+/// Whether the URL is plain HTTP, which only loopback may be.
+fn is_plain(text: &str) -> Result<bool, String> {
+    let url = Url::parse(text).map_err(|error| format!("the directory URL: {error}"))?;
+    let host = url.host_str().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let loopback = bare == "localhost"
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback());
+    match url.scheme() {
+        "https" => Ok(false),
+        "http" if loopback => Ok(true),
+        _ => Err("the directory URL must begin with https://".to_owned()),
+    }
+}
+
+fn out_of_time(call: &Call<'_>) -> AcmeError {
+    AcmeError::Timeout {
+        stage: call.stage,
+        url: call.url.to_owned(),
+        last: "unknown".to_owned(),
+        retry_after: None,
+        source: None,
+    }
+}
+
+/// For errors whose causes end in a text field of ours.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(current) = cause {
+        text.push_str(&format!(": {current}"));
+        cause = current.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        assert_eq!(is_plain("https://ca.example/dir"), Ok(false));
+        for loopback in [
+            "http://127.0.0.1:1/dir",
+            "http://[::1]:1/dir",
+            "http://localhost/dir",
+        ] {
+            assert_eq!(is_plain(loopback), Ok(true), "{loopback}");
+        }
+        for bad in [
+            "http://ca.example/dir",
+            "ftp://ca.example",
+            "ca.example/dir",
+            "",
+        ] {
+            assert!(is_plain(bad).is_err(), "{bad}");
+        }
+    }
+}
