@@ -26,6 +26,7 @@ struct Failure {
     zone: Option<String>,
     status: Option<String>,
     words: Option<String>,
+    output: Option<String>,
     remedy: Option<String>,
     retry_after: Option<Duration>,
     retryable: Option<bool>,
@@ -131,6 +132,7 @@ impl DnsError {
             zone: None,
             status: None,
             words: None,
+            output: None,
             remedy: None,
             retry_after: None,
             retryable: None,
@@ -164,6 +166,16 @@ impl DnsError {
         if !masked.is_empty() {
             self.0.words = Some(masked.chars().take(EXCERPT).collect());
         }
+        self
+    }
+
+    /// Keeps all that a program said, masked; its last 2048 characters count as its words.
+    pub(crate) fn with_output(mut self, output: &str, secrets: &[&Secret<String>]) -> Self {
+        let masked = mask(output.trim(), secrets);
+        let skipped = masked.chars().count().saturating_sub(EXCERPT);
+        let end: String = masked.chars().skip(skipped).collect();
+        self.0.words = Some(end).filter(|end| !end.is_empty());
+        self.0.output = Some(masked).filter(|output| !output.is_empty());
         self
     }
 
@@ -224,6 +236,11 @@ impl DnsError {
     /// The provider's own words, at most 2048 characters, secrets masked.
     pub fn words(&self) -> Option<&str> {
         self.0.words.as_deref()
+    }
+
+    /// All that a program said, when one was run: at most 64 KiB, secrets masked.
+    pub fn output(&self) -> Option<&str> {
+        self.0.output.as_deref()
     }
 
     /// Whether trying again without changing anything may help.

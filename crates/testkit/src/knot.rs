@@ -46,6 +46,9 @@ impl Knot {
             let file = dir.path().join(format!("{}.zone", zone.name()));
             write(&file, &zone.master_file())?;
         }
+        let database = dir.path().join("db");
+        std::fs::create_dir(&database)
+            .map_err(|e| StartError::setup("creating Knot's database directory", e))?;
         let conf = dir.path().join("knot.conf");
         write(&conf, &configuration(dir.path(), addr, zones, keys))?;
         let mut command = Command::new(program);

@@ -225,12 +225,7 @@ impl Exec {
 
     async fn with_output(&self, error: DnsError, run: Run) -> DnsError {
         let secrets: Vec<&Secret<String>> = self.env.iter().map(|(_, value)| value).collect();
-        let output = run.output().await;
-        tracing::debug!(
-            dns.provider = CODE,
-            output = crate::error::mask(&output, &secrets)
-        );
-        error.with_words(&output, &secrets)
+        error.with_output(&run.output().await, &secrets)
     }
 }
 

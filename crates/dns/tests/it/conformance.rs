@@ -128,10 +128,11 @@ async fn bad_credentials_are_named(subject: &Subject, target: &TxtTarget) {
     let outcomes = [
         provider.add(target).await.unwrap_err(),
         provider.remove(target, None).await.unwrap_err(),
-        provider.check(None).await.unwrap_err(),
         provider.check(Some(NAME)).await.unwrap_err(),
     ];
-    for error in outcomes {
+    // Not every server looks at credentials before it is asked for a zone that it holds.
+    let unnamed = provider.check(None).await.err();
+    for error in outcomes.into_iter().chain(unnamed) {
         is_a_credentials_fault(&error, secret);
         assert_eq!(error.provider(), subject.code);
     }

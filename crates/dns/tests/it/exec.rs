@@ -104,6 +104,8 @@ async fn failures_carry_the_end_of_the_output_without_secrets() {
     assert_eq!(error.status(), Some("exit status: 7"));
     let words = error.words().unwrap();
     assert!(words.ends_with("refused with ***"), "{words}");
+    assert_eq!(words.chars().count(), 2048);
+    assert!(error.output().unwrap().len() > 60_000);
     assert!(!format!("{error:?} {:?}", provider("exec", &hook.settings)).contains("hunter2"));
 }
 

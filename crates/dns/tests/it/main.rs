@@ -1,5 +1,10 @@
 //! The crate against real DNS servers on loopback, and against its own.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy's exception for tests does not reach functions they share"
+)]
+
 mod auth_server;
 mod challtestsrv;
 mod conformance;

@@ -163,8 +163,6 @@ async fn a_wrong_clock_is_told_with_the_difference() {
 
 #[tokio::test]
 async fn a_key_without_permission_and_an_unsigned_update_differ() {
-    let mut forbidden = TsigKey::new("forbidden", "hmac-sha256");
-    forbidden.name = "forbidden".to_owned();
     let bind = start_or_skip!(Bind::start(&[Zone::new("example.org")]).await);
     let unsigned = settings(&[("server".to_owned(), bind.addr().to_string())]);
 

@@ -82,7 +82,8 @@ impl Session<'_> {
                 format!("{label} refuses unsigned updates"),
                 "give the TSIG key that the server knows".to_owned(),
             ),
-            (ResponseCode::NotAuth, _) if reply.authentic || key.is_none() => (
+            // A refused signature would have come with a TSIG record that says so.
+            (ResponseCode::NotAuth, _) if reply.authentic || reply.tsig.is_none() => (
                 Fault::Zone,
                 format!("{label} is not primary for zone {zone}"),
                 "name the primary server of the zone, or correct the zone".to_owned(),

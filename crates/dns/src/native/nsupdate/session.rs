@@ -136,13 +136,23 @@ impl<'a> Session<'a> {
         fqdn: &str,
         kind: RecordType,
     ) -> Result<Answer, DnsError> {
+        Ok(self.question(step, fqdn, kind).await?.answer)
+    }
+
+    /// Like [`ask`](Self::ask), with what is known of the reply's signature.
+    pub(super) async fn question(
+        &self,
+        step: Step,
+        fqdn: &str,
+        kind: RecordType,
+    ) -> Result<Reply, DnsError> {
         let message = question_message(fqdn, kind, Recursion::Off).ok_or_else(|| {
             self.error(step, Fault::Configuration, "the name is not a domain name")
         })?;
         let question = format!("{fqdn} {kind}");
         let reply = self.exchange(step, message, &question).await?;
         self.accept(step, &reply)?;
-        Ok(reply.answer)
+        Ok(reply)
     }
 
     /// Sends the message signed to the first address that answers.
