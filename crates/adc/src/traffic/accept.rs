@@ -1,0 +1,138 @@
+//! The TLS handshake of one client connection: bounded, timed, and counted when it completed.
+
+use std::io;
+
+use rustls::HandshakeKind;
+use rustls::server::Acceptor;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
+
+use super::Shared;
+use crate::metrics::VserverMetrics;
+use crate::tls::profile::VserverTls;
+use crate::tls::resolver::{Decision, NoTrace, Refusal, Served, decide};
+
+/// A completed handshake.
+pub(crate) struct Accepted {
+    pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) sni: Option<Box<str>>,
+    pub(crate) protocol: Protocol,
+}
+
+/// What ALPN chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// A handshake did not complete.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AcceptError {
+    #[error("the handshake took too long")]
+    Timeout,
+    #[error("refused for server name {sni:?}: {refusal}")]
+    Refused {
+        sni: Option<String>,
+        refusal: Refusal,
+    },
+    #[error("the client's certificate is not accepted any more")]
+    Resumed(#[source] rustls::Error),
+    #[error("the handshake failed")]
+    Failed(#[source] io::Error),
+}
+
+/// Performs the handshake.
+///
+/// # Errors
+/// See [`AcceptError`]; the client has been told by an alert where one fits.
+pub(crate) async fn accept(
+    tls: &VserverTls,
+    shared: &Shared,
+    metrics: &VserverMetrics,
+    tcp: TcpStream,
+) -> Result<Accepted, AcceptError> {
+    let limit = shared.limits.handshake_timeout;
+    let handshake = async {
+        // Closed only when the instance is dropped.
+        let _permit = shared.handshakes.acquire().await.ok();
+        perform(tls, shared, metrics, tcp).await
+    };
+    let outcome = tokio::time::timeout(limit, handshake)
+        .await
+        .unwrap_or(Err(AcceptError::Timeout));
+    match &outcome {
+        Ok(_) => {}
+        Err(AcceptError::Refused { .. }) => {
+            metrics.handshakes_refused.inc();
+        }
+        Err(_) => {
+            metrics.handshakes_failed.inc();
+        }
+    }
+    outcome
+}
+
+async fn perform(
+    tls: &VserverTls,
+    shared: &Shared,
+    metrics: &VserverMetrics,
+    tcp: TcpStream,
+) -> Result<Accepted, AcceptError> {
+    let start = LazyConfigAcceptor::new(Acceptor::default(), tcp)
+        .await
+        .map_err(AcceptError::Failed)?;
+    let start = refuse_unservable(tls, start).await?;
+    let (config, resolver) = tls.for_connection();
+    let stream = start
+        .into_stream(config)
+        .await
+        .map_err(AcceptError::Failed)?;
+    let (_, session) = stream.get_ref();
+    let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
+    if resumed {
+        tls.verify_resumed(session.peer_certificates())
+            .map_err(AcceptError::Resumed)?;
+        metrics.handshakes_resumed.inc();
+    } else {
+        metrics.handshakes_full.inc();
+        // A resumed session shows no certificate, so only full handshakes count as seen.
+        if let Some(Served::ZeroTouch(record)) = resolver.served() {
+            shared.observations.completed(record);
+        }
+    }
+    let protocol = match session.alpn_protocol() {
+        Some(b"h2") => Protocol::Http2,
+        _ => Protocol::Http1,
+    };
+    let sni = session.server_name().map(Box::from);
+    Ok(Accepted {
+        stream,
+        sni,
+        protocol,
+    })
+}
+
+/// Answers `unrecognized_name` or `handshake_failure` where rustls would say `access_denied`.
+async fn refuse_unservable(
+    tls: &VserverTls,
+    mut start: StartHandshake<TcpStream>,
+) -> Result<StartHandshake<TcpStream>, AcceptError> {
+    let hello = start.client_hello();
+    let sni = hello.server_name();
+    let decision = decide(&tls.policy, sni, hello.signature_schemes(), &mut NoTrace);
+    let Decision::Refuse(refusal) = decision else {
+        return Ok(start);
+    };
+    let sni = sni.map(str::to_owned);
+    // A TLS record: alert, version 1.2, two bytes, fatal (RFC 8446 §6).
+    let alert = [21, 3, 3, 0, 2, 2, refusal.alert()];
+    let told = start.io.write_all(&alert).await;
+    if told.is_ok() {
+        start.io.shutdown().await.unwrap_or_default();
+    }
+    Err(AcceptError::Refused { sni, refusal })
+}
+

@@ -1,0 +1,329 @@
+//! HTTP from client to service and back: admission, the exchange, the answer.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::Shared;
+use super::admission::{Admitted, Facts, Kind, Refusal, Scheme, admit};
+use super::backend::{Freshness, Service};
+use super::body::{BodyError, BodyProgress, ReplyBody, RequestBody};
+use super::framing::{Violation, Wire};
+use super::headers::{Client, strip_hop_by_hop, to_service};
+use super::listener::Vserver;
+use super::pool::Lease;
+use super::stream::Activity;
+use super::websocket;
+
+/// One client connection that speaks HTTP.
+#[derive(Debug)]
+pub(crate) struct HttpConnection {
+    pub(crate) vserver: Arc<Vserver>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) client: SocketAddr,
+    pub(crate) scheme: Scheme,
+    pub(crate) sni: Option<Box<str>>,
+    pub(crate) asks_clients: bool,
+    /// What the second parser saw, over HTTP/1.
+    pub(crate) wire: Arc<Wire>,
+    pub(crate) requests: AtomicU64,
+    pub(crate) active: AtomicUsize,
+    pub(crate) activity: Activity,
+}
+
+/// An answer with the connection it came on.
+pub(crate) struct Exchange {
+    pub(crate) response: Response<Incoming>,
+    pub(crate) lease: Lease,
+}
+
+/// Answers one request.
+pub(crate) async fn answer(
+    connection: Arc<HttpConnection>,
+    request: Request<Incoming>,
+) -> Result<Response<ReplyBody>, Infallible> {
+    let _busy = Busy::new(&connection);
+    let version = request.version();
+    let response = match proxy(&connection, request).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.into_response(version),
+    };
+    connection.vserver.metrics.answered(response.status());
+    Ok(response)
+}
+
+async fn proxy(
+    connection: &Arc<HttpConnection>,
+    mut request: Request<Incoming>,
+) -> Result<Response<ReplyBody>, Refusal> {
+    let limits = &connection.shared.limits;
+    let index = connection.requests.fetch_add(1, Ordering::Relaxed);
+    connection.wire.check(index).map_err(violation)?;
+    let upgrade = hyper::upgrade::on(&mut request);
+    let (parts, body) = request.into_parts();
+    let admitted = admit(&parts, &connection.facts())?;
+    let version = parts.version;
+    let client = Client {
+        ip: connection.client.ip(),
+        scheme: connection.scheme,
+    };
+    let head = to_service(parts, &admitted, &client, limits.underscores);
+    if admitted.kind != Kind::Plain {
+        let exchange = exchange(connection, head, RequestBody::Empty).await?;
+        return Ok(websocket::answer(connection, &admitted, exchange, upgrade));
+    }
+    let body = RequestBody::new(body, limits.body_bytes, limits.body_idle);
+    let exchange = exchange(connection, head, body).await?;
+    Ok(reply(exchange, version, limits.body_idle))
+}
+
+/// The service's answer as the client gets it.
+pub(crate) fn reply(
+    exchange: Exchange,
+    version: Version,
+    body_idle: Duration,
+) -> Response<ReplyBody> {
+    let (mut parts, body) = exchange.response.into_parts();
+    strip_hop_by_hop(&mut parts.headers);
+    parts.version = version;
+    parts.extensions.clear();
+    let body = ReplyBody::stream(body, exchange.lease, body_idle);
+    Response::from_parts(parts, body)
+}
+
+/// Sends a request to one service after another until one takes it.
+async fn exchange(
+    connection: &HttpConnection,
+    mut head: Parts,
+    mut body: RequestBody,
+) -> Result<Exchange, Refusal> {
+    let balancer = &connection.vserver.balancer;
+    let mut tried: Vec<Arc<Service>> = Vec::new();
+    let mut freshness = Freshness::Any;
+    let mut failure = NO_SERVICE;
+    while let Some(service) = balancer.pick(&tried) {
+        let lease = match service.lease(freshness).await {
+            Ok(lease) => lease,
+            Err(error) => {
+                failure = match error {
+                    super::backend::ConnectError::Timeout { .. } => SERVICE_TIMEOUT,
+                    _ => SERVICE_UNREACHABLE,
+                };
+                tried.push(service);
+                continue;
+            }
+        };
+        let was_reused = lease.is_reused;
+        match attempt(&service, lease, head, body).await {
+            Attempt::Answered(exchange) => return Ok(exchange),
+            // An idle connection that was closed meanwhile is nobody's fault: once more, on a new one.
+            Attempt::Unsent(request) => {
+                let (parts, unsent) = (*request).into_parts();
+                (head, body) = (parts, unsent);
+                if was_reused {
+                    freshness = Freshness::New;
+                } else {
+                    failure = SERVICE_BROKE_OFF;
+                    tried.push(service);
+                }
+            }
+            Attempt::Failed(refusal) => return Err(refusal),
+        }
+    }
+    Err(failure)
+}
+
+enum Attempt {
+    Answered(Exchange),
+    /// Nothing of it reached the service, or it may be sent again without harm.
+    Unsent(Box<Request<RequestBody>>),
+    Failed(Refusal),
+}
+
+async fn attempt(
+    service: &Arc<Service>,
+    mut lease: Lease,
+    head: Parts,
+    body: RequestBody,
+) -> Attempt {
+    let mut head = head;
+    if !head.headers.contains_key(header::HOST) {
+        // HTTP/1.0 without Host; HTTP/1.1 needs one.
+        if let Ok(host) = HeaderValue::from_str(&service.address) {
+            head.headers.insert(header::HOST, host);
+        }
+    }
+    // Only a connection that was idle can be stale, and only a safe, empty request may be repeated.
+    let spare = (lease.is_reused && body.is_empty() && is_repeatable(&head.method))
+        .then(|| head.clone());
+    let progress = body.progress();
+    let sending = lease.sender.try_send_request(Request::from_parts(head, body));
+    let outcome = tokio::select! {
+        outcome = sending => outcome,
+        () = silence(progress.as_deref(), service.response_timeout) => {
+            return Attempt::Failed(SERVICE_TIMEOUT);
+        }
+    };
+    let mut error = match outcome {
+        Ok(response) => return Attempt::Answered(Exchange { response, lease }),
+        Err(error) => error,
+    };
+    if let Some(request) = error.take_message() {
+        return Attempt::Unsent(Box::new(request));
+    }
+    match (progress.and_then(|progress| progress.fault()), spare) {
+        (Some(fault), _) => Attempt::Failed(body_refusal(fault)),
+        (None, Some(head)) => {
+            Attempt::Unsent(Box::new(Request::from_parts(head, RequestBody::Empty)))
+        }
+        (None, None) => {
+            let error = error.into_error();
+            tracing::info!(service.name = %service.name, %error, "service broke off");
+            Attempt::Failed(SERVICE_BROKE_OFF)
+        }
+    }
+}
+
+/// Methods whose repetition changes nothing (RFC 9110 §9.2.2).
+fn is_repeatable(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
+    )
+}
+
+/// Waits until the answer is overdue: counted from the last part of the body sent.
+async fn silence(progress: Option<&BodyProgress>, limit: Duration) {
+    let mut last = Instant::now();
+    loop {
+        let deadline = last + limit;
+        tokio::time::sleep_until(deadline).await;
+        match progress.map(BodyProgress::last_activity) {
+            Some(activity) if activity > last => last = activity,
+            _ => return,
+        }
+    }
+}
+
+const fn gateway(status: StatusCode, why: &'static str) -> Refusal {
+    Refusal { status, why }
+}
+
+const NO_SERVICE: Refusal = gateway(
+    StatusCode::SERVICE_UNAVAILABLE,
+    "no service is bound to this virtual server, or none is enabled",
+);
+const SERVICE_UNREACHABLE: Refusal = gateway(
+    StatusCode::BAD_GATEWAY,
+    "no connection to a service could be made",
+);
+const SERVICE_BROKE_OFF: Refusal = gateway(
+    StatusCode::BAD_GATEWAY,
+    "the service closed the connection without a usable answer",
+);
+const SERVICE_TIMEOUT: Refusal = gateway(
+    StatusCode::GATEWAY_TIMEOUT,
+    "the service did not answer in time",
+);
+
+const fn body_refusal(fault: BodyError) -> Refusal {
+    match fault {
+        BodyError::TooLong => super::admission::BODY_TOO_LARGE,
+        BodyError::Stalled => gateway(
+            StatusCode::REQUEST_TIMEOUT,
+            "the body stopped arriving before its end",
+        ),
+        BodyError::BrokenOff => gateway(StatusCode::BAD_REQUEST, "the body broke off"),
+    }
+}
+
+const fn violation(violation: Violation) -> Refusal {
+    gateway(
+        StatusCode::BAD_REQUEST,
+        match violation {
+            Violation::LengthAndCoding => "there are both Content-Length and Transfer-Encoding",
+            Violation::SeveralLengths => "there is more than one Content-Length",
+            Violation::Unparsable => "the request's framing is ambiguous",
+        },
+    )
+}
+
+impl Refusal {
+    /// The refusal as an answer in plain text; HTTP/1 connections are closed after it.
+    fn into_response(self, version: Version) -> Response<ReplyBody> {
+        let text = format!(
+            "{} {}: {}\n",
+            self.status.as_str(),
+            self.status.canonical_reason().unwrap_or("Error"),
+            self.why
+        );
+        let mut response = Response::new(ReplyBody::Text(Bytes::from(text)));
+        *response.status_mut() = self.status;
+        *response.version_mut() = version;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status.is_client_error() && version < Version::HTTP_2 {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+impl HttpConnection {
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            scheme: self.scheme,
+            sni: self.sni.as_deref(),
+            asks_clients: self.asks_clients,
+            underscores: self.shared.limits.underscores,
+            max_body: self.shared.limits.body_bytes,
+        }
+    }
+
+    /// Waits until there was no request for the vserver's client time-out.
+    pub(crate) async fn idle(&self) {
+        loop {
+            self.activity.silence(self.vserver.client_idle).await;
+            if self.active.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            self.activity.touch();
+        }
+    }
+}
+
+/// Marks the connection as busy while a request is answered.
+struct Busy<'a>(&'a HttpConnection);
+
+impl<'a> Busy<'a> {
+    fn new(connection: &'a HttpConnection) -> Self {
+        connection.active.fetch_add(1, Ordering::AcqRel);
+        connection.activity.touch();
+        Self(connection)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.active.fetch_sub(1, Ordering::AcqRel);
+        self.0.activity.touch();
+    }
+}
+
+/// What the admitted request asked for, when it was a WebSocket.
+pub(crate) const fn is_extended_connect(admitted: &Admitted) -> bool {
+    matches!(admitted.kind, Kind::ExtendedConnect)
+}

@@ -1,0 +1,277 @@
+//! Vservers: their sockets, and what is done with each connection.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use super::Shared;
+use super::accept::{Protocol, accept};
+use super::admission::Scheme;
+use super::backend::{Balancer, Chain};
+use super::framing::Framing;
+use super::http::{HttpConnection, answer};
+use super::relay::relay;
+use super::stream::{Activity, ClientStream};
+use crate::metrics::VserverMetrics;
+use crate::tls::profile::VserverTls;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+/// How long accepting rests when the process has no file descriptors left.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// A virtual server.
+#[derive(Debug)]
+pub(crate) struct Vserver {
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: VserverKind,
+    pub(crate) balancer: Balancer,
+    pub(crate) metrics: VserverMetrics,
+    /// `-cltTimeout`.
+    pub(crate) client_idle: Duration,
+}
+
+/// What it speaks to clients.
+#[derive(Debug)]
+pub(crate) enum VserverKind {
+    /// HTTP.
+    Http,
+    /// HTTP over TLS.
+    Ssl(Arc<VserverTls>),
+    /// Bytes over TLS.
+    SslTcp(Arc<VserverTls>),
+}
+
+impl Vserver {
+    /// Its TLS, where it has any.
+    pub(crate) const fn tls(&self) -> Option<&Arc<VserverTls>> {
+        match &self.kind {
+            VserverKind::Http => None,
+            VserverKind::Ssl(tls) | VserverKind::SslTcp(tls) => Some(tls),
+        }
+    }
+}
+
+/// Opens a vserver's socket.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Accepts connections until the instance drains.
+pub(crate) async fn serve(vserver: Arc<Vserver>, listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shared.drain.cancelled() => return,
+        };
+        match accepted {
+            Ok((tcp, client)) => {
+                let connection = connection(vserver.clone(), shared.clone(), tcp, client);
+                shared.connections.spawn(connection);
+            }
+            Err(error) if is_about_one_client(&error) => {}
+            Err(error) => {
+                tracing::warn!(vserver.name = %vserver.name, %error, "accepting rests");
+                tokio::time::sleep(ACCEPT_REST).await;
+            }
+        }
+    }
+}
+
+fn is_about_one_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}
+
+async fn connection(
+    vserver: Arc<Vserver>,
+    shared: Arc<Shared>,
+    tcp: TcpStream,
+    client: SocketAddr,
+) {
+    vserver.metrics.connections.inc();
+    let cut = shared.cut.clone();
+    tokio::select! {
+        () = converse(&vserver, &shared, tcp, client) => {}
+        () = cut.cancelled() => {}
+    }
+    vserver.metrics.connections.dec();
+}
+
+async fn converse(
+    vserver: &Arc<Vserver>,
+    shared: &Arc<Shared>,
+    tcp: TcpStream,
+    client: SocketAddr,
+) {
+    if let Err(error) = tcp.set_nodelay(true) {
+        tracing::debug!(%error, "a client is gone already");
+        return;
+    }
+    let http = Conversation {
+        vserver,
+        shared,
+        client,
+    };
+    let Some(tls) = vserver.tls() else {
+        return http.http1(tcp, Scheme::Http, None, false).await;
+    };
+    let accepted = match accept(tls, shared, &vserver.metrics, tcp).await {
+        Ok(accepted) => accepted,
+        Err(error) => {
+            let (vserver, error) = (&vserver.name, Chain(&error));
+            tracing::debug!(vserver.name = %vserver, client = %client, %error, "no handshake");
+            return;
+        }
+    };
+    let asks = tls.asks_clients();
+    match (&vserver.kind, accepted.protocol) {
+        (VserverKind::SslTcp(_), _) => http.raw(accepted.stream).await,
+        (_, Protocol::Http2) => http.http2(accepted.stream, accepted.sni, asks).await,
+        (_, Protocol::Http1) => {
+            http.http1(accepted.stream, Scheme::Https, accepted.sni, asks)
+                .await;
+        }
+    }
+}
+
+/// One client's connection after its handshake.
+struct Conversation<'a> {
+    vserver: &'a Arc<Vserver>,
+    shared: &'a Arc<Shared>,
+    client: SocketAddr,
+}
+
+impl Conversation<'_> {
+    async fn http1<S>(
+        &self,
+        stream: S,
+        scheme: Scheme,
+        sni: Option<Box<str>>,
+        asks_clients: bool,
+    ) where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let limits = &self.shared.limits;
+        let connection = self.connection(scheme, sni, asks_clients);
+        let framing = Framing::new(limits.header_bytes, limits.headers);
+        let stream = ClientStream::new(stream, limits.body_idle)
+            .with_framing(framing, connection.wire.clone());
+        let service = service_fn(|request| answer(connection.clone(), request));
+        let serving = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.vserver.client_idle)
+            .max_headers(limits.headers)
+            .max_buf_size(limits.header_bytes.max(8192))
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let mut serving = pin!(serving);
+        let outcome = tokio::select! {
+            outcome = &mut serving => outcome,
+            () = self.shared.drain.cancelled() => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+        };
+        self.log(outcome);
+    }
+
+    async fn http2<S>(&self, stream: S, sni: Option<Box<str>>, asks_clients: bool)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let limits = &self.shared.limits;
+        let connection = self.connection(Scheme::Https, sni, asks_clients);
+        let stream = ClientStream::new(stream, limits.body_idle);
+        let service = service_fn(|request| answer(connection.clone(), request));
+        let serving = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(limits.http2_streams)
+            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+            .keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(Duration::from_secs(20))
+            .enable_connect_protocol()
+            .serve_connection(TokioIo::new(stream), service);
+        let mut serving = pin!(serving);
+        let outcome = tokio::select! {
+            outcome = &mut serving => outcome,
+            () = self.shared.drain.cancelled() => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+            () = connection.idle() => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+        };
+        self.log(outcome);
+    }
+
+    /// SSL_TCP: bytes both ways.
+    async fn raw<S>(&self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin,
+    {
+        let mut tried = Vec::new();
+        while let Some(service) = self.vserver.balancer.pick(&tried) {
+            let _active = super::pool::Active::new(service.clone());
+            let Ok(backend) = service.connect().await else {
+                tried.push(service);
+                continue;
+            };
+            if let Err(error) = relay(stream, backend, self.vserver.client_idle).await {
+                let vserver = &self.vserver.name;
+                tracing::debug!(vserver.name = %vserver, %error, "raw connection ended");
+            }
+            return;
+        }
+    }
+
+    fn connection(
+        &self,
+        scheme: Scheme,
+        sni: Option<Box<str>>,
+        asks_clients: bool,
+    ) -> Arc<HttpConnection> {
+        Arc::new(HttpConnection {
+            vserver: self.vserver.clone(),
+            shared: self.shared.clone(),
+            client: self.client,
+            scheme,
+            sni,
+            asks_clients,
+            wire: Arc::default(),
+            requests: 0.into(),
+            active: 0.into(),
+            activity: Activity::new(),
+        })
+    }
+
+    fn log(&self, outcome: hyper::Result<()>) {
+        if let Err(error) = outcome {
+            let (vserver, error) = (&self.vserver.name, Chain(&error));
+            tracing::debug!(vserver.name = %vserver, client = %self.client, %error, "connection ended");
+        }
+    }
+}
+

@@ -1,0 +1,51 @@
+//! Client connections and what becomes of them.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Limits;
+use crate::sync::report::Observations;
+
+pub(crate) mod accept;
+pub(crate) mod admission;
+pub(crate) mod backend;
+pub(crate) mod body;
+pub(crate) mod drain;
+pub(crate) mod framing;
+pub(crate) mod headers;
+pub(crate) mod http;
+pub(crate) mod listener;
+pub(crate) mod pool;
+pub(crate) mod relay;
+pub(crate) mod stream;
+pub(crate) mod websocket;
+
+/// What all connections of an instance share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) limits: Limits,
+    pub(crate) handshakes: Semaphore,
+    pub(crate) observations: Arc<Observations>,
+    /// Connections finish what they do.
+    pub(crate) drain: CancellationToken,
+    /// Connections end at once.
+    pub(crate) cut: CancellationToken,
+    pub(crate) connections: TaskTracker,
+}
+
+impl Shared {
+    /// Nothing under way yet.
+    pub(crate) fn new(limits: Limits, observations: Arc<Observations>) -> Self {
+        Self {
+            handshakes: Semaphore::new(limits.handshakes.max(1)),
+            limits,
+            observations,
+            drain: CancellationToken::new(),
+            cut: CancellationToken::new(),
+            connections: TaskTracker::new(),
+        }
+    }
+}
