@@ -1,5 +1,6 @@
 //! The one way this crate speaks HTTP: time limits, own user agent, no redirects, small bodies.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -59,7 +60,37 @@ pub(crate) fn base_url(code: &'static str, text: &str) -> Result<Url, DnsError> 
         let what = "the URL must not carry a user name or password";
         return Err(DnsError::setting(code, what));
     }
+    if is_link_local(&url) {
+        let what = "the URL's address is link-local, where clouds keep their metadata";
+        return Err(DnsError::setting(code, what));
+    }
+    if url.scheme() == "http" && !is_loopback(&url) {
+        tracing::warn!(
+            dns.provider = code,
+            http.host = url.host_str(),
+            "the DNS provider's credentials travel without TLS"
+        );
+    }
     Ok(url)
+}
+
+fn address(url: &Url) -> Option<IpAddr> {
+    url.host_str()?.trim_matches(['[', ']']).parse().ok()
+}
+
+fn is_link_local(url: &Url) -> bool {
+    match address(url) {
+        Some(IpAddr::V4(v4)) => v4.is_link_local(),
+        Some(IpAddr::V6(v6)) => {
+            let mapped = v6.to_ipv4_mapped().is_some_and(|v4| v4.is_link_local());
+            mapped || v6.is_unicast_link_local()
+        }
+        None => false,
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    url.host_str() == Some("localhost") || address(url).is_some_and(|ip| ip.is_loopback())
 }
 
 /// An answer that was read to its end.
@@ -138,7 +169,11 @@ mod tests {
             read("http://127.0.0.1:8081").unwrap(),
             "http://127.0.0.1:8081/"
         );
-        for bad in ["", "ftp://x", "https://user:pw@x", "https://x/?a=b"] {
+        let metadata = ["http://169.254.169.254/", "http://[::ffff:169.254.169.254]"];
+        for bad in ["", "ftp://x", "https://user:pw@x", "https://x/?a=b"]
+            .into_iter()
+            .chain(metadata)
+        {
             let error = read(bad).unwrap_err();
             assert!(!error.to_string().contains("pw"), "{error}");
         }

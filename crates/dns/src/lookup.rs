@@ -168,7 +168,9 @@ pub(crate) async fn ask(
         limits,
     };
     let reply = exchange.run(&octets).await?;
-    Answer::read(&reply).ok_or(LookupError::Malformed { server, question })
+    Answer::read(&reply)
+        .filter(|answer| answer.is_about(fqdn, record_type))
+        .ok_or(LookupError::Malformed { server, question })
 }
 
 /// The octets of a question.
@@ -285,6 +287,15 @@ pub(crate) struct Answer(Message);
 impl Answer {
     pub(crate) fn read(octets: &[u8]) -> Option<Self> {
         Message::from_vec(octets).ok().map(Self)
+    }
+
+    /// Whether the reply repeats the question; some servers leave it out of refusals.
+    fn is_about(&self, fqdn: &str, record_type: RecordType) -> bool {
+        let fqdn = name::canonical(fqdn);
+        let mut questions = self.0.queries.iter();
+        questions.all(|question| {
+            question.query_type() == record_type && name::from_wire(question.name()) == fqdn
+        })
     }
 
     pub(crate) fn rcode(&self) -> ResponseCode {

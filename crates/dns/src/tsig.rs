@@ -394,9 +394,12 @@ fn last_additional(message: &[u8], header: Header) -> Result<Option<usize>, Wire
     Ok(Some(cursor.position()))
 }
 
-/// The rest of a TSIG record after its type, and the original id.
+/// The rest of a TSIG record after its type, to the message's end, and the original id.
+///
+/// Class, TTL and lengths are as RFC 8945 §4.2 fixes them, since the MAC takes that for granted.
 fn read_record(mut cursor: Cursor<'_>, key_name: Vec<u8>) -> Result<(TsigRecord, u16), WireError> {
-    let (_class, _ttl, _length) = (cursor.u16()?, cursor.u32()?, cursor.u16()?);
+    let (class, ttl, length) = (cursor.u16()?, cursor.u32()?, cursor.u16()?);
+    let start = cursor.position();
     let algorithm = cursor.name()?;
     let (time, fudge) = (cursor.u48()?, cursor.u16()?);
     let mac_length = cursor.u16()?;
@@ -404,6 +407,10 @@ fn read_record(mut cursor: Cursor<'_>, key_name: Vec<u8>) -> Result<(TsigRecord,
     let (original_id, error) = (cursor.u16()?, cursor.u16()?);
     let other_length = cursor.u16()?;
     let other = cursor.take(other_length.into())?.to_vec();
+    let whole = cursor.position() - start == usize::from(length) && cursor.is_at_end();
+    if class != CLASS_ANY || ttl != 0 || !whole {
+        return Err(WireError);
+    }
     let unsigned = Unsigned {
         key_name,
         algorithm,

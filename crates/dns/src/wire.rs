@@ -26,6 +26,10 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
+    pub(crate) const fn is_at_end(&self) -> bool {
+        self.at == self.message.len()
+    }
+
     pub(crate) fn take(&mut self, length: usize) -> Result<&'a [u8], WireError> {
         let end = self.at.checked_add(length).ok_or(WireError)?;
         let octets = self.message.get(self.at..end).ok_or(WireError)?;

@@ -266,3 +266,82 @@ fn owned_by(record: &Record, fqdn: &str) -> Record {
     }
     record
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::RwLock;
+
+    use evercert_types::Secret;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::server::{ServerConfig, UpdatePolicy, ZoneConfig};
+    use crate::tsig::TsigAlgorithm;
+    use crate::update::{Change, message};
+
+    fn key() -> TsigKey {
+        let secret = Secret::new("c2VjcmV0".to_owned());
+        TsigKey::new("key", TsigAlgorithm::HmacSha256, &secret).unwrap()
+    }
+
+    fn shared() -> Shared {
+        let zones = vec![ZoneConfig::new("example.org")];
+        Shared {
+            zones: RwLock::new(Zones::new(&zones).unwrap()),
+            config: ServerConfig {
+                updates: UpdatePolicy::Signed(vec![key()]),
+                ..ServerConfig::default()
+            },
+        }
+    }
+
+    fn signed_update(time: u64) -> Vec<u8> {
+        let change = Change::Add {
+            fqdn: "_acme-challenge.example.org",
+            value: "value",
+            ttl: 60,
+        };
+        let bare = message(7, "example.org", Some(change)).unwrap();
+        let signing = Signing {
+            time,
+            ..Signing::default()
+        };
+        key().sign(bare, signing).message
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_are_survived(octets in proptest::collection::vec(any::<u8>(), 0..120)) {
+            reply(&shared(), &octets);
+        }
+
+        /// No change of a signed update gets through, and none brings the server down.
+        #[test]
+        fn a_signed_update_cannot_be_changed(at in 2usize..130, flip in 1u8..) {
+            let shared = shared();
+            let now = u64::try_from(shared.config.clock.now().as_second()).unwrap();
+            let mut octets = signed_update(now);
+            let at = at % octets.len();
+            // The key's and the algorithm's names are compared without case.
+            prop_assume!(at > 1 && flip != 0x20);
+            octets[at] ^= flip;
+
+            reply(&shared, &octets);
+
+            let values = shared.read(|zones| zones.txt("_acme-challenge.example.org"));
+            prop_assert_eq!(values, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn a_signed_update_is_taken() {
+        let shared = shared();
+        let now = u64::try_from(shared.config.clock.now().as_second()).unwrap();
+
+        let reply = reply(&shared, &signed_update(now)).unwrap();
+
+        assert_eq!(Header::read(&reply).unwrap().flags & 0xf, 0);
+        let values = shared.read(|zones| zones.txt("_acme-challenge.example.org"));
+        assert_eq!(values, ["value"]);
+    }
+}

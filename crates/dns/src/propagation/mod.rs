@@ -1,18 +1,21 @@
 //! Waiting until the servers a CA may ask show the published values.
 
+mod error;
+mod look;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hickory_proto::rr::RecordType;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::lookup::{Limits, LookupError, Recursion, ask, rcode_text};
 use crate::name;
 use crate::provider::TxtTarget;
 use crate::resolver::Resolver;
+
+pub use error::{Lacking, PropagationError};
+use look::{Question, Watched};
 
 /// Watches until published values are visible; every time span may be zero.
 #[derive(Clone, Debug)]
@@ -74,90 +77,6 @@ pub struct PropagationReport {
     pub waited: Duration,
     /// What is odd but did not stop it, a sentence each.
     pub warnings: Vec<String>,
-}
-
-/// Values did not become visible.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PropagationError {
-    /// The zone or its servers could not be found.
-    #[error("finding the name servers of {name}")]
-    Lookup {
-        /// The effective name.
-        name: String,
-        /// Why not.
-        #[source]
-        source: LookupError,
-    },
-    /// A zone has no name server that can be reached.
-    #[error("zone {zone} of {name} has no name server with an address that this host can reach")]
-    NoServers {
-        /// The effective name.
-        name: String,
-        /// Its zone.
-        zone: String,
-    },
-    /// Time is up.
-    #[error("{} not visible after {waited:?}: {}", plural(lacking.len()), join(lacking))]
-    TimedOut {
-        /// Where what is missing, and why.
-        lacking: Vec<Lacking>,
-        /// How long was waited.
-        waited: Duration,
-    },
-}
-
-impl PropagationError {
-    /// Whether watching again may help.
-    pub const fn is_retryable(&self) -> bool {
-        match self {
-            Self::Lookup { source, .. } => source.is_retryable(),
-            Self::NoServers { .. } | Self::TimedOut { .. } => true,
-        }
-    }
-
-    /// What a person can do about it.
-    pub const fn remedy(&self) -> &'static str {
-        match self {
-            Self::Lookup { source, .. } => source.remedy(),
-            Self::NoServers { .. } => {
-                "check the NS records of the zone, or name the servers to ask in the settings"
-            }
-            Self::TimedOut { .. } => {
-                "check that the DNS provider holds the zone that is delegated, and that its servers agree; if it is just slow, wait longer"
-            }
-        }
-    }
-}
-
-/// A server that does not show what it should.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lacking {
-    /// The server.
-    pub server: SocketAddr,
-    /// The name asked for.
-    pub name: String,
-    /// What it showed instead.
-    pub why: String,
-}
-
-impl fmt::Display for Lacking {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {}: {}", self.name, self.server, self.why)
-    }
-}
-
-fn plural(count: usize) -> String {
-    if count == 1 {
-        "1 answer".to_owned()
-    } else {
-        format!("{count} answers")
-    }
-}
-
-fn join(lacking: &[Lacking]) -> String {
-    let texts: Vec<String> = lacking.iter().map(Lacking::to_string).collect();
-    texts.join("; ")
 }
 
 impl Propagation {
@@ -340,71 +259,6 @@ impl Agreement {
     }
 }
 
-/// A name, its values, and the servers that must show them.
-#[derive(Clone, Debug)]
-struct Watched {
-    name: String,
-    values: BTreeSet<String>,
-    servers: Vec<SocketAddr>,
-}
-
-/// One name asked at one server.
-#[derive(Debug)]
-struct Question {
-    server: SocketAddr,
-    name: String,
-    values: BTreeSet<String>,
-    authority: bool,
-    limits: Limits,
-}
-
-impl Question {
-    /// What the server lacks, if anything.
-    async fn lacking(self) -> Option<Lacking> {
-        let why = self.complaint().await?;
-        Some(Lacking {
-            server: self.server,
-            name: self.name,
-            why,
-        })
-    }
-
-    async fn complaint(&self) -> Option<String> {
-        let recursion = if self.authority {
-            Recursion::Off
-        } else {
-            Recursion::Desired
-        };
-        let asked = ask(
-            self.server,
-            &self.name,
-            RecordType::TXT,
-            recursion,
-            self.limits,
-        );
-        let answer = match asked.await {
-            Ok(answer) => answer,
-            Err(LookupError::Timeout { waited, .. }) => {
-                return Some(format!("no answer within {waited:?}"));
-            }
-            Err(LookupError::Unreachable { source, .. }) => return Some(source.to_string()),
-            Err(error) => return Some(error.to_string()),
-        };
-        let found: BTreeSet<String> = answer.txt_values().into_iter().collect();
-        let missing = self.values.difference(&found).count();
-        if !answer.is_definite() {
-            Some(rcode_text(answer.rcode()))
-        } else if missing > 0 {
-            let all = self.values.len();
-            Some(format!("{missing} of {all} values missing"))
-        } else if self.authority && !answer.is_authoritative() {
-            Some("it is not authoritative for the zone".to_owned())
-        } else {
-            None
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -421,23 +275,5 @@ mod tests {
         ] {
             assert_eq!(agreement.reached(3, lacking), reached, "{agreement:?}");
         }
-    }
-
-    #[test]
-    fn a_timeout_names_each_server_that_lags() {
-        let lacking = Lacking {
-            server: "192.0.2.1:53".parse().unwrap(),
-            name: "_acme-challenge.example.org".to_owned(),
-            why: "1 of 2 values missing".to_owned(),
-        };
-        let error = PropagationError::TimedOut {
-            lacking: vec![lacking],
-            waited: Duration::from_secs(120),
-        };
-
-        assert_eq!(
-            error.to_string(),
-            "1 answer not visible after 120s: _acme-challenge.example.org at 192.0.2.1:53: 1 of 2 values missing"
-        );
     }
 }
