@@ -1,10 +1,14 @@
 //! dns-01: a TXT record at `_acme-challenge.<name>` (RFC 8555 §8.4).
 
+use std::collections::BTreeMap;
+
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 
-use super::key_authorization;
+use evercert_dns::TxtTarget;
+
+use super::{ChallengeType, key_authorization};
 use crate::authorization::Authorization;
 use crate::key::AccountKey;
 
@@ -25,10 +29,68 @@ pub fn record_name(authorization: &Authorization) -> String {
     )
 }
 
+/// What has to be published for authorizations, grouped by the name where it stands: the values of
+/// one group must stand together, and are written under one lock.
+///
+/// `effective` tells where a record's name leads when CNAMEs are followed. Authorizations without a
+/// dns-01 challenge to solve are left out.
+pub fn targets<'a>(
+    authorizations: impl IntoIterator<Item = &'a Authorization>,
+    key: &AccountKey,
+    effective: impl Fn(&str) -> String,
+) -> BTreeMap<String, Vec<TxtTarget>> {
+    let mut groups = BTreeMap::<String, Vec<TxtTarget>>::new();
+    for authorization in authorizations {
+        let Some(challenge) = authorization.to_solve(&ChallengeType::Dns01) else {
+            continue;
+        };
+        let name = effective(&record_name(authorization));
+        let target = TxtTarget::new(&name, dns01_value(challenge.token(), key));
+        groups.entry(target.fqdn.clone()).or_default().push(target);
+    }
+    groups
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::key::SignatureAlgorithm;
+
+    fn pending(value: &str, token: &str) -> Authorization {
+        let text = format!(
+            r#"{{"status": "pending", "identifier": {{"type": "dns", "value": "{value}"}},
+                "challenges": [{{"type": "dns-01", "url": "u", "token": "{token}"}}]}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn values_are_grouped_by_the_name_where_they_stand() {
+        let key = AccountKey::generate(SignatureAlgorithm::Es256).unwrap();
+        let mut all = vec![
+            pending("example.org", "a"),
+            pending("example.org", "b"),
+            pending("www.example.org", "c"),
+            pending("done.example", "d"),
+        ];
+        all[3].status = crate::AuthorizationStatus::Valid;
+
+        let groups = targets(&all, &key, |name| match name {
+            "_acme-challenge.www.example.org" => "Www.Delegated.Example.".to_owned(),
+            other => other.to_owned(),
+        });
+
+        let names: Vec<_> = groups.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            ["_acme-challenge.example.org", "www.delegated.example"]
+        );
+        assert_eq!(groups["_acme-challenge.example.org"].len(), 2);
+        assert_eq!(
+            groups["www.delegated.example"][0].value,
+            dns01_value("c", &key)
+        );
+    }
 
     #[test]
     fn values_are_43_characters_and_differ_by_token_and_key() {

@@ -13,7 +13,8 @@ pub const EXTENSION_OID: [u64; 9] = [1, 3, 6, 1, 5, 5, 7, 1, 31];
 
 /// The extension's value in DER: an OCTET STRING with SHA-256 of the key authorization.
 ///
-/// The certificate is self-signed and has the name as its only subjectAltName.
+/// The certificate is self-signed and has the name as its only subjectAltName. For rustls make it a
+/// `CertifiedKey` by `new`: `from_der` and `with_single_cert` refuse the critical extension.
 pub fn extension_value(token: &str, key: &AccountKey) -> Vec<u8> {
     let text = key_authorization(token, key);
     let digest = digest::digest(&digest::SHA256, text.as_bytes());

@@ -6,6 +6,7 @@ mod account;
 mod directory;
 mod download;
 mod finalize;
+mod local_ca;
 mod nonce;
 mod order;
 mod pebble;
