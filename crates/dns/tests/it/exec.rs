@@ -112,14 +112,14 @@ async fn failures_carry_the_end_of_the_output_without_secrets() {
 #[tokio::test]
 async fn a_program_that_hangs_is_killed_with_its_children() {
     let mut hook = Hook::new("sleep 600 & echo $! > child; echo working; wait");
-    hook.settings = with(&hook.settings, "timeout", "1s");
+    hook.settings = with(&hook.settings, "timeout", "2s");
     let start = Instant::now();
 
     let error = hook.failure().await;
 
     assert!(start.elapsed() < Duration::from_secs(10));
     assert!(
-        error.to_string().contains("did not end within 1s"),
+        error.to_string().contains("did not end within 2s"),
         "{error}"
     );
     assert_eq!(error.words(), Some("working"));

@@ -61,7 +61,7 @@ async fn values_that_are_there_are_seen_at_once() {
 
     assert_eq!(report.looks, 1);
     assert_eq!(report.servers, [server.local_addr()]);
-    assert!(report.waited < Duration::from_secs(1), "{report:?}");
+    assert!(report.waited < Duration::from_secs(5), "{report:?}");
     assert_eq!(report.warnings, [""; 0]);
 }
 
@@ -203,7 +203,7 @@ async fn waiting_and_not_waiting_ask_nobody() {
     let report = wait.wait(&targets()).await.unwrap();
 
     assert!(report.waited >= Duration::from_millis(50));
-    assert!(start.elapsed() < Duration::from_secs(1));
+    assert!(start.elapsed() < Duration::from_secs(5));
     assert!(nobody.wait(&[]).await.unwrap().servers.is_empty());
 }
 
