@@ -1,6 +1,7 @@
 //! The one way requests leave: limits on time, size and number, roots of trust, no redirects.
 
 use std::error::Error;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,14 +48,14 @@ impl Transport {
             url: config.directory_url.clone(),
             reason,
         };
-        let plain = is_plain(&config.directory_url).map_err(failed)?;
+        let way = way(&config.directory_url).map_err(failed)?;
         let mut builder = reqwest::Client::builder()
             .user_agent(&config.user_agent)
             .connect_timeout(config.connect_timeout)
-            .https_only(!plain)
+            .https_only(way != Way::PlainLoopback)
             .redirect(redirect::Policy::none())
             .referer(false);
-        if plain {
+        if way != Way::Network {
             builder = builder.no_proxy();
         }
         if let Some(pem) = &config.ca_bundle_pem {
@@ -123,12 +124,7 @@ impl Transport {
                 .header(CONTENT_TYPE, "application/jose+json")
                 .body(body.clone());
         }
-        let lost = |source: reqwest::Error| AcmeError::Transport {
-            stage: call.stage,
-            url: call.url.to_owned(),
-            fault: TransportFault::of(&source),
-            source: source.without_url(),
-        };
+        let lost = |source| failure(call, source);
         let mut response = request.send().await.map_err(lost)?;
         let mut reply = self.begin(call, &response);
         while let Some(piece) = response.chunk().await.map_err(lost)? {
@@ -152,19 +148,47 @@ impl Transport {
     }
 }
 
-/// Whether the URL is plain HTTP, which only loopback may be.
-fn is_plain(text: &str) -> Result<bool, String> {
-    let url = Url::parse(text).map_err(|error| format!("the directory URL: {error}"))?;
+/// How a directory's host is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Over a network, by HTTPS.
+    Network,
+    /// On this machine, by HTTPS.
+    Loopback,
+    /// On this machine, by plain HTTP.
+    PlainLoopback,
+}
+
+fn way(directory_url: &str) -> Result<Way, String> {
+    let url = Url::parse(directory_url).map_err(|error| format!("the directory URL: {error}"))?;
     let host = url.host_str().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let loopback = bare == "localhost"
-        || bare
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback());
-    match url.scheme() {
-        "https" => Ok(false),
-        "http" if loopback => Ok(true),
+    let address = bare.parse::<IpAddr>();
+    let loopback = bare == "localhost" || address.is_ok_and(|ip| ip.is_loopback());
+    match (url.scheme(), loopback) {
+        ("https", false) => Ok(Way::Network),
+        ("https", true) => Ok(Way::Loopback),
+        ("http", true) => Ok(Way::PlainLoopback),
         _ => Err("the directory URL must begin with https://".to_owned()),
+    }
+}
+
+/// The request was lost; or never sent, because the CA gave a URL that is none or not HTTPS.
+fn failure(call: &Call<'_>, source: reqwest::Error) -> AcmeError {
+    let (stage, url) = (call.stage, call.url.to_owned());
+    if source.is_builder() {
+        return AcmeError::Malformed {
+            stage,
+            what: "the CA gave a URL that cannot be asked".to_owned(),
+            excerpt: with_causes(&source.without_url()),
+            url,
+        };
+    }
+    AcmeError::Transport {
+        stage,
+        url,
+        fault: TransportFault::of(&source),
+        source: source.without_url(),
     }
 }
 
@@ -195,21 +219,19 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_loopback_only() {
-        assert_eq!(is_plain("https://ca.example/dir"), Ok(false));
-        for loopback in [
-            "http://127.0.0.1:1/dir",
-            "http://[::1]:1/dir",
-            "http://localhost/dir",
-        ] {
-            assert_eq!(is_plain(loopback), Ok(true), "{loopback}");
+        assert_eq!(way("https://ca.example/dir"), Ok(Way::Network));
+        assert_eq!(way("https://127.0.0.1:14000/dir"), Ok(Way::Loopback));
+        for loopback in ["127.0.0.1:1", "[::1]:1", "localhost"] {
+            let url = format!("http://{loopback}/dir");
+            assert_eq!(way(&url), Ok(Way::PlainLoopback), "{url}");
         }
         for bad in [
             "http://ca.example/dir",
             "ftp://ca.example",
-            "ca.example/dir",
+            "ca.example",
             "",
         ] {
-            assert!(is_plain(bad).is_err(), "{bad}");
+            assert!(way(bad).is_err(), "{bad}");
         }
     }
 }

@@ -74,6 +74,22 @@ async fn an_order_that_is_not_ready_is_told_as_the_ca_says_it() {
 }
 
 #[tokio::test]
+async fn a_url_that_cannot_be_asked_is_told_at_once() {
+    let (_stub, account, mut order) = ready_order(0).await;
+    order.finalize = "finalize me".to_owned();
+
+    let error = account
+        .finalize(&order, &csr(&["a.example"]).0)
+        .await
+        .unwrap_err();
+
+    assert!(
+        error.to_string().contains("a URL that cannot be asked"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn a_bad_csr_is_not_handed_in_again() {
     let (stub, account, order) = ready_order(0).await;
 

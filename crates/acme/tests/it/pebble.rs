@@ -9,7 +9,9 @@ use evercert_acme::{
     dns01_value, select_chain,
 };
 use evercert_testkit::{Challtestsrv, Pebble, PebbleOptions, start_or_skip};
-use evercert_x509::{Chain, verify_chain_links, verify_key_matches, verify_names};
+use evercert_x509::{
+    Chain, Csr, CsrParams, KeyPair, verify_chain_links, verify_key_matches, verify_names,
+};
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::Instant;
@@ -417,13 +419,19 @@ async fn a_ca_that_forgot_the_account_says_so() {
 }
 
 #[tokio::test]
-async fn blocked_names_and_a_csr_with_the_account_s_key_are_refused() {
+async fn blocked_and_foreign_names_and_the_account_s_own_key_are_refused() {
     let options = PebbleOptions {
         blocked_domains: vec!["blocked.example".to_owned()],
         ..always_valid()
     };
     let pebble = start_or_skip!(Pebble::start(options).await);
     let account = register(&connect(&pebble).await).await;
+    let own_key = KeyPair::from_pkcs8_der(account.key().to_pkcs8_der().expose()).unwrap();
+    let params = CsrParams {
+        names: vec!["a.example".parse().unwrap()],
+        ..CsrParams::default()
+    };
+    let own = Csr::build(&params, &own_key).unwrap();
 
     let blocked = account
         .new_order(&order_for(&["blocked.example"]))
@@ -431,16 +439,19 @@ async fn blocked_names_and_a_csr_with_the_account_s_key_are_refused() {
         .unwrap_err();
     let order = account.new_order(&order_for(&["a.example"])).await.unwrap();
     let order = validate(&account, &order).await.unwrap();
-    let names = account
+    let foreign = account
         .finalize(&order, &csr(&["b.example"]).0)
         .await
         .unwrap_err();
+    let own = account.finalize(&order, own.der()).await.unwrap_err();
 
     assert_eq!(
         blocked.problem().unwrap().kind(),
         ProblemKind::RejectedIdentifier
     );
-    assert_eq!(names.fault(), Fault::Configuration, "{names}");
+    assert_eq!(foreign.fault(), Fault::Configuration, "{foreign}");
+    assert_eq!(own.problem().unwrap().kind(), ProblemKind::BadCsr, "{own}");
+    assert!(own.remedy().contains("must differ from the account's"));
 }
 
 #[tokio::test]
