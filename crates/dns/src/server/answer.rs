@@ -270,6 +270,7 @@ fn owned_by(record: &Record, fqdn: &str) -> Record {
 #[cfg(test)]
 mod tests {
     use std::sync::RwLock;
+    use std::sync::atomic::AtomicU64;
 
     use evercert_types::Secret;
     use proptest::prelude::*;
@@ -292,6 +293,7 @@ mod tests {
                 updates: UpdatePolicy::Signed(vec![key()]),
                 ..ServerConfig::default()
             },
+            replies: AtomicU64::new(0),
         }
     }
 

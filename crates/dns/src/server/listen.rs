@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::server::{Shared, answer};
+use crate::server::Shared;
 
 /// Datagrams longer than this are cut unless the asker offers more (RFC 1035 §4.2.1).
 const DATAGRAM: usize = 512;
@@ -54,7 +54,7 @@ pub(super) async fn serve_udp(socket: UdpSocket, shared: Arc<Shared>) {
             }
         };
         let request = &buffer[..length];
-        let Some(reply) = answer::reply(&shared, request) else {
+        let Some(reply) = shared.reply(request) else {
             continue;
         };
         let reply = fit(request, reply);
@@ -113,7 +113,7 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
         let Some(request) = read? else {
             return Ok(());
         };
-        let Some(reply) = answer::reply(shared, &request) else {
+        let Some(reply) = shared.reply(&request) else {
             return Ok(());
         };
         let length = u16::try_from(reply.len()).map_err(io::Error::other)?;

@@ -27,6 +27,7 @@ mod update;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use evercert_types::{SharedClock, SystemClock};
@@ -154,9 +155,17 @@ pub enum RecordData {
 struct Shared {
     zones: RwLock<Zones>,
     config: ServerConfig,
+    replies: AtomicU64,
 }
 
 impl Shared {
+    /// The reply to a message, or nothing when it is no request.
+    fn reply(&self, octets: &[u8]) -> Option<Vec<u8>> {
+        let reply = answer::reply(self, octets)?;
+        self.replies.fetch_add(1, Ordering::Relaxed);
+        Some(reply)
+    }
+
     fn read<T>(&self, look: impl FnOnce(&Zones) -> T) -> T {
         look(&self.zones.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -184,7 +193,11 @@ impl AuthServer {
         let sockets = listen::bind(config.listen).await?;
         let addr = sockets.addr;
         let zones = RwLock::new(zones);
-        let shared = Arc::new(Shared { zones, config });
+        let shared = Arc::new(Shared {
+            zones,
+            config,
+            replies: AtomicU64::new(0),
+        });
         let mut tasks = JoinSet::new();
         tasks.spawn(listen::serve_udp(sockets.udp, Arc::clone(&shared)));
         tasks.spawn(listen::serve_tcp(sockets.tcp, Arc::clone(&shared)));
@@ -225,6 +238,11 @@ impl AuthServer {
     pub fn remove(&self, name: &str, data: &RecordData) -> bool {
         self.shared
             .write(|zones| zones.remove_record(&name::canonical(name), data))
+    }
+
+    /// How many messages it has replied to.
+    pub fn replies(&self) -> u64 {
+        self.shared.replies.load(Ordering::Relaxed)
     }
 
     /// Stops answering and waits until its tasks ended.

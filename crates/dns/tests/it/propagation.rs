@@ -7,8 +7,7 @@ use evercert_dns::server::{AuthServer, RecordData, ServerConfig, ZoneConfig};
 use evercert_dns::{
     Agreement, Limits, Propagation, PropagationError, PropagationMode, Resolver, TxtTarget,
 };
-use evercert_testkit::port::free_port;
-use evercert_testkit::{Bind, Zone, start_or_skip};
+use evercert_testkit::{Bind, Zone, eventually, free_port, start_or_skip};
 
 use crate::harness::{FIRST, NAME, SECOND, own_server, resolver};
 
@@ -74,12 +73,13 @@ async fn the_server_that_lags_is_waited_for() {
     let propagation = watch(leader.local_addr());
 
     let watching = tokio::spawn(async move { propagation.wait(&targets()).await });
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    let looked_in_vain = async || (laggard.replies() >= 2).then_some(());
+    eventually("two looks", Duration::from_secs(10), looked_in_vain).await;
     assert!(!watching.is_finished());
     add(&laggard, SECOND);
 
     let report = watching.await.unwrap().unwrap();
-    assert!(report.looks > 1);
+    assert!(report.looks > 2, "{report:?}");
     assert_eq!(report.servers, [leader.local_addr(), laggard.local_addr()]);
 }
 
