@@ -15,14 +15,23 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const BODY_LIMIT: usize = 4 << 20;
 const USER_AGENT: &str = concat!("evercert/", env!("CARGO_PKG_VERSION"));
 
-/// A client that trusts the system's roots, or only the given PEM bundle.
-pub(crate) fn client(code: &'static str, ca_bundle: Option<&str>) -> Result<Client, DnsError> {
+/// A client for the URL that trusts the system's roots, or only the given PEM bundle.
+///
+/// Proxies of the environment are used, but not towards this host itself.
+pub(crate) fn client(
+    code: &'static str,
+    url: &Url,
+    ca_bundle: Option<&str>,
+) -> Result<Client, DnsError> {
     let failed = |what: &str, e: reqwest::Error| DnsError::setting(code, what).caused_by(e);
     let mut builder = Client::builder()
         .user_agent(USER_AGENT)
         .timeout(TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(Policy::none());
+    if is_loopback(url) {
+        builder = builder.no_proxy();
+    }
     if let Some(pem) = ca_bundle {
         let roots = Certificate::from_pem_bundle(pem.as_bytes())
             .map_err(|e| failed("the CA bundle is not PEM", e))?;

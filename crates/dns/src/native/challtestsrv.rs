@@ -80,9 +80,10 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
         })?),
         None => None,
     };
+    let url = http::base_url(CODE, reader.required("url")?)?;
     Ok(Box::new(Challtestsrv {
-        client: http::client(CODE, None)?,
-        url: http::base_url(CODE, reader.required("url")?)?,
+        client: http::client(CODE, &url, None)?,
+        url,
         dns_server,
         locks: context.locks.clone(),
         added: Mutex::default(),

@@ -107,9 +107,10 @@ struct Pdns {
 
 fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, DnsError> {
     let reader = Reader::new(CODE, DESCRIPTOR.fields, settings)?;
+    let url = http::base_url(CODE, reader.required("url")?)?;
     Ok(Box::new(Pdns {
-        client: http::client(CODE, reader.text("ca_bundle"))?,
-        url: http::base_url(CODE, reader.required("url")?)?,
+        client: http::client(CODE, &url, reader.text("ca_bundle"))?,
+        url,
         server_id: reader.required("server_id")?.to_owned(),
         api_key: reader.secret("api_key").unwrap_or_default(),
         ttl: reader.ttl("ttl", TTL)?,
