@@ -76,7 +76,7 @@ pub(crate) fn spawn(shared: &Arc<Shared>, id: String) {
             () = task.stop.cancelled() => return,
         }
         if let Err(problem) = complete(&task, &id) {
-            tracing::error!(ca.order = %id, error = %problem.detail, "order not completed");
+            tracing::error!(ca.order = %id, error = %problem.detail(), "order not completed");
         }
     });
 }

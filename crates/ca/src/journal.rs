@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::store::Record;
@@ -72,7 +73,14 @@ impl Journal {
         for record in records {
             text.extend(line(&[record]).map_err(error)?);
         }
-        let mut file = File::create(&temporary).map_err(error)?;
+        // Contacts of accounts are in it: for the owner only.
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)
+            .map_err(error)?;
         file.write_all(&text).map_err(error)?;
         file.sync_all().map_err(error)?;
         std::fs::rename(&temporary, path).map_err(error)?;

@@ -268,7 +268,11 @@ mod tests {
             (json!({}), "kty"),
         ] {
             let problem = Jwk::from_json(&key).unwrap_err();
-            assert!(problem.detail.contains(word), "{key}: {}", problem.detail);
+            assert!(
+                problem.detail().contains(word),
+                "{key}: {}",
+                problem.detail()
+            );
         }
     }
 }

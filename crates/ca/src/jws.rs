@@ -200,7 +200,11 @@ mod tests {
         ];
         for (body, word) in cases {
             let problem = Jws::parse(&body).unwrap_err();
-            assert!(problem.detail.contains(word), "{word}: {}", problem.detail);
+            assert!(
+                problem.detail().contains(word),
+                "{word}: {}",
+                problem.detail()
+            );
         }
     }
 }

@@ -8,10 +8,14 @@ use crate::identifier::Identifier;
 
 /// An error as ACME tells it; also kept in challenges and orders.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Problem {
+#[serde(transparent)]
+pub(crate) struct Problem(Box<Body>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Body {
     #[serde(rename = "type")]
     urn: String,
-    pub(crate) detail: String,
+    detail: String,
     status: u16,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     subproblems: Vec<Subproblem>,
@@ -95,14 +99,19 @@ impl Kind {
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Body {
             urn: kind.urn(),
             detail: detail.into(),
             status: kind.parts().1.as_u16(),
             subproblems: Vec::new(),
             algorithms: Vec::new(),
             location: None,
-        }
+        }))
+    }
+
+    /// What happened, in words.
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
     }
 
     pub(crate) fn malformed(detail: impl Into<String>) -> Self {
@@ -131,23 +140,23 @@ impl Problem {
     }
 
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
-        self.status = status.as_u16();
+        self.0.status = status.as_u16();
         self
     }
 
     pub(crate) fn with_location(mut self, url: String) -> Self {
-        self.location = Some(url);
+        self.0.location = Some(url);
         self
     }
 
     pub(crate) fn with_algorithms(mut self, algorithms: &[&str]) -> Self {
-        self.algorithms = algorithms.iter().map(|a| (*a).to_owned()).collect();
+        self.0.algorithms = algorithms.iter().map(|a| (*a).to_owned()).collect();
         self
     }
 
     /// Adds what concerns one identifier.
     pub(crate) fn with_sub(mut self, identifier: Identifier, kind: Kind, detail: String) -> Self {
-        self.subproblems.push(Subproblem {
+        self.0.subproblems.push(Subproblem {
             urn: kind.urn(),
             detail,
             identifier,
@@ -157,9 +166,9 @@ impl Problem {
 
     /// Adds another problem as the part that concerns one identifier.
     pub(crate) fn with_problem_of(mut self, identifier: Identifier, problem: &Self) -> Self {
-        self.subproblems.push(Subproblem {
-            urn: problem.urn.clone(),
-            detail: problem.detail.clone(),
+        self.0.subproblems.push(Subproblem {
+            urn: problem.0.urn.clone(),
+            detail: problem.0.detail.clone(),
             identifier,
         });
         self
@@ -167,17 +176,16 @@ impl Problem {
 
     /// The same type and status with another text.
     pub(crate) fn retold(&self, detail: impl Into<String>) -> Self {
-        Self {
-            urn: self.urn.clone(),
-            status: self.status,
-            ..Self::new(Kind::Malformed, detail)
-        }
+        let mut other = Self::new(Kind::Malformed, detail);
+        other.0.urn.clone_from(&self.0.urn);
+        other.0.status = self.0.status;
+        other
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_REQUEST);
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::BAD_REQUEST);
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
@@ -186,6 +194,7 @@ impl IntoResponse for Problem {
             HeaderValue::from_static("application/problem+json"),
         );
         if let Some(location) = self
+            .0
             .location
             .as_deref()
             .and_then(|url| HeaderValue::from_str(url).ok())

@@ -79,12 +79,12 @@ impl DnsClient {
             Name::from_ascii(format!("{name}.")).map_err(|error| problem(error.to_string()))?;
         for _ in 0..MAX_CNAMES {
             let answer = self.ask(&target, kind).await.map_err(problem)?;
-            let (end, found) = follow(&answer, &target, kind);
+            let (end, found, aliased) = follow(&answer, &target, kind);
             if !found.is_empty() {
                 return Ok(found);
             }
             match answer.metadata.response_code {
-                ResponseCode::NoError if end == target => return Ok(Vec::new()),
+                ResponseCode::NoError if !aliased => return Ok(Vec::new()),
                 ResponseCode::NoError => target = end,
                 ResponseCode::NXDomain => {
                     let gone = end.to_ascii();
@@ -129,9 +129,9 @@ fn is_final(answer: &Message) -> bool {
     )
 }
 
-/// Walks the CNAMEs within one answer: where they end, and the records there.
-fn follow(answer: &Message, start: &Name, kind: RecordType) -> (Name, Vec<RData>) {
-    let mut name = start.clone();
+/// Walks the CNAMEs within one answer: where they end, the records there, whether there were any.
+fn follow(answer: &Message, start: &Name, kind: RecordType) -> (Name, Vec<RData>, bool) {
+    let (mut name, mut aliased) = (start.clone(), false);
     for _ in 0..MAX_CNAMES {
         let here = || answer.answers.iter().filter(|record| record.name == name);
         let found: Vec<RData> = here()
@@ -139,18 +139,18 @@ fn follow(answer: &Message, start: &Name, kind: RecordType) -> (Name, Vec<RData>
             .map(|record| record.data.clone())
             .collect();
         if !found.is_empty() {
-            return (name, found);
+            return (name, found, aliased);
         }
         let next = here().find_map(|record| match &record.data {
             RData::CNAME(target) => Some(target.0.clone()),
             _ => None,
         });
         match next {
-            Some(target) => name = target,
+            Some(target) => (name, aliased) = (target, true),
             None => break,
         }
     }
-    (name, Vec::new())
+    (name, Vec::new(), aliased)
 }
 
 async fn exchange(server: SocketAddr, query: &Message) -> std::io::Result<Message> {

@@ -150,7 +150,7 @@ pub(crate) fn spawn(shared: &Arc<Shared>, authorization: String, index: usize) {
             () = shared.stop.cancelled() => return,
         };
         if let Err(problem) = record(&shared, &authorization, index, outcome) {
-            tracing::error!(error = %problem.detail, "validation outcome not recorded");
+            tracing::error!(error = %problem.detail(), "validation outcome not recorded");
         }
     });
 }
@@ -197,7 +197,7 @@ fn record(
         }
         Err(problem) => {
             tracing::info!(ca.name = %name, challenge = challenge.kind.as_str(),
-                error = %problem.detail, "validation failed");
+                error = %problem.detail(), "validation failed");
             challenge.status = ChallengeStatus::Invalid;
             challenge.error = Some(problem);
             if pending {
