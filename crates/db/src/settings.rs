@@ -85,6 +85,15 @@ impl Db {
 }
 
 impl Tx {
+    /// Removes a setting, whether or not it is there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn remove_setting(&mut self, name: &str) -> Result<(), DbError> {
+        let query = sqlx::query("DELETE FROM settings WHERE name = $1").bind(name);
+        self.execute("removing a setting", query).await.map(drop)
+    }
+
     /// Removes a setting if it has this value: true for the one caller that finds it so.
     ///
     /// # Errors

@@ -4,8 +4,10 @@
 //! force. The revision is taken by an update of one row, which stays locked until the transaction ends: revisions
 //! have no gaps, and who sees revision `n` sees every one before it.
 
+use std::collections::HashMap;
+
 use evercert_types::{
-    CertificateId, Fingerprint, KeyAlgorithm, Labels, Secret, Selector, VersionId,
+    CertificateId, Fingerprint, KeyAlgorithm, Labels, Secret, Selector, StoreKind, VersionId,
 };
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
@@ -80,6 +82,19 @@ pub struct StoreContent {
     pub key: Secret<Vec<u8>>,
     /// When the version was committed, Unix milliseconds.
     pub committed_at_ms: i64,
+}
+
+/// When a version in force ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActiveEnd {
+    /// The certificate's name.
+    pub name: String,
+    /// Its store.
+    pub store: StoreKind,
+    /// The version's key algorithm.
+    pub algorithm: KeyAlgorithm,
+    /// When it ends.
+    pub not_after: Timestamp,
 }
 
 /// Where a counter stands.
@@ -296,6 +311,47 @@ impl Db {
             .rows("reading the changes of the zero-touch store", query)
             .await?;
         rows.iter().map(read_item).collect()
+    }
+
+    /// The names of the certificates in the zero-touch store.
+    ///
+    /// # Errors
+    /// When the database fails, or a row cannot be read.
+    pub async fn zero_touch_names(&self) -> Result<HashMap<CertificateId, String>, DbError> {
+        let query =
+            sqlx::query("SELECT id, name FROM certificates WHERE store = $1").bind(ZERO_TOUCH);
+        let rows = self
+            .rows("reading the names of the zero-touch store", query)
+            .await?;
+        rows.iter()
+            .map(|row| Ok((row.parse("id")?, row.text("name")?)))
+            .collect()
+    }
+
+    /// When the versions in force end, soonest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails, or a row cannot be read.
+    pub async fn active_ends(&self, limit: i64) -> Result<Vec<ActiveEnd>, DbError> {
+        let query = sqlx::query(
+            "SELECT c.name, c.store, s.algorithm, v.not_after FROM certificate_slots s \
+             JOIN certificates c ON c.id = s.certificate_id JOIN versions v ON v.id = s.active_version_id \
+             ORDER BY v.not_after, v.id LIMIT $1",
+        )
+        .bind(limit);
+        let rows = self
+            .rows("reading when the versions in force end", query)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ActiveEnd {
+                    name: row.text("name")?,
+                    store: row.parse("store")?,
+                    algorithm: row.parse("algorithm")?,
+                    not_after: row.time("not_after")?,
+                })
+            })
+            .collect()
     }
 
     /// What these versions deliver, in no order; those that are not there are left out. At most

@@ -7,9 +7,12 @@ use evercert_testkit::{Postgres, StartError};
 use evercert_types::{ManualClock, Secret, SharedClock};
 use jiff::Timestamp;
 
+pub(crate) mod access;
 pub(crate) mod core;
+pub(crate) mod instances;
 pub(crate) mod jobs;
 pub(crate) mod leases;
+pub(crate) mod store_items;
 
 /// A fresh database, and the clock it reads.
 pub(crate) struct Scene {
