@@ -40,7 +40,7 @@ pub struct IssueRequest {
     pub profile: Option<String>,
 }
 
-/// A certificate made elsewhere: `POST /api/v1/certificates:import`.
+/// A certificate made elsewhere: `POST /api/v1/certificates/import`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImportRequest {
@@ -63,6 +63,15 @@ pub struct ImportRequest {
     /// Whether the Console renews it; needs a vendor.
     #[serde(default)]
     pub auto_renew: bool,
+}
+
+/// How to renew: `POST /api/v1/certificates/{name}/renew`; the body may be left out.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RenewRequest {
+    /// Renew now, even where nothing is due; default true.
+    #[serde(default)]
+    pub force: Option<bool>,
 }
 
 /// What an export holds: `POST /api/v1/certificates/{name}/export`.

@@ -106,3 +106,12 @@ pub struct DomainMapping {
     /// Name of the DNS provider.
     pub provider: String,
 }
+
+/// What to test of a DNS provider: `POST /api/v1/dns-providers/{name}/test`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DnsProviderTest {
+    /// Write, see and remove a TXT record for this domain; without it only the credentials are tried.
+    #[serde(default)]
+    pub domain: Option<DomainName>,
+}

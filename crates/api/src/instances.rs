@@ -28,6 +28,21 @@ pub struct EnrollmentToken {
     pub expires_at: Timestamp,
 }
 
+/// An enrolment token that can still be used; its text is not kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OpenEnrollmentToken {
+    /// Its id.
+    pub id: TokenId,
+    /// Labels that the enrolled instance gets.
+    pub labels: Labels,
+    /// Who made it.
+    pub created_by: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Not usable after.
+    pub expires_at: Timestamp,
+}
+
 /// An enrolled ADC, or an appliance behind the Connector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Instance {

@@ -133,3 +133,18 @@ pub struct AuditEntry {
     /// SHA-256 over this entry and the hash before, hexadecimal.
     pub hash: String,
 }
+
+/// Whether the audit log is as it was written: `GET /api/v1/audit/verify`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditVerification {
+    /// Whether every entry is.
+    pub ok: bool,
+    /// How many entries, from the first on, were found good.
+    pub verified: u64,
+    /// The first entry that is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken_seq: Option<i64>,
+    /// What is wrong with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
