@@ -1,6 +1,7 @@
 //! Finalization (RFC 8555 §7.4): the CSR is judged, the certificate issued.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -22,6 +23,9 @@ use crate::post::Post;
 use crate::problem::{Kind, Problem};
 use crate::shared::Shared;
 use crate::store::{Issued, Order, OrderStatus, Record};
+
+/// How long after a failure to record an outcome it is tried again: the disk was full.
+const AGAIN: Duration = Duration::from_secs(5);
 
 #[derive(Deserialize)]
 struct Finalize {
@@ -56,9 +60,8 @@ pub(crate) async fn finalize(
         current.csr = Some(request.csr);
         shared.commit(&mut store, vec![Record::Order(current)])?;
     }
-    if shared.config.issuance_delay.is_zero() {
-        complete(&shared, &id)?;
-    } else {
+    let at_once = shared.config.issuance_delay.is_zero();
+    if !at_once || complete(&shared, &id).is_err() {
         spawn(&shared, id.clone());
     }
     let store = shared.store();
@@ -66,30 +69,37 @@ pub(crate) async fn finalize(
     Ok(order::respond(&shared, &store, current, StatusCode::OK))
 }
 
-/// Issues the order's certificate after the configured delay.
+/// Issues the order's certificate after the configured delay, trying until it is recorded.
 pub(crate) fn spawn(shared: &Arc<Shared>, id: String) {
     let task = shared.clone();
     shared.tasks.spawn(async move {
-        tokio::select! {
-            () = tokio::time::sleep(task.config.issuance_delay) => {}
-            // The order stays in processing and is taken up at the next start.
-            () = task.stop.cancelled() => return,
-        }
-        if let Err(problem) = complete(&task, &id) {
-            tracing::error!(ca.order = %id, error = %problem.detail(), "order not completed");
+        let mut wait = task.config.issuance_delay;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                // The order stays in processing and is taken up at the next start.
+                () = task.stop.cancelled() => return,
+            }
+            match complete(&task, &id) {
+                Ok(()) => return,
+                Err(problem) => {
+                    tracing::error!(ca.order = %id, error = %problem.detail(), "order not completed");
+                }
+            }
+            wait = AGAIN;
         }
     });
 }
 
-/// Issues the certificate of an order in processing.
+/// Issues the certificate of an order in processing, if it still is.
 fn complete(shared: &Shared, id: &str) -> Result<(), Problem> {
     let Some(order) = shared.store().order(id).cloned() else {
-        return Err(Problem::not_found("order"));
+        return Ok(());
     };
     let outcome = issue(shared, &order);
     let mut store = shared.store();
     let Some(mut order) = store.order(id).cloned() else {
-        return Err(Problem::not_found("order"));
+        return Ok(());
     };
     let mut change = Vec::new();
     match outcome {

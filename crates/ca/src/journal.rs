@@ -126,3 +126,67 @@ fn line(change: &[Record]) -> std::io::Result<Vec<u8>> {
     line.push(b'\n');
     Ok(line)
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::store::Account;
+
+    /// A journal on a device that is always full.
+    pub(crate) fn on_full_disk() -> Journal {
+        let path = Path::new("/dev/full");
+        Journal {
+            file: OpenOptions::new().append(true).open(path).unwrap(),
+            length: 0,
+            path: path.to_owned(),
+        }
+    }
+
+    pub(crate) fn account(id: &str) -> Record {
+        Record::Account(Account {
+            id: id.to_owned(),
+            key: serde_json::Value::Null,
+            thumbprint: format!("thumbprint of {id}"),
+            deactivated: false,
+            contact: Vec::new(),
+            terms_agreed: true,
+            external: None,
+        })
+    }
+
+    fn ids(records: &[Record]) -> Vec<&str> {
+        records
+            .iter()
+            .map(|record| match record {
+                Record::Account(account) => account.id.as_str(),
+                _ => "?",
+            })
+            .collect()
+    }
+
+    #[test]
+    fn changes_read_back_in_order_and_half_a_line_is_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.jsonl");
+        let mut journal = Journal::rewrite(&path, vec![account("a")]).unwrap();
+        journal.append(&[account("b"), account("c")]).unwrap();
+        journal.append(&[account("d")]).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        let cut = Journal::read(&path).unwrap();
+        std::fs::write(&path, &whole).unwrap();
+        let all = Journal::read(&path).unwrap();
+
+        assert_eq!(ids(&cut), ["a", "b", "c"]);
+        assert_eq!(ids(&all), ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn a_full_disk_is_told_with_its_file() {
+        let error = on_full_disk().append(&[account("a")]).unwrap_err();
+
+        assert_eq!(error.to_string(), "cannot append to /dev/full");
+        assert!(std::error::Error::source(&error).is_some());
+    }
+}

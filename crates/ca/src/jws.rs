@@ -207,4 +207,19 @@ mod tests {
             );
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_body_makes_the_reader_panic(
+            protected in "[A-Za-z0-9_=-]{0,40}",
+            header in "\\{(\"(alg|jwk|kid|url|nonce|crit)\":(\"[a-z]{0,3}\"|\\{\\}|1),?){0,4}\\}",
+            garbage in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+        ) {
+            drop(Jws::parse(&garbage));
+            for protected in [protected, URL_SAFE_NO_PAD.encode(header)] {
+                let body = json!({"protected": protected, "payload": "e30", "signature": "AA"});
+                drop(Jws::parse(body.to_string().as_bytes()));
+            }
+        }
+    }
 }

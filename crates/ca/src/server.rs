@@ -14,6 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use jiff::{SignedDuration, Timestamp};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::CaConfig;
@@ -34,6 +35,8 @@ const IDLE: Duration = Duration::from_secs(120);
 const MAX_CONNECTIONS: usize = 1024;
 /// How long a shutdown waits for requests and validations under way.
 const DRAIN: Duration = Duration::from_secs(5);
+/// How long a start waits for the former CA to let go of the directory.
+const HANDOVER: Duration = Duration::from_secs(1);
 /// How often what was written is flushed to the disk.
 const FLUSH: Duration = Duration::from_secs(1);
 /// How long after its end an order or authorization is remembered.
@@ -44,8 +47,6 @@ const MEMORY: SignedDuration = SignedDuration::from_hours(24);
 pub struct LocalCa {
     shared: Arc<Shared>,
     addr: SocketAddr,
-    /// Held while the CA runs, so that no second one uses the directory.
-    _lock: Option<File>,
 }
 
 /// A Local CA could not be started.
@@ -86,7 +87,7 @@ impl LocalCa {
     /// # Errors
     /// See [`CaError`].
     pub async fn start(config: CaConfig) -> Result<Self, CaError> {
-        let lock = lock_directory(&config)?;
+        let lock = lock_directory(&config).await?;
         let hierarchy = Hierarchy::open(&config, config.state_dir.as_deref())?;
         let store = open_store(&config)?;
         let validator = Validator::new(&config).map_err(CaError::Resolver)?;
@@ -103,7 +104,7 @@ impl LocalCa {
             &own_names(&config, addr, &base),
         )?);
         let tls = server_config(own.clone(), ClientAuth::None, &[b"h2", b"http/1.1"])?;
-        let shared = Shared::new(config, base, hierarchy, validator, store);
+        let shared = Shared::new(config, base, hierarchy, validator, store, lock);
         resume(&shared);
         let acceptor = TlsAcceptor::from(Arc::new(tls));
         shared
@@ -111,11 +112,7 @@ impl LocalCa {
             .spawn(accept(listener, acceptor, shared.clone()));
         shared.tasks.spawn(keep_house(shared.clone(), own));
         tracing::info!(addr = %addr, directory = %shared.url("/directory"), "Local CA started");
-        Ok(Self {
-            shared,
-            addr,
-            _lock: lock,
-        })
+        Ok(Self { shared, addr })
     }
 
     /// The URL an ACME client is given.
@@ -193,17 +190,24 @@ impl Drop for LocalCa {
     }
 }
 
-fn lock_directory(config: &CaConfig) -> Result<Option<File>, CaError> {
+/// Takes the directory for this CA; one that is just being stopped may need a moment to let go.
+async fn lock_directory(config: &CaConfig) -> Result<Option<File>, CaError> {
     let Some(directory) = &config.state_dir else {
         return Ok(None);
     };
     let state_error = |error: std::io::Error| CaError::State(error.into());
     std::fs::create_dir_all(directory).map_err(state_error)?;
     let file = File::create(directory.join("lock")).map_err(state_error)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Err(CaError::InUse(directory.clone())),
-        Err(TryLockError::Error(error)) => Err(state_error(error)),
+    let deadline = Instant::now() + HANDOVER;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(TryLockError::WouldBlock) => return Err(CaError::InUse(directory.clone())),
+            Err(TryLockError::Error(error)) => return Err(state_error(error)),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What every request works with.
 
+use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     store: Mutex<Store>,
     /// Counts changes, so that held polls look again.
     changes: watch::Sender<u64>,
+    /// Held while anything works on the state, so that no second CA uses the directory.
+    _lock: Option<File>,
 }
 
 impl Shared {
@@ -39,6 +42,7 @@ impl Shared {
         hierarchy: Hierarchy,
         validator: Validator,
         store: Store,
+        lock: Option<File>,
     ) -> Arc<Self> {
         Arc::new(Self {
             profiles: config.all_profiles(),
@@ -51,6 +55,7 @@ impl Shared {
             stop: CancellationToken::new(),
             store: Mutex::new(store),
             changes: watch::Sender::new(0),
+            _lock: lock,
         })
     }
 

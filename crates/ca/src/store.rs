@@ -396,3 +396,120 @@ impl ChallengeKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::tests::{account, on_full_disk};
+    use crate::problem::Kind;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    fn authorization(id: &str, status: AuthorizationStatus) -> Record {
+        Record::Authorization(Authorization {
+            id: id.to_owned(),
+            account: "a".to_owned(),
+            identifier: Identifier::dns("a.example"),
+            wildcard: false,
+            status,
+            expires: at(1000),
+            challenges: Vec::new(),
+        })
+    }
+
+    fn order(id: &str, authorizations: &[&str]) -> Order {
+        Order {
+            id: id.to_owned(),
+            account: "a".to_owned(),
+            identifiers: vec![Identifier::dns("a.example")],
+            authorizations: authorizations.iter().map(|id| (*id).to_owned()).collect(),
+            expires: at(500),
+            not_before: None,
+            not_after: None,
+            profile: "classic".to_owned(),
+            replaces: None,
+            csr: None,
+            certificate: None,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn the_status_of_an_order_follows_from_its_parts_and_the_time() {
+        use AuthorizationStatus::{Deactivated, Invalid, Pending, Valid};
+        let store = Store::new(
+            vec![
+                authorization("v", Valid),
+                authorization("p", Pending),
+                authorization("i", Invalid),
+                authorization("d", Deactivated),
+            ],
+            None,
+        );
+        let status = |order: &Order, now| store.order_status(order, at(now));
+
+        assert_eq!(status(&order("1", &["v"]), 0), OrderStatus::Ready);
+        assert_eq!(status(&order("1", &["v", "p"]), 0), OrderStatus::Pending);
+        assert_eq!(status(&order("1", &["p", "i"]), 0), OrderStatus::Invalid);
+        assert_eq!(status(&order("1", &["v", "d"]), 0), OrderStatus::Invalid);
+        assert_eq!(status(&order("1", &["forgotten"]), 0), OrderStatus::Invalid);
+        assert_eq!(status(&order("1", &["v"]), 500), OrderStatus::Invalid);
+        let mut late = order("1", &["v"]);
+        late.expires = at(5000);
+        assert_eq!(status(&late, 2000), OrderStatus::Invalid, "expired");
+        late.csr = Some(String::new());
+        assert_eq!(status(&late, 9000), OrderStatus::Processing);
+        late.error = Some(Problem::new(Kind::BadCsr, "x"));
+        assert_eq!(status(&late, 9000), OrderStatus::Invalid);
+        late.certificate = Some(String::new());
+        assert_eq!(status(&late, 9000), OrderStatus::Valid);
+    }
+
+    #[test]
+    fn a_full_disk_changes_nothing_and_is_an_internal_error() {
+        let mut store = Store::new(Vec::new(), Some(on_full_disk()));
+
+        let problem = store.commit(vec![account("a")]).unwrap_err();
+
+        assert!(problem.detail().contains("saving the change"));
+        assert!(store.account("a").is_none());
+    }
+
+    #[test]
+    fn what_ended_long_ago_is_forgotten_but_certified_orders_are_not() {
+        let mut certified = order("2", &["v"]);
+        certified.certificate = Some("c".to_owned());
+        let mut store = Store::new(
+            vec![
+                authorization("v", AuthorizationStatus::Valid),
+                Record::Order(order("1", &["v"])),
+                Record::Order(certified),
+            ],
+            None,
+        );
+
+        store.prune(at(2000));
+
+        assert_eq!(store.orders_of("a"), ["2"]);
+        assert!(store.order("1").is_none() && store.authorization("v").is_none());
+        let name = Identifier::dns("a.example");
+        assert!(store.newest_authorization("a", &name, false).is_none());
+    }
+
+    #[test]
+    fn records_make_the_same_store_again() {
+        let mut store = Store::new(vec![account("a")], None);
+        for id in ["3", "1", "2"] {
+            store
+                .commit(vec![Record::Order(order(id, &["v"]))])
+                .unwrap();
+        }
+
+        let again = Store::new(store.records(), None);
+
+        assert_eq!(again.orders_of("a"), ["3", "1", "2"]);
+        assert!(again.account_of_key("thumbprint of a").is_some());
+    }
+}

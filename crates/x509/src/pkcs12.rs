@@ -251,4 +251,16 @@ mod tests {
             Err(Pkcs12Error::TooLarge(_))
         ));
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+        #[test]
+        fn damaged_files_never_panic(position in 0usize..4000, value: u8) {
+            let mut file = include_bytes!("../tests/fixtures/modern.p12").to_vec();
+            let position = position % file.len();
+            file[position] = value;
+            drop(import(&file, "secret"));
+            drop(import(&file[..position], "secret"));
+        }
+    }
 }

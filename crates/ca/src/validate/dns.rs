@@ -236,4 +236,12 @@ mod tests {
         );
         assert_eq!(parse_resolv_conf(""), ["127.0.0.1:53".parse().unwrap()]);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_resolv_conf_leaves_without_a_server(text in "(nameserver|#|[ \t0-9.:a-f]|\n){0,60}") {
+            let servers = parse_resolv_conf(&text);
+            proptest::prop_assert!((1..=3).contains(&servers.len()));
+        }
+    }
 }

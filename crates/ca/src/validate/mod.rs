@@ -25,6 +25,8 @@ use dns::DnsClient;
 const PARALLEL: usize = 64;
 /// How long one connection attempt may take: a second address is tried after it.
 const CONNECT: Duration = Duration::from_secs(3);
+/// How long after a failure to record an outcome it is tried again: the disk was full.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Looks at the network.
 #[derive(Debug)]
@@ -149,8 +151,12 @@ pub(crate) fn spawn(shared: &Arc<Shared>, authorization: String, index: usize) {
             // It stays in processing and is validated after the next start.
             () = shared.stop.cancelled() => return,
         };
-        if let Err(problem) = record(&shared, &authorization, index, outcome) {
+        while let Err(problem) = record(&shared, &authorization, index, outcome.clone()) {
             tracing::error!(error = %problem.detail(), "validation outcome not recorded");
+            tokio::select! {
+                () = tokio::time::sleep(AGAIN) => {}
+                () = shared.stop.cancelled() => return,
+            }
         }
     });
 }

@@ -1,6 +1,9 @@
 //! The Local CA seen from outside: raw protocol by a small client of its own, and real clients.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where something is not as it must be")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as it must be"
+)]
 
 mod account;
 mod certbot;

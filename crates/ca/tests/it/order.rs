@@ -1,9 +1,11 @@
 //! Orders and authorizations (RFC 8555 §7.4, §7.5).
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use evercert_types::KeyAlgorithm;
+use evercert_types::{KeyAlgorithm, ManualClock};
 use evercert_x509::KeyPair;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::support::client::{Session, identifier};
@@ -168,6 +170,33 @@ async fn without_reuse_every_order_is_validated_anew() {
     let second = session.new_order(&["a.example"]).await.expect(201);
 
     assert_eq!(second["status"], "pending");
+}
+
+#[tokio::test]
+async fn time_ends_orders_and_authorizations() {
+    // Years ago: HTTPS must work all the same, for its clients go by the system's clock.
+    let start = Timestamp::from_second(1_600_000_000).unwrap();
+    let clock = Arc::new(ManualClock::new(start));
+    let world = World::with(|config| config.clock = clock.clone()).await;
+    let session = world.session().await;
+    let issued = world.issue(&session, &["a.example"]).await;
+    let waiting = session.new_order(&["b.example"]).await;
+
+    clock.advance(SignedDuration::from_hours(25));
+    let expired = session.get(&waiting.header("location")).await.expect(200);
+    let authorization = urls(&expired["authorizations"]).remove(0);
+    let authorization = session.get(&authorization).await.expect(200);
+    let reused = session.new_order(&["a.example"]).await.expect(201);
+    clock.advance(SignedDuration::from_hours(30 * 24));
+    let anew = session.new_order(&["a.example"]).await.expect(201);
+
+    assert!(issued.chain.leaf().is_valid_at(start));
+    assert_eq!(expired["status"], "invalid");
+    assert_eq!(authorization["status"], "invalid");
+    assert_eq!(
+        (&reused["status"], &anew["status"]),
+        (&json!("ready"), &json!("pending"))
+    );
 }
 
 #[tokio::test]
