@@ -173,7 +173,7 @@ impl Db {
     }
 }
 
-fn read(row: &AnyRow) -> Result<Event, DbError> {
+pub(crate) fn read(row: &AnyRow) -> Result<Event, DbError> {
     Ok(Event {
         id: row.text("id")?,
         at: row.time_ms("at_ms")?,

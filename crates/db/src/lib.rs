@@ -19,6 +19,7 @@ pub mod dns_providers;
 pub mod domain_mappings;
 pub mod enrollment_tokens;
 pub mod error;
+pub mod event_log;
 pub mod events;
 pub mod instance_items;
 pub mod instances;

@@ -56,6 +56,7 @@ suite! {
         a_removed_audit_entry_is_found,
         a_cut_audit_log_is_found,
     },
+    event_log::{ events_are_filtered_and_newest_first },
     instances::{
         names_are_made_unique,
         a_name_taken_meanwhile_is_a_conflict,

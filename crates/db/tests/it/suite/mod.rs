@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 pub(crate) mod access;
 pub(crate) mod core;
+pub(crate) mod event_log;
 pub(crate) mod instances;
 pub(crate) mod jobs;
 pub(crate) mod leases;
