@@ -100,6 +100,7 @@ CREATE TABLE certificates (
     name TEXT NOT NULL UNIQUE,
     store TEXT NOT NULL,
     names TEXT NOT NULL,
+    names_digest TEXT NOT NULL,
     vendor_id TEXT REFERENCES ca_vendors (id),
     renewal_mode TEXT NOT NULL,
     key_policy TEXT NOT NULL,
@@ -109,6 +110,8 @@ CREATE TABLE certificates (
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL
 );
+
+CREATE INDEX certificates_by_names ON certificates (names_digest);
 
 -- One row for each key algorithm of a certificate: one for most, two where RSA and ECDSA stand side by side.
 CREATE TABLE certificate_slots (
@@ -179,6 +182,7 @@ CREATE TABLE orders (
     csr TEXT,
     chain_pem TEXT,
     attempt BIGINT NOT NULL,
+    placed_anew BIGINT NOT NULL DEFAULT 0,
     error TEXT,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
@@ -189,6 +193,8 @@ CREATE INDEX orders_by_operation ON orders (operation_id);
 CREATE INDEX orders_by_certificate ON orders (certificate_id, created_at);
 -- At most one unfinished order for each slot, whatever number of Consoles plan renewals.
 CREATE UNIQUE INDEX one_running_order ON orders (certificate_id, algorithm) WHERE finished_at IS NULL;
+-- CAs give the same pending order to the same names: two of ours must not finalize it both.
+CREATE UNIQUE INDEX one_order_each_url ON orders (order_url) WHERE finished_at IS NULL;
 
 CREATE TABLE authorizations (
     url TEXT NOT NULL,

@@ -1,5 +1,8 @@
 //! Certificates and their slots: one slot for each key algorithm, with its pointer to the active version and its plan.
 
+use std::collections::BTreeSet;
+
+use aws_lc_rs::digest::{Context, SHA256};
 use evercert_types::{
     CertificateId, DomainName, KeyAlgorithm, Labels, RenewalMode, Selector, StoreKind, VendorId,
     VersionId,
@@ -157,8 +160,8 @@ impl Tx {
     ) -> Result<(), DbError> {
         let query = sqlx::query(
             "INSERT INTO certificates (id, name, store, names, vendor_id, renewal_mode, key_policy, \
-             profile, selector, labels, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+             profile, selector, labels, created_at, updated_at, names_digest) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         );
         let query = bind_certificate(query, certificate)?;
         self.execute("saving a certificate", query).await?;
@@ -196,7 +199,7 @@ impl Tx {
     pub async fn update_certificate(&mut self, certificate: &Certificate) -> Result<(), DbError> {
         let query = sqlx::query(
             "UPDATE certificates SET names = $2, vendor_id = $3, renewal_mode = $4, profile = $5, \
-             selector = $6, labels = $7, updated_at = $8 WHERE id = $1",
+             selector = $6, labels = $7, updated_at = $8, names_digest = $9 WHERE id = $1",
         )
         .bind(certificate.id.to_string())
         .bind(to_json(&certificate.names)?)
@@ -205,7 +208,8 @@ impl Tx {
         .bind(&certificate.profile)
         .bind(to_json(&certificate.selector)?)
         .bind(to_json(&certificate.labels)?)
-        .bind(self.now().as_second());
+        .bind(self.now().as_second())
+        .bind(names_digest(&certificate.names));
         self.execute("changing a certificate", query)
             .await
             .map(drop)
@@ -411,10 +415,11 @@ impl Db {
     /// # Errors
     /// See [`DbError`].
     pub async fn duplicates_of(&self, certificate: &Certificate) -> Result<Vec<String>, DbError> {
-        let query =
-            sqlx::query("SELECT name FROM certificates WHERE names = $1 AND id <> $2 ORDER BY id")
-                .bind(to_json(&certificate.names)?)
-                .bind(certificate.id.to_string());
+        let query = sqlx::query(
+            "SELECT name FROM certificates WHERE names_digest = $1 AND id <> $2 ORDER BY id",
+        )
+        .bind(names_digest(&certificate.names))
+        .bind(certificate.id.to_string());
         let rows = self.rows("looking for duplicates", query).await?;
         rows.iter().map(|row| row.text("name")).collect()
     }
@@ -497,6 +502,22 @@ fn one_slot(id: CertificateId, algorithm: KeyAlgorithm) -> Query<'static> {
         .bind(algorithm.as_str())
 }
 
+/// The same for the same set of names, whatever their order: SHA-256, hexadecimal.
+fn names_digest(names: &[DomainName]) -> String {
+    let sorted: BTreeSet<&str> = names.iter().map(DomainName::as_str).collect();
+    let mut context = Context::new(&SHA256);
+    for name in sorted {
+        context.update(name.as_bytes());
+        context.update(b"\n");
+    }
+    let digest = context.finish();
+    digest
+        .as_ref()
+        .iter()
+        .map(|octet| format!("{octet:02x}"))
+        .collect()
+}
+
 /// A LIKE pattern, with `!` as its escape character.
 fn containing(text: &str) -> String {
     let mut pattern = String::from("%");
@@ -523,7 +544,8 @@ fn bind_certificate<'q>(query: Query<'q>, certificate: &Certificate) -> Result<Q
         .bind(to_json(&certificate.selector)?)
         .bind(to_json(&certificate.labels)?)
         .bind(certificate.created_at.as_second())
-        .bind(certificate.updated_at.as_second()))
+        .bind(certificate.updated_at.as_second())
+        .bind(names_digest(&certificate.names)))
 }
 
 fn read(row: &AnyRow) -> Result<Certificate, DbError> {

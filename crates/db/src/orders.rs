@@ -205,24 +205,19 @@ impl Tx {
         Ok(self.execute("finishing an order", query).await? == 1)
     }
 
-    /// Forgets the CA's order so that the next step sends a new one; the step goes back to `ordering`.
+    /// Forgets the CA's order, once, and goes back to `ordering`: the CA gave one that cannot be used.
     ///
     /// # Errors
     /// See [`DbError`].
-    pub async fn abandon_order_url(
-        &mut self,
-        id: OrderId,
-        from: OrderState,
-        replaces: Option<&str>,
-    ) -> Result<bool, DbError> {
+    pub async fn order_anew(&mut self, id: OrderId, from: OrderState) -> Result<bool, DbError> {
         let query = sqlx::query(
-            "UPDATE orders SET state = 'ordering', order_url = NULL, finalize_url = NULL, \
-             expires_at = NULL, replaces = $3, attempt = attempt + 1, updated_at = $4 \
-             WHERE id = $1 AND state = $2 AND finished_at IS NULL",
+            "UPDATE orders SET state = $3, order_url = NULL, finalize_url = NULL, expires_at = NULL, \
+             placed_anew = 1, updated_at = $4 \
+             WHERE id = $1 AND state = $2 AND placed_anew = 0 AND finished_at IS NULL",
         )
         .bind(id.to_string())
         .bind(from.as_str())
-        .bind(replaces)
+        .bind(OrderState::Ordering.as_str())
         .bind(self.now().as_second());
         Ok(self.execute("ordering anew", query).await? == 1)
     }
@@ -240,19 +235,6 @@ impl Tx {
         self.execute("saving a failed attempt", query)
             .await
             .map(drop)
-    }
-
-    /// Whether an order of the certificate is running.
-    ///
-    /// # Errors
-    /// See [`DbError`].
-    pub async fn is_busy(&mut self, id: CertificateId) -> Result<bool, DbError> {
-        let query = sqlx::query(
-            "SELECT count(*) AS n FROM orders WHERE certificate_id = $1 AND finished_at IS NULL",
-        )
-        .bind(id.to_string());
-        let row = self.one("looking for running orders", query).await?;
-        row.map_or(Ok(false), |row| Ok(row.int("n")? > 0))
     }
 
     /// Ids of the unfinished orders of a certificate.
@@ -310,6 +292,29 @@ impl Db {
             .rows("reading the orders of a certificate", query)
             .await?;
         rows.iter().map(read).collect()
+    }
+
+    /// Whether an order of the certificate is running.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn is_certificate_busy(&self, id: CertificateId) -> Result<bool, DbError> {
+        let query = sqlx::query(
+            "SELECT count(*) AS n FROM orders WHERE certificate_id = $1 AND finished_at IS NULL",
+        )
+        .bind(id.to_string());
+        let row = self.one("looking for running orders", query).await?;
+        row.map_or(Ok(false), |row| Ok(row.int("n")? > 0))
+    }
+
+    /// Whether an order of ours, running or finished, has this URL.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn is_order_url_known(&self, url: &str) -> Result<bool, DbError> {
+        let query = sqlx::query("SELECT count(*) AS n FROM orders WHERE order_url = $1").bind(url);
+        let row = self.one("looking for an order by its URL", query).await?;
+        row.map_or(Ok(false), |row| Ok(row.int("n")? > 0))
     }
 
     /// Ids of unfinished orders that no job drives: what a repair plans again.

@@ -75,6 +75,23 @@ impl Tx {
             .map(drop)
     }
 
+    /// Leaves an order's only value to the sweep at a time of its own; answers the row's id.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn journal_postpone(
+        &mut self,
+        order_id: OrderId,
+        until: Timestamp,
+    ) -> Result<String, DbError> {
+        let query =
+            sqlx::query("UPDATE txt_journal SET next_try_at = $2 WHERE order_id = $1 RETURNING id")
+                .bind(order_id.to_string())
+                .bind(until.as_second());
+        let row = self.one("writing the journal of TXT values", query).await?;
+        row.map_or(Ok(String::new()), |row| row.text("id"))
+    }
+
     /// Keeps the provider's receipt of a written value.
     ///
     /// # Errors
@@ -153,6 +170,26 @@ impl Db {
             .rows("reading the journal of TXT values", query)
             .await?;
         rows.iter().map(read).collect()
+    }
+
+    /// Forgets an order's claim on a value that another order has written too and still needs, or will remove;
+    /// `false` when this is the last claim, and the value is to be removed.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn release_shared_value(&self, entry: &JournalEntry) -> Result<bool, DbError> {
+        let query = sqlx::query(
+            "DELETE FROM txt_journal WHERE id = $1 AND EXISTS (SELECT 1 FROM txt_journal o \
+             WHERE o.id <> $1 AND o.provider_id = $2 AND o.fqdn = $3 AND o.value = $4)",
+        )
+        .bind(&entry.id)
+        .bind(entry.provider_id.to_string())
+        .bind(&entry.fqdn)
+        .bind(&entry.value);
+        Ok(self
+            .execute("writing the journal of TXT values", query)
+            .await?
+            == 1)
     }
 
     /// How many values are written, meant to be written, or still to be removed.

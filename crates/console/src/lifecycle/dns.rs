@@ -1,0 +1,443 @@
+//! DNS providers and domain mappings: who answers DNS-01 for which domain.
+
+use std::time::Instant;
+
+use evercert_api::ca_vendors::{TestReport, TestStep};
+use evercert_api::dns_providers::{
+    DnsProvider, DnsProviderField, DnsProviderType, DomainMapping, NewDnsProvider,
+};
+use evercert_api::{Problem, ProblemCode};
+use evercert_db::{DbErrorKind, dns_providers as rows};
+use evercert_dns::{Descriptor, DnsError, PROVIDERS, TxtTarget, descriptor};
+use evercert_types::{DnsProviderId, DomainName, OrderId, Secret};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::dns_clients::{self, DnsClient, Watch};
+use super::failure::{Failure, sentence};
+use super::vendors::{configuration_changed, millis, passed};
+use super::{Actor, LifecycleError, check_name};
+use crate::state::Console;
+
+/// Where a test writes, below the domain under test.
+const TEST_LABEL: &str = "_evercert-test";
+/// A test that was killed leaves its value to the sweep after this long.
+const TEST_LIFE: SignedDuration = SignedDuration::from_mins(15);
+
+/// Adds a DNS provider; its settings are checked for form, not tried.
+///
+/// # Errors
+/// A problem that points into the request: unknown type, missing, unknown or malformed settings, a taken name.
+pub async fn add_dns_provider(
+    console: &Console,
+    actor: &Actor,
+    new: NewDnsProvider,
+) -> Result<DnsProvider, LifecycleError> {
+    check_name(&new.name, 64, "-_.", "/name")?;
+    let invalid =
+        |pointer: &str, detail: String| Problem::new(ProblemCode::Invalid, detail).at(pointer);
+    if descriptor(&new.type_code).is_none() {
+        let known: Vec<&str> = PROVIDERS.iter().map(|one| one.code).collect();
+        let detail = format!("there is no DNS provider type \"{}\"", new.type_code);
+        let remedy = format!("Use one of {}.", known.join(", "));
+        return Err(invalid("/type", detail).with_remedy(remedy).into());
+    }
+    Watch::parse(&new.propagation).map_err(|error| invalid("/propagation", error.to_string()))?;
+    let now = console.now();
+    let provider = rows::DnsProvider {
+        id: DnsProviderId::new(),
+        name: new.name,
+        type_code: new.type_code,
+        settings: new.settings,
+        propagation: json!(new.propagation),
+        active: true,
+        created_at: now,
+        updated_at: now,
+    };
+    console
+        .dns
+        .build(&provider)
+        .map_err(|error| invalid("/settings", sentence(&error)).with_remedy(error.remedy()))?;
+    let mut tx = console.db.begin_write().await?;
+    match tx.insert_dns_provider(&provider).await {
+        Err(error) if error.is_conflict() => {
+            let detail = format!("there is a DNS provider \"{}\" already", provider.name);
+            return Err(Problem::new(ProblemCode::Conflict, detail)
+                .at("/name")
+                .into());
+        }
+        other => other?,
+    }
+    tx.commit().await?;
+    tracing::info!(
+        dns.provider = provider.name,
+        actor = actor.as_str(),
+        "a DNS provider was added"
+    );
+    Ok(view(&provider, Vec::new()))
+}
+
+/// All DNS providers, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(console: &Console) -> Result<Vec<DnsProvider>, LifecycleError> {
+    let mappings = console.db.domain_mappings().await?;
+    let providers = console.db.dns_providers().await?;
+    Ok(providers
+        .iter()
+        .map(|provider| {
+            let mapped = mappings.iter().filter(|one| one.provider_id == provider.id);
+            view(provider, mapped.map(|one| one.domain.clone()).collect())
+        })
+        .collect())
+}
+
+/// Removes a DNS provider.
+///
+/// # Errors
+/// When there is no such provider, a domain is mapped to it, or values written through it are still to be removed.
+pub async fn remove(console: &Console, actor: &Actor, name: &str) -> Result<(), LifecycleError> {
+    let provider = named(console, name).await?;
+    let in_use = |detail: String| LifecycleError::new(ProblemCode::DnsProviderInUse, detail);
+    let values = console.db.journal_of_provider(provider.id).await?;
+    if values > 0 {
+        let problem = Problem::new(
+            ProblemCode::DnsProviderInUse,
+            format!("{values} TXT values written through \"{name}\" are still to be removed"),
+        );
+        return Err(problem
+            .with_remedy("Wait until they are; the log says why they are not.")
+            .into());
+    }
+    let mut tx = console.db.begin_write().await?;
+    match tx.remove_dns_provider(provider.id).await {
+        Err(error) if error.kind() == DbErrorKind::Referenced => {
+            return Err(in_use(format!("domains are mapped to \"{name}\"")));
+        }
+        other => other?,
+    };
+    tx.commit().await?;
+    tracing::info!(
+        dns.provider = name,
+        actor = actor.as_str(),
+        "a DNS provider was removed"
+    );
+    Ok(())
+}
+
+/// Every type of DNS provider that can be configured.
+pub fn types() -> Vec<DnsProviderType> {
+    PROVIDERS.iter().map(|one| type_view(one)).collect()
+}
+
+/// Maps a domain, and all names under it, to a provider; an earlier mapping is replaced.
+///
+/// # Errors
+/// When there is no such provider.
+pub async fn map_domain(
+    console: &Console,
+    actor: &Actor,
+    domain: &DomainName,
+    provider: &str,
+) -> Result<DomainMapping, LifecycleError> {
+    let found = named(console, provider).await?;
+    let mut tx = console.db.begin_write().await?;
+    tx.map_domain(domain, found.id).await?;
+    tx.commit().await?;
+    configuration_changed(console).await?;
+    tracing::info!(
+        domain = domain.base(),
+        dns.provider = provider,
+        actor = actor.as_str(),
+        "a domain was mapped"
+    );
+    Ok(DomainMapping {
+        domain: base_of(domain)?,
+        provider: found.name,
+    })
+}
+
+/// Removes a mapping; certificates for its names fail at their next renewal until it is mapped again.
+///
+/// # Errors
+/// When the domain is not mapped.
+pub async fn unmap_domain(
+    console: &Console,
+    actor: &Actor,
+    domain: &DomainName,
+) -> Result<(), LifecycleError> {
+    let mut tx = console.db.begin_write().await?;
+    if !tx.unmap_domain(domain).await? {
+        let detail = format!("the domain {} is not mapped", domain.base());
+        return Err(LifecycleError::new(ProblemCode::NotFound, detail));
+    }
+    tx.commit().await?;
+    tracing::info!(
+        domain = domain.base(),
+        actor = actor.as_str(),
+        "a domain was unmapped"
+    );
+    Ok(())
+}
+
+/// All mappings by domain.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_mappings(console: &Console) -> Result<Vec<DomainMapping>, LifecycleError> {
+    let mappings = console.db.domain_mappings().await?;
+    let view = |one: evercert_db::domain_mappings::DomainMapping| DomainMapping {
+        domain: one.domain,
+        provider: one.provider,
+    };
+    Ok(mappings.into_iter().map(view).collect())
+}
+
+/// Tries a provider step by step; with a domain, writes a value below it, waits until it is seen, and removes it.
+///
+/// # Errors
+/// When there is no such provider, or the database fails; what the provider does is in the report.
+pub async fn test_dns_provider(
+    console: &Console,
+    name: &str,
+    domain: Option<&DomainName>,
+) -> Result<TestReport, LifecycleError> {
+    let provider = named(console, name).await?;
+    let mut test = Test::new();
+    let built = dns_clients::client(console, provider.id).await;
+    let Some(client) = test.note("settings", built, |_| "they can be used".to_owned()) else {
+        return Ok(test.report);
+    };
+    let target = domain.map(|domain| format!("{TEST_LABEL}.{}", domain.base()));
+    test.start();
+    let checked = client.provider.check(target.as_deref()).await;
+    let checked = checked.map_err(|error| Failure::dns(&error));
+    let passed = test.note("connection", checked, |report| match &report.zone {
+        Some(zone) => format!("zone {zone}; {}", report.notes.join("; ")),
+        None => report.notes.join("; "),
+    });
+    match (passed, target) {
+        (Some(_), Some(name)) => write_and_remove(console, &client, &name, &mut test).await?,
+        (passed, _) => test.report.ok = passed.is_some(),
+    }
+    Ok(test.report)
+}
+
+/// The journal comes first here, too: a killed test must not leave its value.
+async fn write_and_remove(
+    console: &Console,
+    client: &DnsClient,
+    name: &str,
+    test: &mut Test,
+) -> Result<(), LifecycleError> {
+    let order = OrderId::new();
+    let target = TxtTarget::new(name, order.to_string());
+    let mut tx = console.db.begin_write().await?;
+    tx.journal_intent(order, client.id, &target.fqdn, &target.value)
+        .await?;
+    let id = tx.journal_postpone(order, tx.now() + TEST_LIFE).await?;
+    tx.commit().await?;
+    test.start();
+    let written = client.provider.add(&target).await;
+    let written = written.map_err(|error| Failure::dns(&error));
+    let receipt = test.note("write TXT", written, |_| {
+        format!("a value stands at {name}")
+    });
+    let mut seen = None;
+    if receipt.is_some() {
+        test.start();
+        seen = test.note(
+            "see TXT",
+            watch(console, client, &target).await,
+            String::clone,
+        );
+    }
+    test.start();
+    let removed = client.provider.remove(&target, receipt.as_ref()).await;
+    let is_removed = removed.is_ok();
+    if receipt.is_some() {
+        let removed = removed.map_err(|error: DnsError| Failure::dns(&error));
+        test.note("remove TXT", removed, |()| "the value is gone".to_owned());
+    }
+    if is_removed {
+        let mut tx = console.db.begin_write().await?;
+        tx.journal_removed(&id).await?;
+        tx.commit().await?;
+    }
+    test.report.ok = receipt.is_some() && seen.is_some() && is_removed;
+    Ok(())
+}
+
+async fn watch(
+    console: &Console,
+    client: &DnsClient,
+    target: &TxtTarget,
+) -> Result<String, Failure> {
+    let propagation = client.propagation.propagation(console);
+    let propagation = propagation
+        .map_err(|error| dns_clients::lookup_failure(super::failure::Stage::Propagation, &error))?;
+    let targets = std::slice::from_ref(target);
+    let report = propagation.wait(targets).await;
+    let report = report.map_err(|error| Failure::propagation(&error))?;
+    Ok(format!("seen at {} servers", report.servers.len()))
+}
+
+/// A test under way.
+struct Test {
+    report: TestReport,
+    since: Instant,
+}
+
+impl Test {
+    fn new() -> Self {
+        let report = TestReport {
+            ok: false,
+            steps: Vec::new(),
+        };
+        Self {
+            report,
+            since: Instant::now(),
+        }
+    }
+
+    fn start(&mut self) {
+        self.since = Instant::now();
+    }
+
+    fn note<T>(
+        &mut self,
+        name: &str,
+        outcome: Result<T, Failure>,
+        detail: impl FnOnce(&T) -> String,
+    ) -> Option<T> {
+        match outcome {
+            Ok(value) => {
+                self.report
+                    .steps
+                    .push(passed(name, self.since, detail(&value)));
+                Some(value)
+            }
+            Err(failure) => {
+                self.report.steps.push(TestStep {
+                    name: name.to_owned(),
+                    ok: false,
+                    detail: failure.message,
+                    remedy: failure.remedy,
+                    duration_ms: millis(self.since),
+                });
+                None
+            }
+        }
+    }
+}
+
+async fn named(console: &Console, name: &str) -> Result<rows::DnsProvider, LifecycleError> {
+    let found = console.db.dns_provider_by_name(name).await?;
+    found.ok_or_else(|| {
+        let detail = format!("there is no DNS provider \"{name}\"");
+        LifecycleError::new(ProblemCode::DnsProviderNotFound, detail)
+    })
+}
+
+fn base_of(domain: &DomainName) -> Result<DomainName, LifecycleError> {
+    DomainName::new(domain.base())
+        .map_err(|error| LifecycleError::new(ProblemCode::Invalid, error.to_string()))
+}
+
+fn view(provider: &rows::DnsProvider, domains: Vec<DomainName>) -> DnsProvider {
+    let fields = descriptor(&provider.type_code).map_or(&[][..], |one| one.fields);
+    let is_secret = |key: &str| {
+        let field = fields.iter().find(|field| field.key == key);
+        field.is_none_or(|field| field.secret)
+    };
+    let shown = |(key, value): (&String, &Secret<String>)| {
+        let text = match is_secret(key) {
+            true => "***".to_owned(),
+            false => value.expose().clone(),
+        };
+        (key.clone(), text)
+    };
+    DnsProvider {
+        id: provider.id,
+        name: provider.name.clone(),
+        type_code: provider.type_code.clone(),
+        settings: provider.settings.iter().map(shown).collect(),
+        propagation: serde_json::from_value(provider.propagation.clone()).unwrap_or_default(),
+        active: provider.active,
+        domains,
+        created_at: provider.created_at,
+    }
+}
+
+fn type_view(descriptor: &Descriptor) -> DnsProviderType {
+    let field = |field: &evercert_dns::Field| DnsProviderField {
+        key: field.key.to_owned(),
+        label: field.label.to_owned(),
+        secret: field.secret,
+        optional: field.optional,
+        default: field.default.map(str::to_owned),
+        help: field.help.to_owned(),
+    };
+    DnsProviderType {
+        code: descriptor.code.to_owned(),
+        name: descriptor.name.to_owned(),
+        docs: descriptor.docs.to_owned(),
+        fields: descriptor.fields.iter().map(field).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use evercert_dns::Receipt;
+
+    use super::*;
+
+    #[test]
+    fn secrets_of_a_provider_are_masked() {
+        let provider = rows::DnsProvider {
+            id: DnsProviderId::new(),
+            name: "p".into(),
+            type_code: "nsupdate".into(),
+            settings: [
+                ("server", "192.0.2.1:53"),
+                ("key", "hmac-sha256:k:c2VjcmV0"),
+                ("odd", "x"),
+            ]
+            .map(|(key, value)| (key.to_owned(), Secret::new(value.to_owned())))
+            .into(),
+            propagation: json!({}),
+            active: true,
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            updated_at: jiff::Timestamp::UNIX_EPOCH,
+        };
+
+        let view = view(&provider, Vec::new());
+
+        assert_eq!(view.settings["server"], "192.0.2.1:53");
+        assert_eq!(view.settings["key"], "***");
+        assert_eq!(view.settings["odd"], "***");
+    }
+
+    #[test]
+    fn every_type_is_offered_with_its_fields() {
+        let types = types();
+
+        assert_eq!(types.len(), PROVIDERS.len());
+        assert!(types.iter().all(|one| !one.fields.is_empty()));
+    }
+
+    #[test]
+    fn receipts_survive_the_journal() {
+        let receipt = Receipt {
+            zone: "example.org".into(),
+            record_ids: vec!["7".into()],
+            opaque: json!({"a": 1}),
+            created: true,
+        };
+
+        let read: Receipt = serde_json::from_value(json!(receipt)).unwrap();
+
+        assert_eq!(read, receipt);
+    }
+}

@@ -1,0 +1,258 @@
+//! DNS providers, built from their saved settings and kept while those do not change.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use evercert_api::dns_providers::PropagationSettings;
+use evercert_db::dns_providers::DnsProvider;
+use evercert_dns::{
+    Context, DnsError, LookupError, NameLocks, Propagation, PropagationMode, Provider, Resolver,
+    build_with,
+};
+use evercert_types::{DnsProviderId, SharedClock, parse_span};
+use jiff::Timestamp;
+
+use super::failure::{Class, Failure, Stage, sentence};
+use crate::state::Console;
+
+/// Built providers by id.
+#[derive(Debug)]
+pub(crate) struct DnsClients {
+    context: Context,
+    known: Mutex<HashMap<DnsProviderId, (Timestamp, Arc<DnsClient>)>>,
+}
+
+/// A provider ready for use, with the way its changes are watched.
+#[derive(Debug)]
+pub(crate) struct DnsClient {
+    pub(crate) id: DnsProviderId,
+    pub(crate) name: String,
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) propagation: Watch,
+}
+
+/// How propagation is checked, read from the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Watch {
+    pub(crate) mode: WatchMode,
+    pub(crate) servers: Vec<SocketAddr>,
+    pub(crate) timeout: Duration,
+    pub(crate) first_look: Option<Duration>,
+}
+
+/// Whom to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WatchMode {
+    Authoritative,
+    Servers,
+    Wait(Duration),
+    Off,
+}
+
+/// Propagation settings that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("propagation: {0}")]
+pub(crate) struct WatchError(String);
+
+const TIMEOUT: Duration = Duration::from_secs(300);
+
+impl DnsClients {
+    pub(crate) fn new(clock: SharedClock) -> Self {
+        Self {
+            context: Context {
+                clock,
+                locks: NameLocks::of_process(),
+            },
+            known: Mutex::default(),
+        }
+    }
+
+    /// Builds a provider that need not be saved yet.
+    pub(crate) fn build(&self, saved: &DnsProvider) -> Result<Arc<dyn Provider>, DnsError> {
+        build_with(&saved.type_code, &saved.settings, &self.context)
+    }
+
+    fn kept(&self, id: DnsProviderId, changed: Timestamp) -> Option<Arc<DnsClient>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, client) = known.get(&id)?;
+        (*at == changed).then(|| Arc::clone(client))
+    }
+
+    fn keep(&self, changed: Timestamp, client: &Arc<DnsClient>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(client.id, (changed, Arc::clone(client)));
+    }
+}
+
+/// The provider of an id, built.
+pub(crate) async fn client(
+    console: &Console,
+    id: DnsProviderId,
+) -> Result<Arc<DnsClient>, Failure> {
+    let saved = console.db.dns_provider(id).await?;
+    let saved = saved.filter(|saved| saved.active).ok_or_else(|| {
+        Failure::new(
+            Stage::DnsWrite,
+            Class::Configuration,
+            "dns_provider.not_found",
+            "The DNS provider does not exist or is not active.",
+        )
+        .with_remedy("Map the domain to another DNS provider: `evercert domain map`.")
+    })?;
+    if let Some(client) = console.dns.kept(id, saved.updated_at) {
+        return Ok(client);
+    }
+    let provider = console.dns.build(&saved).map_err(|e| Failure::dns(&e))?;
+    let client = Arc::new(DnsClient {
+        id,
+        provider,
+        propagation: watch_of(&saved)?,
+        name: saved.name,
+    });
+    console.dns.keep(saved.updated_at, &client);
+    Ok(client)
+}
+
+fn watch_of(saved: &DnsProvider) -> Result<Watch, Failure> {
+    let settings = serde_json::from_value(saved.propagation.clone()).unwrap_or_default();
+    Watch::parse(&settings).map_err(|error| {
+        Failure::new(
+            Stage::Propagation,
+            Class::Configuration,
+            "dns.configuration",
+            error.to_string(),
+        )
+    })
+}
+
+impl Watch {
+    pub(crate) fn parse(settings: &PropagationSettings) -> Result<Self, WatchError> {
+        let span = |text: &Option<String>| -> Result<Option<Duration>, WatchError> {
+            let Some(text) = text else { return Ok(None) };
+            let span = parse_span(text).map_err(|e| WatchError(e.to_string()))?;
+            let span = Duration::try_from(span).map_err(|e| WatchError(e.to_string()))?;
+            Ok(Some(span))
+        };
+        let address = |text: &String| {
+            let error = || WatchError(format!("\"{text}\" is not an address:port"));
+            text.parse().map_err(|_| error())
+        };
+        let servers = settings
+            .servers
+            .iter()
+            .map(address)
+            .collect::<Result<Vec<SocketAddr>, _>>()?;
+        let mode = match settings.mode.as_deref().unwrap_or("authoritative") {
+            "authoritative" => WatchMode::Authoritative,
+            "servers" if servers.is_empty() => {
+                return Err(WatchError("mode servers needs servers".to_owned()));
+            }
+            "servers" => WatchMode::Servers,
+            "wait" => WatchMode::Wait(
+                span(&settings.wait)?
+                    .ok_or_else(|| WatchError("mode wait needs wait, such as 60s".to_owned()))?,
+            ),
+            "off" => WatchMode::Off,
+            other => {
+                return Err(WatchError(format!(
+                    "\"{other}\" is not a mode; use authoritative, servers, wait or off"
+                )));
+            }
+        };
+        Ok(Self {
+            mode,
+            servers,
+            timeout: span(&settings.timeout)?.unwrap_or(TIMEOUT),
+            first_look: span(&settings.first_look)?,
+        })
+    }
+
+    /// Who is asked where CNAMEs point and which servers a zone has.
+    pub(crate) fn resolver(&self, console: &Console) -> Result<Resolver, LookupError> {
+        match (self.servers.as_slice(), console.config.dns_resolver) {
+            ([first, ..], _) => Ok(at_port(
+                Resolver::with_servers(self.servers.clone()),
+                first.port(),
+            )),
+            ([], Some(server)) => Ok(at_port(Resolver::with_servers([server]), server.port())),
+            ([], None) => Resolver::system(),
+        }
+    }
+
+    /// The waiting itself. A first look at once (`first_look = 0s`) says that the servers are near: one
+    /// complete look is then enough.
+    pub(crate) fn propagation(&self, console: &Console) -> Result<Propagation, LookupError> {
+        let resolver = match self.mode {
+            WatchMode::Off | WatchMode::Wait(_) => Resolver::with_servers([]),
+            _ => self.resolver(console)?,
+        };
+        let mut propagation = Propagation::authoritative(resolver);
+        propagation.mode = match self.mode {
+            WatchMode::Authoritative => PropagationMode::Authoritative,
+            WatchMode::Servers => PropagationMode::Servers(self.servers.clone()),
+            WatchMode::Wait(span) => PropagationMode::Wait(span),
+            WatchMode::Off => PropagationMode::Off,
+        };
+        if self.first_look == Some(Duration::ZERO) {
+            propagation = propagation.immediate();
+        }
+        propagation.timeout = self.timeout;
+        propagation.first_look = self.first_look.unwrap_or(propagation.first_look);
+        Ok(propagation)
+    }
+}
+
+/// Labs serve DNS at another port than 53; the authoritative servers are then at the same one.
+const fn at_port(resolver: Resolver, port: u16) -> Resolver {
+    resolver.with_authority_port(port)
+}
+
+/// A look-up failed while a name was being prepared.
+pub(crate) fn lookup_failure(stage: Stage, error: &LookupError) -> Failure {
+    let class = if error.is_retryable() {
+        Class::Transient
+    } else {
+        Class::Configuration
+    };
+    Failure::new(stage, class, "dns.lookup", sentence(error)).with_remedy(error.remedy())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(mode: &str) -> PropagationSettings {
+        PropagationSettings {
+            mode: Some(mode.to_owned()),
+            ..PropagationSettings::default()
+        }
+    }
+
+    #[test]
+    fn the_default_asks_authoritative_servers() {
+        let watch = Watch::parse(&PropagationSettings::default()).unwrap();
+
+        assert_eq!(watch.mode, WatchMode::Authoritative);
+        assert_eq!(watch.timeout, TIMEOUT);
+    }
+
+    #[test]
+    fn what_a_mode_needs_is_asked_for() {
+        assert!(Watch::parse(&settings("servers")).is_err());
+        assert!(Watch::parse(&settings("wait")).is_err());
+        assert!(Watch::parse(&settings("hope")).is_err());
+        assert!(Watch::parse(&settings("off")).is_ok());
+    }
+
+    #[test]
+    fn servers_are_addresses_with_ports() {
+        let mut settings = settings("servers");
+        settings.servers = vec!["127.0.0.1:5353".to_owned()];
+        assert_eq!(Watch::parse(&settings).unwrap().servers[0].port(), 5353);
+
+        settings.servers = vec!["localhost".to_owned()];
+        assert!(Watch::parse(&settings).is_err());
+    }
+}

@@ -1,0 +1,224 @@
+//! Puts an issued certificate into force: checked, then version, pointer, store item and plan in one transaction.
+//!
+//! Before it: [`super::issue`] has chain and key. After it: the zero-touch stream has a new revision.
+
+use std::time::Duration;
+
+use evercert_db::Tx;
+use evercert_db::certificates::Certificate;
+use evercert_db::orders::OrderChange;
+use evercert_db::store_items::StorePut;
+use evercert_db::versions::{Material, Version};
+use evercert_types::{DomainName, OrderState, StoreKind, VersionId, VersionState};
+use evercert_x509::tls::crypto_provider;
+use evercert_x509::{
+    Chain, ChainError, KeyPair, MatchError, verify_chain_links, verify_key_matches, verify_names,
+};
+use jiff::Timestamp;
+use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier as _;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use serde_json::json;
+
+use super::failure::{Class, Failure, Stage, sentence};
+use super::issue::{Drive, Halt, Note};
+use super::plan;
+
+impl Drive<'_> {
+    /// Downloaded: checks what came and puts it into force.
+    pub(crate) async fn install(&mut self) -> Result<(), Halt> {
+        let chain_pem = self.order.chain_pem.clone().unwrap_or_default();
+        let chain = Chain::from_pem(&chain_pem).map_err(|error| unusable_chain(&error))?;
+        let der = self.console.db.order_key(self.order.id).await?;
+        let der = der.ok_or_else(|| unusable("the order has no private key"))?;
+        let key =
+            KeyPair::from_pkcs8_der(der.expose()).map_err(|error| unusable(sentence(&error)))?;
+        self.check(&chain, &key)?;
+        let vendor = self.console.db.vendor(self.order.vendor_id).await?;
+        let mut tx = self.console.db.begin_write().await?;
+        let (id, algorithm) = (self.certificate.id, self.order.algorithm);
+        let generation = tx.next_generation(id, algorithm).await?;
+        let mut version = version_of(&self.certificate, &chain, self.console.now());
+        version.algorithm = algorithm;
+        version.generation = generation;
+        version.vendor_id = Some(self.order.vendor_id);
+        version.order_id = Some(self.order.id);
+        let material = Material {
+            version,
+            chain_pem,
+            key: Some(der),
+        };
+        tx.insert_version(&material).await?;
+        let revision = activate(&mut tx, &self.certificate, &material.version).await?;
+        plan::after_install(
+            &mut tx,
+            &self.certificate,
+            vendor.as_ref(),
+            &material.version,
+        )
+        .await?;
+        let note = installed_note(&material.version, revision);
+        self.persist(tx, OrderState::Installed, OrderChange::Nothing, note)
+            .await?;
+        if let Some(revision) = revision {
+            self.console.store_changed(revision);
+        }
+        tracing::info!(
+            certificate.name = self.certificate.name,
+            version.generation = generation,
+            version.algorithm = %algorithm,
+            store.revision = revision,
+            "a version is in force"
+        );
+        Ok(())
+    }
+
+    /// The key is the leaf's, each certificate signed by the next, every name there, and it can serve TLS.
+    fn check(&self, chain: &Chain, key: &KeyPair) -> Result<(), Failure> {
+        let mismatch = |error: MatchError| unusable(sentence(&error));
+        verify_key_matches(chain.leaf(), key).map_err(mismatch)?;
+        verify_chain_links(chain).map_err(|error| unusable_chain(&error))?;
+        verify_names(chain.leaf(), &self.order.names).map_err(mismatch)?;
+        let not_after = chain.leaf().not_after();
+        if not_after <= self.console.now() {
+            return Err(unusable(format!("it expired at {not_after}")));
+        }
+        verify_as_client(chain, &self.order.names, self.console.now()).map_err(unusable)
+    }
+
+    /// Installed: withdraws the responses; the order is done.
+    pub(crate) async fn clean_up(&mut self) -> Result<(), Halt> {
+        self.withdraw_values().await;
+        let left = self.console.db.journal_of(self.order.id).await?.len();
+        let note = match left {
+            0 => Note::new("order.done", "The order is done"),
+            left => Note::new(
+                "order.done",
+                format!("The order is done; {left} TXT values are still to be removed"),
+            ),
+        };
+        let tx = self.console.db.begin_write().await?;
+        self.persist(tx, OrderState::Done, OrderChange::Nothing, note)
+            .await?;
+        self.console.bells.renewal_info.notify_one();
+        Ok(())
+    }
+}
+
+/// Verifies the chain as a TLS client does that trusts its topmost certificate: extended key usage, constraints,
+/// validity, name. A leaf that comes alone cannot be verified so.
+fn verify_as_client(chain: &Chain, names: &[DomainName], now: Timestamp) -> Result<(), String> {
+    let (Some((top, _)), Some(name)) = (chain.intermediates().split_last(), names.first()) else {
+        return Ok(());
+    };
+    let host = match name.is_wildcard() {
+        true => format!("any.{}", name.base()),
+        false => name.to_string(),
+    };
+    let host = ServerName::try_from(host).map_err(|error| error.to_string())?;
+    let words = |error: &dyn std::error::Error| error.to_string();
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from(top.der()))
+        .map_err(|error| words(&error))?;
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), crypto_provider())
+        .build()
+        .map_err(|error| words(&error))?;
+    let intermediates: Vec<CertificateDer<'_>> = chain
+        .intermediates()
+        .iter()
+        .map(|one| CertificateDer::from(one.der()))
+        .collect();
+    // A certificate whose notBefore lies a little ahead is good from then on.
+    let at = now.max(chain.leaf().not_before()).as_second();
+    let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or(0)));
+    let leaf = CertificateDer::from(chain.leaf().der());
+    verifier
+        .verify_server_cert(&leaf, &intermediates, &host, &[], at)
+        .map(drop)
+        .map_err(|error| words(&error))
+}
+
+/// A version of a certificate, as a chain describes it; generation 0, of no order.
+pub(crate) fn version_of(certificate: &Certificate, chain: &Chain, now: Timestamp) -> Version {
+    let leaf = chain.leaf();
+    Version {
+        id: VersionId::new(),
+        certificate_id: certificate.id,
+        algorithm: leaf
+            .key_algorithm()
+            .unwrap_or(evercert_types::KeyAlgorithm::EcdsaP256),
+        generation: 0,
+        fingerprint: leaf.fingerprint(),
+        serial: leaf.serial_hex(),
+        issuer: leaf.issuer(),
+        not_before: leaf.not_before(),
+        not_after: leaf.not_after(),
+        vendor_id: None,
+        order_id: None,
+        state: VersionState::Good,
+        committed_at: now,
+    }
+}
+
+/// Points the slot at a version and puts it into the zero-touch store, if the certificate is there; answers the
+/// store's revision.
+pub(crate) async fn activate(
+    tx: &mut Tx,
+    certificate: &Certificate,
+    version: &Version,
+) -> Result<Option<i64>, evercert_db::DbError> {
+    tx.activate_version(certificate.id, version.algorithm, version.id)
+        .await?;
+    put_item(tx, certificate, version).await
+}
+
+/// Puts a version into the zero-touch store with the certificate's scope, if the certificate is there; answers the
+/// store's revision.
+pub(crate) async fn put_item(
+    tx: &mut Tx,
+    certificate: &Certificate,
+    version: &Version,
+) -> Result<Option<i64>, evercert_db::DbError> {
+    if certificate.store != StoreKind::ZeroTouch {
+        return Ok(None);
+    }
+    let put = StorePut {
+        certificate_id: certificate.id,
+        algorithm: version.algorithm,
+        version_id: version.id,
+        generation: version.generation,
+        selector: &certificate.selector,
+        fingerprint: version.fingerprint,
+    };
+    tx.put_store_item(&put).await.map(Some)
+}
+
+fn installed_note(version: &Version, revision: Option<i64>) -> Note {
+    let message = format!(
+        "Generation {} is in force until {}",
+        version.generation, version.not_after
+    );
+    Note::new("version.installed", message).with(json!({
+        "version": version.id, "generation": version.generation, "algorithm": version.algorithm,
+        "fingerprint": version.fingerprint, "not_after": version.not_after,
+        "issuer": version.issuer, "store_revision": revision,
+    }))
+}
+
+fn unusable(why: impl std::fmt::Display) -> Failure {
+    let mut failure = Failure::new(
+        Stage::Install,
+        Class::Configuration,
+        "certificate.unusable",
+        format!("the issued certificate cannot be used: {why}"),
+    )
+    .with_remedy("The version in force was kept. Ask the CA about what it issued.");
+    failure.order_lost = true;
+    failure
+}
+
+fn unusable_chain(error: &ChainError) -> Failure {
+    unusable(sentence(error))
+}

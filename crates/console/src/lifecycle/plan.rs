@@ -1,0 +1,244 @@
+//! Makes orders: writes when a slot is due, and, when it is, an operation with its orders and jobs.
+
+use evercert_db::certificates::{Certificate, DueSlot, Slot};
+use evercert_db::events::Event;
+use evercert_db::operations::Operation;
+use evercert_db::orders::Order;
+use evercert_db::vendors::Vendor;
+use evercert_db::versions::Version;
+use evercert_db::{Db, DbError, Tx};
+use evercert_types::{KeyAlgorithm, OperationId, OrderId, OrderState, VersionId};
+use evercert_x509::{Chain, ari_certificate_id};
+use serde_json::json;
+
+use super::Actor;
+use super::failure::Life;
+use super::renew::{Facts, due, jitter_of};
+use crate::state::Console;
+
+/// The kind of job that drives an order; its subject is the order's id.
+pub(crate) const ORDER_JOB: &str = "order";
+
+/// How many due slots are looked at in one go.
+const BATCH: u32 = 200;
+
+/// An operation to be made.
+pub(crate) struct Wanted<'a> {
+    pub(crate) kind: &'static str,
+    pub(crate) actor: &'a Actor,
+    pub(crate) certificate: &'a Certificate,
+    pub(crate) vendor: &'a Vendor,
+    pub(crate) orders: Vec<WantedOrder>,
+}
+
+/// One order of it.
+pub(crate) struct WantedOrder {
+    pub(crate) algorithm: KeyAlgorithm,
+    pub(crate) reason: String,
+    /// ARI id of the certificate it replaces.
+    pub(crate) replaces: Option<String>,
+}
+
+/// Writes an operation with its orders, their jobs, and a line in the log.
+///
+/// Fails with a conflict when an order of one of the slots is running.
+pub(crate) async fn enqueue(tx: &mut Tx, wanted: &Wanted<'_>) -> Result<OperationId, DbError> {
+    let now = tx.now();
+    let operation = Operation {
+        id: OperationId::new(),
+        kind: wanted.kind.to_owned(),
+        certificate_id: Some(wanted.certificate.id),
+        actor: wanted.actor.to_string(),
+        created_at: now,
+    };
+    tx.insert_operation(&operation).await?;
+    for order in &wanted.orders {
+        let order = new_order(wanted, order, operation.id, now);
+        tx.insert_order(&order).await?;
+        tx.enqueue_job(ORDER_JOB, &order.id.to_string(), now)
+            .await?;
+        let event = Event {
+            order_id: Some(order.id),
+            operation_id: Some(operation.id),
+            detail: json!({"reason": order.reason, "algorithm": order.algorithm,
+                           "vendor": wanted.vendor.name, "actor": wanted.actor.as_str()}),
+            ..Event::new(
+                now,
+                wanted.certificate.id,
+                &wanted.certificate.name,
+                "order.requested",
+                format!(
+                    "An order was requested by {}: {}",
+                    wanted.actor, order.reason
+                ),
+            )
+        };
+        tx.add_event(&event).await?;
+    }
+    Ok(operation.id)
+}
+
+fn new_order(
+    wanted: &Wanted<'_>,
+    order: &WantedOrder,
+    operation_id: OperationId,
+    now: jiff::Timestamp,
+) -> Order {
+    let certificate = wanted.certificate;
+    Order {
+        id: OrderId::new(),
+        operation_id,
+        certificate_id: certificate.id,
+        algorithm: order.algorithm,
+        vendor_id: wanted.vendor.id,
+        reason: order.reason.clone(),
+        state: OrderState::Pending,
+        names: certificate.names.clone(),
+        profile: certificate
+            .profile
+            .clone()
+            .or_else(|| wanted.vendor.profile.clone()),
+        replaces: order.replaces.clone(),
+        order_url: None,
+        finalize_url: None,
+        certificate_url: None,
+        expires_at: None,
+        csr: None,
+        chain_pem: None,
+        attempt: 0,
+        error: None,
+        created_at: now,
+        updated_at: now,
+        finished_at: None,
+    }
+}
+
+/// The ARI id of the version in force, where the CA that issued it is asked again and knows ARI.
+pub(crate) async fn replaced_by(
+    db: &Db,
+    vendor: &Vendor,
+    active: Option<VersionId>,
+) -> Result<Option<String>, DbError> {
+    let (Some(id), true) = (active, has_ari(vendor)) else {
+        return Ok(None);
+    };
+    let same_ca = db
+        .version(id)
+        .await?
+        .is_some_and(|version| version.vendor_id == Some(vendor.id));
+    let Some(pem) = db.version_chain(id).await?.filter(|_| same_ca) else {
+        return Ok(None);
+    };
+    let chain = Chain::from_pem(&pem).ok();
+    Ok(chain.and_then(|chain| ari_certificate_id(chain.leaf())))
+}
+
+/// Whether the CA's directory offered renewal information when it was last read.
+pub(crate) fn has_ari(vendor: &Vendor) -> bool {
+    vendor.capabilities["ari"].as_bool().unwrap_or(false)
+}
+
+/// Plans the next renewal of a version that has just been put into force, and the first look at the CA's word on it.
+pub(crate) async fn after_install(
+    tx: &mut Tx,
+    certificate: &Certificate,
+    vendor: Option<&Vendor>,
+    version: &Version,
+) -> Result<(), DbError> {
+    let (id, algorithm) = (certificate.id, version.algorithm);
+    if vendor.is_some_and(has_ari) && version.vendor_id == vendor.map(|vendor| vendor.id) {
+        tx.set_ari(id, algorithm, None, Some(tx.now())).await?;
+    }
+    let Some(slot) = tx.slot(id, algorithm).await? else {
+        return Ok(());
+    };
+    replan(tx, certificate, vendor, &slot, Some(version)).await
+}
+
+/// Writes down when a slot is due, by what is known now.
+pub(crate) async fn replan(
+    tx: &mut Tx,
+    certificate: &Certificate,
+    vendor: Option<&Vendor>,
+    slot: &Slot,
+    active: Option<&Version>,
+) -> Result<(), DbError> {
+    let life = active.map(|version| {
+        let life = Life {
+            not_before: version.not_before,
+            not_after: version.not_after,
+        };
+        (life, version.state)
+    });
+    let facts = Facts {
+        now: tx.now(),
+        mode: certificate.renewal_mode,
+        active: life,
+        ari: slot.ari.as_ref(),
+        renew_before: vendor.and_then(|vendor| vendor.renew_before),
+        jitter: jitter_of(&certificate.id.to_string()),
+    };
+    let due = due(&facts).filter(|_| vendor.is_some());
+    tx.set_due(certificate.id, slot.algorithm, due.as_ref())
+        .await
+}
+
+/// Makes orders for everything that is due; answers how many operations were made.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn order_due(console: &Console) -> Result<u32, DbError> {
+    let mut due = console.db.due_slots(BATCH).await?;
+    due.sort_by_key(|slot| slot.certificate_id);
+    let mut made = 0;
+    for slots in due.chunk_by(|a, b| a.certificate_id == b.certificate_id) {
+        match order_slots(console, slots).await {
+            Ok(true) => made += 1,
+            Ok(false) => {}
+            // Another Console, or an operator, was faster.
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if made > 0 {
+        console.bells.orders.notify_one();
+    }
+    Ok(made)
+}
+
+async fn order_slots(console: &Console, slots: &[DueSlot]) -> Result<bool, DbError> {
+    let db = &console.db;
+    let Some(first) = slots.first() else {
+        return Ok(false);
+    };
+    let Some(certificate) = db.certificate(first.certificate_id).await? else {
+        return Ok(false);
+    };
+    let Some(vendor_id) = certificate.vendor_id else {
+        return Ok(false);
+    };
+    let Some(vendor) = db.vendor(vendor_id).await? else {
+        return Ok(false);
+    };
+    let mut orders = Vec::new();
+    for due in slots {
+        let slot = db.slot(due.certificate_id, due.algorithm).await?;
+        let active = slot.and_then(|slot| slot.active_version_id);
+        orders.push(WantedOrder {
+            algorithm: due.algorithm,
+            reason: due.reason.clone(),
+            replaces: replaced_by(db, &vendor, active).await?,
+        });
+    }
+    let wanted = Wanted {
+        kind: "renew",
+        actor: &Actor::console(),
+        certificate: &certificate,
+        vendor: &vendor,
+        orders,
+    };
+    let mut tx = db.begin_write().await?;
+    enqueue(&mut tx, &wanted).await?;
+    tx.commit().await?;
+    Ok(true)
+}

@@ -1,0 +1,216 @@
+//! Publishing the responses and telling the CA: journal first, then the record, then the look whether it is seen.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use evercert_acme::{AcmeError, AuthorizationStatus, Until};
+use evercert_db::orders::OrderChange;
+use evercert_db::txt_journal::JournalEntry;
+use evercert_dns::{Receipt, TxtTarget};
+use evercert_types::{DnsProviderId, OrderState};
+use serde_json::json;
+use tokio::time::{Duration, Instant};
+
+use super::authorize::each;
+use super::dns_clients::{self, DnsClient};
+use super::failure::{Failure, Stage, sentence};
+use super::issue::{Drive, Halt, Note};
+use super::withdraw::NameLease;
+
+/// How long the CA may take to validate before the order is left and come back to.
+const VALIDATION_LIMIT: Duration = Duration::from_secs(120);
+
+impl Drive<'_> {
+    /// Authorizing: writes the journal, then every record.
+    pub(crate) async fn publish(&mut self) -> Result<(), Halt> {
+        let authorizations = self.console.db.authorizations(self.order.id).await?;
+        let pending: Vec<_> = authorizations
+            .iter()
+            .filter(|one| one.status == "pending")
+            .collect();
+        if !pending.is_empty() {
+            let mut tx = self.console.db.begin_write().await?;
+            for one in &pending {
+                if let (Some(provider), Some(name), Some(value)) =
+                    (one.provider_id, &one.effective_name, &one.txt_value)
+                {
+                    tx.journal_intent(self.order.id, provider, name, value)
+                        .await?;
+                }
+            }
+            tx.commit().await?;
+        }
+        let entries = self.console.db.journal_of(self.order.id).await?;
+        let receipts = each(entries.iter().map(|entry| self.write(entry)).collect()).await?;
+        let mut tx = self.console.db.begin_write().await?;
+        for (id, receipt) in &receipts {
+            tx.journal_written(id, &json!(receipt)).await?;
+        }
+        let names: Vec<&str> = entries.iter().map(|entry| entry.fqdn.as_str()).collect();
+        let note = Note::new(
+            "order.published",
+            format!("{} TXT values are published", entries.len()),
+        )
+        .with(json!({"names": names}));
+        self.persist(tx, OrderState::Published, OrderChange::Nothing, note)
+            .await
+    }
+
+    /// Writes one record. Whatever stands there with our value is ours: a run before this one wrote it.
+    async fn write(&self, entry: &JournalEntry) -> Result<(String, Receipt), Halt> {
+        let client = dns_clients::client(self.console, entry.provider_id).await?;
+        let lease = NameLease::take(self.console, &client, &entry.fqdn, self.order.id).await?;
+        let written = client.provider.add(&target(entry)).await;
+        lease.release().await;
+        let mut receipt = written.map_err(|error| Failure::dns(&error))?;
+        receipt.created = true;
+        Ok((entry.id.clone(), receipt))
+    }
+
+    /// Published: waits until the values are seen where the CA will look.
+    pub(crate) async fn await_propagation(&mut self) -> Result<(), Halt> {
+        let mut groups: BTreeMap<DnsProviderId, Vec<TxtTarget>> = BTreeMap::new();
+        for entry in self.console.db.journal_of(self.order.id).await? {
+            groups
+                .entry(entry.provider_id)
+                .or_default()
+                .push(target(&entry));
+        }
+        let mut clients: Vec<(Arc<DnsClient>, Vec<TxtTarget>)> = Vec::new();
+        for (provider, targets) in groups {
+            clients.push((dns_clients::client(self.console, provider).await?, targets));
+        }
+        let watching = clients.iter();
+        let watching = watching.map(|(client, targets)| self.watch(client, targets));
+        let seen = each(watching.collect()).await?;
+        let note = Note::new("order.propagated", "The TXT values can be seen").with(json!(seen));
+        let tx = self.console.db.begin_write().await?;
+        self.persist(tx, OrderState::Propagated, OrderChange::Nothing, note)
+            .await
+    }
+
+    async fn watch(
+        &self,
+        client: &DnsClient,
+        targets: &[TxtTarget],
+    ) -> Result<serde_json::Value, Failure> {
+        let propagation = client
+            .propagation
+            .propagation(self.console)
+            .map_err(|error| dns_clients::lookup_failure(Stage::Propagation, &error))?;
+        let report = propagation
+            .wait(targets)
+            .await
+            .map_err(|error| Failure::propagation(&error))?;
+        Ok(json!({
+            "provider": client.name,
+            "servers": report.servers,
+            "looks": report.looks,
+            "waited_ms": u64::try_from(report.waited.as_millis()).unwrap_or(u64::MAX),
+            "warnings": report.warnings,
+        }))
+    }
+
+    /// Propagated: tells the CA to look.
+    pub(crate) async fn trigger(&mut self) -> Result<(), Halt> {
+        let account = self.account().await?;
+        let authorizations = self.console.db.authorizations(self.order.id).await?;
+        let pending = authorizations.iter().filter(|one| one.status == "pending");
+        let telling = pending.map(|one| account.trigger_challenge(&one.challenge_url));
+        each(telling.collect())
+            .await
+            .map_err(|error| Failure::acme(Stage::Validation, &error))?;
+        let note = Note::new("order.validating", "The CA was told to validate");
+        let tx = self.console.db.begin_write().await?;
+        self.persist(tx, OrderState::Validating, OrderChange::Nothing, note)
+            .await
+    }
+
+    /// Validating: waits for the CA's verdict.
+    pub(crate) async fn await_validation(&mut self) -> Result<(), Halt> {
+        let account = self.account().await?;
+        let url = self.order.order_url.clone().unwrap_or_default();
+        let deadline = Instant::now() + VALIDATION_LIMIT;
+        let ready = account
+            .poll_order(&url, Until::Ready, deadline)
+            .await
+            .map_err(|error| validation_failure(&error))?;
+        let note = Note::new("order.ready", "Every name is proved");
+        let tx = self.console.db.begin_write().await?;
+        self.persist(tx, OrderState::Ready, OrderChange::Nothing, note)
+            .await?;
+        self.at_ca = Some(ready);
+        Ok(())
+    }
+
+    /// After a failure: gives up what is still open at the CA, so that the next order begins clean.
+    pub(crate) async fn abandon_authorizations(&self, failure: &Failure) {
+        const LIMIT: Duration = Duration::from_secs(20);
+        if failure.class == super::failure::Class::CaOutage {
+            return;
+        }
+        let work = async {
+            let authorizations = self.console.db.authorizations(self.order.id).await?;
+            let running = self
+                .console
+                .db
+                .is_certificate_busy(self.certificate.id)
+                .await?;
+            let pending: Vec<_> = authorizations
+                .iter()
+                .filter(|one| one.status == "pending")
+                .collect();
+            // The order of the other key algorithm may share them.
+            if running || pending.is_empty() {
+                return Ok(());
+            }
+            let account = self.account().await?;
+            for one in pending {
+                match account.authorization(&one.url).await {
+                    Ok(read) if read.status == AuthorizationStatus::Pending => {
+                        account
+                            .deactivate_authorization(&one.url)
+                            .await
+                            .map_err(|error| Failure::acme(Stage::Order, &error))?;
+                    }
+                    _ => {}
+                }
+            }
+            Ok::<(), Failure>(())
+        };
+        match tokio::time::timeout(LIMIT, work).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(
+                order.id = %self.order.id, error.message = error.message,
+                "open authorizations were left to the CA"
+            ),
+            Err(_) => {
+                tracing::debug!(order.id = %self.order.id, "open authorizations were left to the CA")
+            }
+        }
+    }
+}
+
+/// What the CA says about the names that failed, each with its own words.
+fn validation_failure(error: &AcmeError) -> Failure {
+    let mut failure = Failure::acme(Stage::Validation, error);
+    if let AcmeError::OrderInvalid { failures, .. } = error {
+        for authorization in failures {
+            let Some(problem) = authorization.problem() else {
+                continue;
+            };
+            let words = problem.detail.as_deref().unwrap_or(&problem.problem_type);
+            if !failure.message.contains(words) {
+                failure.message = format!("{}; {}: {words}", failure.message, authorization.name());
+            }
+        }
+    } else if failure.message.is_empty() {
+        failure.message = sentence(error);
+    }
+    failure
+}
+
+/// What stands, or shall stand, in DNS for a row of the journal.
+pub(crate) fn target(entry: &JournalEntry) -> TxtTarget {
+    TxtTarget::new(&entry.fqdn, entry.value.clone())
+}
