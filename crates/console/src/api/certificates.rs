@@ -1,0 +1,314 @@
+//! `/api/v1/certificates`: the two stores.
+
+#![expect(
+    unused_qualifications,
+    reason = "utoipa writes the names of query types in full"
+)]
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use evercert_api::certificates::{
+    Certificate, CertificateChange, Deployment, Export, ExportRequest, ImportRequest, IssueRequest,
+    LogEntry, RenewRequest, RollbackRequest, Version,
+};
+use evercert_api::operations::Operation;
+use evercert_api::{Page, Problem, ProblemCode};
+use evercert_types::{OperationId, StoreKind};
+use http::StatusCode;
+use http::header::LOCATION;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::IntoParams;
+
+use super::app::App;
+use super::body::{JsonBody, OptionalJson, Params};
+use super::instances;
+use super::paging::limit;
+use crate::auth::audit::{self, Entry};
+use crate::auth::caller::{Admin, Caller, Operator, Viewer};
+use crate::lifecycle::certificates::{self, ListFilter};
+use crate::lifecycle::request::{self, Renewal};
+use crate::lifecycle::{import as importing, operations};
+use crate::problem::ApiError;
+
+/// A name that the paths of this API need for themselves.
+const RESERVED: &str = "import";
+
+/// Which certificates.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CertificateQuery {
+    /// `certificate` or `zero_touch`.
+    store: Option<StoreKind>,
+    /// Name of a CA vendor.
+    vendor: Option<String>,
+    /// Part of the name, or of one of its domains.
+    search: Option<String>,
+    /// How many at most; 1 to 500, default 100.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// Which part of a log.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogQuery {
+    /// How many entries at most; 1 to 500, default 100.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// Lists certificates by name.
+#[utoipa::path(get, path = "/api/v1/certificates", tag = "certificates", params(CertificateQuery),
+    extensions(("x-role" = json!("viewer"))),
+    responses((status = 200, description = "Certificates, by name", body = Page<Certificate>)))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    _caller: Viewer,
+    Params(query): Params<CertificateQuery>,
+) -> Result<Json<Page<Certificate>>, ApiError> {
+    let filter = ListFilter {
+        store: query.store,
+        vendor: query.vendor,
+        search: query.search,
+        cursor: query.cursor,
+        limit: limit(query.limit)?,
+    };
+    Ok(Json(certificates::list(&app.console, &filter).await?))
+}
+
+/// Asks for a certificate; its operation tells how far it is.
+#[utoipa::path(post, path = "/api/v1/certificates", tag = "certificates", extensions(("x-role" = json!("operator"))),
+    request_body = IssueRequest, responses((status = 202, description = "Ordered; `Location` is the operation", body = Operation)))]
+pub(crate) async fn issue(
+    State(app): State<App>,
+    Operator(caller): Operator,
+    JsonBody(request): JsonBody<IssueRequest>,
+) -> Result<Response, ApiError> {
+    refuse_reserved(&request.name)?;
+    let name = request.name.clone();
+    let detail = json!({
+        "domains": request.domains, "vendor": request.vendor, "store": request.store, "keys": request.keys,
+    });
+    let operation = request::request_issue(&app.console, &caller.actor(), request).await?;
+    note(&app, &caller, "certificate.issue", &name, detail).await?;
+    accepted(&app, operation).await
+}
+
+/// Takes a certificate that was made elsewhere; a known name gets a new version.
+#[utoipa::path(post, path = "/api/v1/certificates/import", tag = "certificates", extensions(("x-role" = json!("operator"))),
+    request_body = ImportRequest, responses((status = 201, description = "In its store", body = Certificate)))]
+pub(crate) async fn import(
+    State(app): State<App>,
+    Operator(caller): Operator,
+    JsonBody(request): JsonBody<ImportRequest>,
+) -> Result<(StatusCode, Json<Certificate>), ApiError> {
+    refuse_reserved(&request.name)?;
+    let detail = json!({ "store": request.store, "with_key": request.key_pem.is_some() });
+    let certificate = importing::import(&app.console, &caller.actor(), request).await?;
+    note(
+        &app,
+        &caller,
+        "certificate.import",
+        &certificate.name,
+        detail,
+    )
+    .await?;
+    Ok((StatusCode::CREATED, Json(certificate)))
+}
+
+/// Shows a certificate.
+#[utoipa::path(get, path = "/api/v1/certificates/{name}", tag = "certificates", extensions(("x-role" = json!("viewer"))),
+    params(("name" = String, Path, description = "Its name")),
+    responses((status = 200, description = "The certificate", body = Certificate)))]
+pub(crate) async fn show(
+    State(app): State<App>,
+    _caller: Viewer,
+    Path(name): Path<String>,
+) -> Result<Json<Certificate>, ApiError> {
+    Ok(Json(certificates::show(&app.console, &name).await?))
+}
+
+/// Changes scope, labels, renewal mode or CA vendor.
+#[utoipa::path(patch, path = "/api/v1/certificates/{name}", tag = "certificates", extensions(("x-role" = json!("operator"))),
+    params(("name" = String, Path, description = "Its name")), request_body = CertificateChange,
+    responses((status = 200, description = "As it is now", body = Certificate)))]
+pub(crate) async fn change(
+    State(app): State<App>,
+    Operator(caller): Operator,
+    Path(name): Path<String>,
+    JsonBody(change): JsonBody<CertificateChange>,
+) -> Result<Json<Certificate>, ApiError> {
+    let detail = serde_json::to_value(&change).unwrap_or_default();
+    let certificate = certificates::change(&app.console, &caller.actor(), &name, change).await?;
+    note(&app, &caller, "certificate.change", &name, detail).await?;
+    Ok(Json(certificate))
+}
+
+/// Deletes a certificate with its versions; instances stop serving it.
+#[utoipa::path(delete, path = "/api/v1/certificates/{name}", tag = "certificates", extensions(("x-role" = json!("operator"))),
+    params(("name" = String, Path, description = "Its name")),
+    responses((status = 204, description = "Deleted")))]
+pub(crate) async fn delete(
+    State(app): State<App>,
+    Operator(caller): Operator,
+    Path(name): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    certificates::delete(&app.console, &caller.actor(), &name).await?;
+    note(&app, &caller, "certificate.delete", &name, json!({})).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Renews a certificate now.
+#[utoipa::path(post, path = "/api/v1/certificates/{name}/renew", tag = "certificates", extensions(("x-role" = json!("operator"))),
+    params(("name" = String, Path, description = "Its name")), request_body = RenewRequest,
+    responses((status = 202, description = "Ordered; `Location` is the operation", body = Operation)))]
+pub(crate) async fn renew(
+    State(app): State<App>,
+    Operator(caller): Operator,
+    Path(name): Path<String>,
+    OptionalJson(wanted): OptionalJson<RenewRequest>,
+) -> Result<Response, ApiError> {
+    let force = wanted.force.unwrap_or(true);
+    let renewal = if force {
+        Renewal::Forced
+    } else {
+        Renewal::IfDue
+    };
+    let operation = request::renew(&app.console, &caller.actor(), &name, renewal).await?;
+    note(
+        &app,
+        &caller,
+        "certificate.renew",
+        &name,
+        json!({ "force": force }),
+    )
+    .await?;
+    accepted(&app, operation).await
+}
+
+/// Puts an older version back into force.
+#[utoipa::path(post, path = "/api/v1/certificates/{name}/rollback", tag = "certificates", extensions(("x-role" = json!("operator"))),
+    params(("name" = String, Path, description = "Its name")), request_body = RollbackRequest,
+    responses((status = 200, description = "As it is now", body = Certificate)))]
+pub(crate) async fn rollback(
+    State(app): State<App>,
+    Operator(caller): Operator,
+    Path(name): Path<String>,
+    OptionalJson(request): OptionalJson<RollbackRequest>,
+) -> Result<Json<Certificate>, ApiError> {
+    let detail = serde_json::to_value(&request).unwrap_or_default();
+    let certificate =
+        certificates::rollback(&app.console, &caller.actor(), &name, &request).await?;
+    note(&app, &caller, "certificate.rollback", &name, detail).await?;
+    Ok(Json(certificate))
+}
+
+/// Exports the version in force; with its private key only for administrators.
+#[utoipa::path(post, path = "/api/v1/certificates/{name}/export", tag = "certificates", extensions(("x-role" = json!("viewer"))),
+    params(("name" = String, Path, description = "Its name")), request_body = ExportRequest,
+    responses((status = 200, description = "Chain, and key if asked for", body = Export)))]
+pub(crate) async fn export(
+    State(app): State<App>,
+    Viewer(caller): Viewer,
+    Path(name): Path<String>,
+    OptionalJson(request): OptionalJson<ExportRequest>,
+) -> Result<Json<Export>, ApiError> {
+    if request.with_key {
+        let Admin(caller) = Admin::of(caller)?;
+        certificates::show(&app.console, &name).await?;
+        // Written down before the key is shown: a key that left without a trace would be worse.
+        note(
+            &app,
+            &caller,
+            "certificate.export_key",
+            &name,
+            json!({ "key": request.key }),
+        )
+        .await?;
+    }
+    Ok(Json(
+        certificates::export(&app.console, &name, &request).await?,
+    ))
+}
+
+/// Lists the versions of a certificate, newest first.
+#[utoipa::path(get, path = "/api/v1/certificates/{name}/versions", tag = "certificates", extensions(("x-role" = json!("viewer"))),
+    params(("name" = String, Path, description = "Its name")),
+    responses((status = 200, description = "All versions kept", body = Page<Version>)))]
+pub(crate) async fn versions(
+    State(app): State<App>,
+    _caller: Viewer,
+    Path(name): Path<String>,
+) -> Result<Json<Page<Version>>, ApiError> {
+    Ok(Json(Page::last(
+        certificates::versions(&app.console, &name).await?,
+    )))
+}
+
+/// Tells what happened to a certificate, newest first.
+#[utoipa::path(get, path = "/api/v1/certificates/{name}/log", tag = "certificates", extensions(("x-role" = json!("viewer"))),
+    params(("name" = String, Path, description = "Its name"), LogQuery),
+    responses((status = 200, description = "Entries, newest first", body = Page<LogEntry>)))]
+pub(crate) async fn log(
+    State(app): State<App>,
+    _caller: Viewer,
+    Path(name): Path<String>,
+    Params(query): Params<LogQuery>,
+) -> Result<Json<Page<LogEntry>>, ApiError> {
+    let limit = limit(query.limit)?;
+    Ok(Json(
+        certificates::log(&app.console, &name, query.cursor.as_deref(), limit).await?,
+    ))
+}
+
+/// Tells how far a certificate got on each instance in its scope.
+#[utoipa::path(get, path = "/api/v1/certificates/{name}/deployments", tag = "certificates", extensions(("x-role" = json!("viewer"))),
+    params(("name" = String, Path, description = "Its name")),
+    responses((status = 200, description = "One entry for each key algorithm and instance", body = Page<Deployment>)))]
+pub(crate) async fn deployments(
+    State(app): State<App>,
+    _caller: Viewer,
+    Path(name): Path<String>,
+) -> Result<Json<Page<Deployment>>, ApiError> {
+    let certificate = certificates::show(&app.console, &name).await?;
+    Ok(Json(Page::last(
+        instances::deployments(&app, &certificate).await?,
+    )))
+}
+
+fn refuse_reserved(name: &str) -> Result<(), Problem> {
+    if name != RESERVED {
+        return Ok(());
+    }
+    let detail = format!("no certificate can be called \"{RESERVED}\": it is a path of the API");
+    Err(Problem::new(ProblemCode::Invalid, detail).at("/name"))
+}
+
+async fn note(
+    app: &App,
+    caller: &Caller,
+    action: &str,
+    subject: &str,
+    detail: Value,
+) -> Result<(), ApiError> {
+    Ok(audit::record(
+        &app.console.db,
+        &caller.label(),
+        &Entry {
+            action,
+            subject,
+            detail,
+        },
+    )
+    .await?)
+}
+
+async fn accepted(app: &App, id: OperationId) -> Result<Response, ApiError> {
+    let operation = operations::operation(&app.console, id).await?;
+    let location = AppendHeaders([(LOCATION, format!("/api/v1/operations/{id}"))]);
+    Ok((StatusCode::ACCEPTED, location, Json(operation)).into_response())
+}

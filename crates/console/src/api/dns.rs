@@ -1,0 +1,168 @@
+//! `/api/v1/dns-providers` and `/api/v1/domain-mappings`: who answers DNS-01 for which domain.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use evercert_api::ca_vendors::TestReport;
+use evercert_api::dns_providers::{
+    DnsProvider, DnsProviderTest, DnsProviderType, DomainMapping, NewDnsProvider,
+};
+use evercert_api::{Page, Problem, ProblemCode};
+use evercert_types::DomainName;
+use http::StatusCode;
+use serde_json::json;
+
+use super::app::App;
+use super::body::{JsonBody, OptionalJson};
+use crate::auth::audit::{self, Entry};
+use crate::auth::caller::{Operator, Viewer};
+use crate::lifecycle::dns;
+use crate::problem::ApiError;
+
+/// Lists the DNS providers; credentials are not shown.
+#[utoipa::path(get, path = "/api/v1/dns-providers", tag = "dns", extensions(("x-role" = json!("viewer"))),
+    responses((status = 200, description = "All DNS providers", body = Page<DnsProvider>)))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    _caller: Viewer,
+) -> Result<Json<Page<DnsProvider>>, ApiError> {
+    Ok(Json(Page::last(dns::list(&app.console).await?)))
+}
+
+/// Adds a DNS provider after a look whether it can be used; on failure nothing is kept.
+#[utoipa::path(post, path = "/api/v1/dns-providers", tag = "dns", extensions(("x-role" = json!("operator"))),
+    request_body = NewDnsProvider, responses((status = 201, description = "Saved", body = DnsProvider)))]
+pub(crate) async fn add(
+    State(app): State<App>,
+    Operator(caller): Operator,
+    JsonBody(new): JsonBody<NewDnsProvider>,
+) -> Result<(StatusCode, Json<DnsProvider>), ApiError> {
+    let provider = dns::add_dns_provider(&app.console, &caller.actor(), new).await?;
+    let detail = json!({ "id": provider.id, "type": provider.type_code });
+    let entry = Entry {
+        action: "dns_provider.add",
+        subject: &provider.name,
+        detail,
+    };
+    audit::record(&app.console.db, &caller.label(), &entry).await?;
+    Ok((StatusCode::CREATED, Json(provider)))
+}
+
+/// Lists the kinds of DNS providers, and what each needs.
+#[utoipa::path(get, path = "/api/v1/dns-providers/types", tag = "dns", extensions(("x-role" = json!("viewer"))),
+    responses((status = 200, description = "All kinds, by code", body = Page<DnsProviderType>)))]
+pub(crate) async fn types(_caller: Viewer) -> Json<Page<DnsProviderType>> {
+    Json(Page::last(dns::types()))
+}
+
+/// Shows a DNS provider.
+#[utoipa::path(get, path = "/api/v1/dns-providers/{name}", tag = "dns", extensions(("x-role" = json!("viewer"))),
+    params(("name" = String, Path, description = "Its name")),
+    responses((status = 200, description = "The DNS provider", body = DnsProvider)))]
+pub(crate) async fn show(
+    State(app): State<App>,
+    _caller: Viewer,
+    Path(name): Path<String>,
+) -> Result<Json<DnsProvider>, ApiError> {
+    let found = dns::list(&app.console)
+        .await?
+        .into_iter()
+        .find(|provider| provider.name == name);
+    let missing = || {
+        Problem::new(
+            ProblemCode::DnsProviderNotFound,
+            format!("there is no DNS provider \"{name}\""),
+        )
+    };
+    Ok(Json(found.ok_or_else(missing)?))
+}
+
+/// Removes a DNS provider that no domain is mapped to.
+#[utoipa::path(delete, path = "/api/v1/dns-providers/{name}", tag = "dns", extensions(("x-role" = json!("operator"))),
+    params(("name" = String, Path, description = "Its name")),
+    responses((status = 204, description = "Removed")))]
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Operator(caller): Operator,
+    Path(name): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    dns::remove(&app.console, &caller.actor(), &name).await?;
+    let entry = Entry {
+        action: "dns_provider.remove",
+        subject: &name,
+        detail: json!({}),
+    };
+    audit::record(&app.console.db, &caller.label(), &entry).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Tests a DNS provider; with a domain by writing, seeing and removing a TXT record in it.
+#[utoipa::path(post, path = "/api/v1/dns-providers/{name}/test", tag = "dns", extensions(("x-role" = json!("operator"))),
+    params(("name" = String, Path, description = "Its name")), request_body = DnsProviderTest,
+    responses((status = 200, description = "What was found, step by step", body = TestReport)))]
+pub(crate) async fn test(
+    State(app): State<App>,
+    _caller: Operator,
+    Path(name): Path<String>,
+    OptionalJson(wanted): OptionalJson<DnsProviderTest>,
+) -> Result<Json<TestReport>, ApiError> {
+    Ok(Json(
+        dns::test_dns_provider(&app.console, &name, wanted.domain.as_ref()).await?,
+    ))
+}
+
+/// Lists which domains are answered through which provider.
+#[utoipa::path(get, path = "/api/v1/domain-mappings", tag = "dns", extensions(("x-role" = json!("viewer"))),
+    responses((status = 200, description = "All mappings, by domain", body = Page<DomainMapping>)))]
+pub(crate) async fn list_mappings(
+    State(app): State<App>,
+    _caller: Viewer,
+) -> Result<Json<Page<DomainMapping>>, ApiError> {
+    Ok(Json(Page::last(dns::list_mappings(&app.console).await?)))
+}
+
+/// Maps a domain, and all names under it, to a provider; in place of another one, if it was mapped.
+#[utoipa::path(post, path = "/api/v1/domain-mappings", tag = "dns", extensions(("x-role" = json!("operator"))),
+    request_body = DomainMapping, responses((status = 201, description = "Mapped", body = DomainMapping)))]
+pub(crate) async fn map_domain(
+    State(app): State<App>,
+    Operator(caller): Operator,
+    JsonBody(wanted): JsonBody<DomainMapping>,
+) -> Result<(StatusCode, Json<DomainMapping>), ApiError> {
+    let mapping = dns::map_domain(
+        &app.console,
+        &caller.actor(),
+        &wanted.domain,
+        &wanted.provider,
+    )
+    .await?;
+    let detail = json!({ "provider": mapping.provider });
+    let entry = Entry {
+        action: "domain.map",
+        subject: mapping.domain.as_str(),
+        detail,
+    };
+    audit::record(&app.console.db, &caller.label(), &entry).await?;
+    Ok((StatusCode::CREATED, Json(mapping)))
+}
+
+/// Ends the mapping of a domain.
+#[utoipa::path(delete, path = "/api/v1/domain-mappings/{domain}", tag = "dns", extensions(("x-role" = json!("operator"))),
+    params(("domain" = String, Path, description = "The domain")),
+    responses((status = 204, description = "No longer mapped")))]
+pub(crate) async fn unmap_domain(
+    State(app): State<App>,
+    Operator(caller): Operator,
+    Path(domain): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let invalid =
+        |error: evercert_types::NameError| Problem::new(ProblemCode::Invalid, error.to_string());
+    let domain = DomainName::new(&domain).map_err(invalid)?;
+    dns::unmap_domain(&app.console, &caller.actor(), &domain).await?;
+    let entry = Entry {
+        action: "domain.unmap",
+        subject: domain.as_str(),
+        detail: json!({}),
+    };
+    audit::record(&app.console.db, &caller.label(), &entry).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
