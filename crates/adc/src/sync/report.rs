@@ -52,11 +52,12 @@ impl Observations {
         self.first.notified().await;
     }
 
-    /// Takes all counts not yet reported.
-    pub(crate) fn take(self: &Arc<Self>) -> Batch {
+    /// Takes the counts not yet reported, of at most `limit` records.
+    pub(crate) fn take(self: &Arc<Self>, limit: usize) -> Batch {
         let mut counts = Vec::new();
         let mut collected = self.lock();
-        while let Ok(record) = collected.try_recv() {
+        while counts.len() < limit
+            && let Ok(record) = collected.try_recv() {
             let handshakes = record.take_unreported();
             if handshakes > 0 {
                 counts.push((record, handshakes));
@@ -128,16 +129,16 @@ mod tests {
             observations.completed(record);
         }
 
-        let lost = observations.take();
+        let lost = observations.take(100);
         assert_eq!(lost.observed().len(), 2);
         observations.completed(&a);
         drop(lost);
-        let kept = observations.take();
+        let kept = observations.take(100);
 
         let counts: Vec<u64> = kept.observed().iter().map(|o| o.handshakes).collect();
         assert_eq!(counts.iter().sum::<u64>(), 4);
         kept.acknowledged();
-        assert!(observations.take().is_empty());
+        assert!(observations.take(100).is_empty());
         assert_eq!((a.handshakes(), b.handshakes()), (3, 1));
     }
 

@@ -16,6 +16,7 @@ use tokio_rustls::TlsConnector;
 
 use super::body::RequestBody;
 use super::pool::{Active, ActiveCount, Lease, Pool};
+use crate::error::Causes;
 
 /// How long a service is passed over after it could not be connected to.
 const DOWN_FOR: Duration = Duration::from_secs(2);
@@ -162,7 +163,7 @@ impl Service {
             Ok(_) => self.down_until.store(0, Ordering::Relaxed),
             Err(error) => {
                 self.pass_over();
-                tracing::warn!(service.name = %self.name, error = %Chain(error), "service is down");
+                tracing::warn!(service.name = %self.name, error = %Causes(error), "service is down");
             }
         }
         outcome
@@ -207,21 +208,6 @@ impl Service {
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} at {}", self.name, self.address)
-    }
-}
-
-/// An error with its causes, on one line.
-pub(crate) struct Chain<'a>(pub(crate) &'a dyn std::error::Error);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
     }
 }
 

@@ -14,11 +14,12 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use super::Shared;
 use super::accept::{Protocol, accept};
 use super::admission::Scheme;
-use super::backend::{Balancer, Chain};
+use super::backend::Balancer;
 use super::framing::Framing;
 use super::http::{HttpConnection, answer};
 use super::relay::relay;
 use super::stream::{Activity, ClientStream};
+use crate::error::Causes;
 use crate::metrics::VserverMetrics;
 use crate::tls::profile::VserverTls;
 
@@ -139,7 +140,7 @@ async fn converse(
     let accepted = match accept(tls, shared, &vserver.metrics, tcp).await {
         Ok(accepted) => accepted,
         Err(error) => {
-            let (vserver, error) = (&vserver.name, Chain(&error));
+            let (vserver, error) = (&vserver.name, Causes(&error));
             tracing::debug!(vserver.name = %vserver, client = %client, %error, "no handshake");
             return;
         }
@@ -269,7 +270,7 @@ impl Conversation<'_> {
 
     fn log(&self, outcome: hyper::Result<()>) {
         if let Err(error) = outcome {
-            let (vserver, error) = (&self.vserver.name, Chain(&error));
+            let (vserver, error) = (&self.vserver.name, Causes(&error));
             tracing::debug!(vserver.name = %vserver, client = %self.client, %error, "connection ended");
         }
     }

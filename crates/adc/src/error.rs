@@ -1,0 +1,119 @@
+//! Errors of starting an instance.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// An instance could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The configuration cannot be used; every complaint with its line where it has one.
+    #[error("the configuration {path} cannot be used:\n{}", complaints.join("\n"))]
+    Config {
+        /// The file.
+        path: String,
+        /// One a line.
+        complaints: Vec<String>,
+    },
+    /// A certificate or key file of a certkey cannot be used.
+    #[error("certkey {certkey}: {path} cannot be used ({why})")]
+    CertKey {
+        /// The certkey.
+        certkey: String,
+        /// The file.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// The state directory cannot be used.
+    #[error("the state directory {path} cannot be used")]
+    StateDir {
+        /// The directory or file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The key of the sealed cache cannot be used.
+    #[error("the cache key {path} cannot be used ({why})")]
+    CacheKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A vserver's address cannot be listened on.
+    #[error("vserver {vserver} cannot listen on {address}")]
+    Listen {
+        /// The vserver.
+        vserver: String,
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A vserver's TLS settings cannot be used.
+    #[error("the TLS settings of vserver {vserver} cannot be used")]
+    Tls {
+        /// The vserver.
+        vserver: String,
+        /// Why.
+        #[source]
+        source: rustls::Error,
+    },
+    /// The Console's URL or token cannot be used.
+    #[error("the link to the Console cannot be used ({0})")]
+    Link(String),
+    /// A thread or socket of the instance itself could not be made.
+    #[error("starting {what}")]
+    System {
+        /// What was started.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl StartError {
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Config { .. } => "Correct the lines named, and start again.",
+            Self::CertKey { .. } => {
+                "Give PEM files that belong together; paths are relative to ns.conf."
+            }
+            Self::StateDir { .. } => {
+                "Give a directory that this user may write, with --state-dir."
+            }
+            Self::CacheKey { .. } => {
+                "Restore the key file; or remove it together with zerotouch.cache, and let the instance sync anew."
+            }
+            Self::Listen { .. } => {
+                "Free the address, or give the vserver another one; ports below 1024 need CAP_NET_BIND_SERVICE."
+            }
+            Self::Tls { .. } => "Correct the vserver's SSL profile and its CA bindings.",
+            Self::Link(_) => {
+                "Give --console https://HOST:PORT, and a token from `evercert instance token create`."
+            }
+            Self::System { .. } => "Look at the limits of processes and open files.",
+        }
+    }
+}
+
+/// An error with its causes, on one line.
+pub(crate) struct Causes<'a>(pub(crate) &'a dyn std::error::Error);
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
