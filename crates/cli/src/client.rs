@@ -1,0 +1,166 @@
+//! The client side of the Console's REST API.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use evercert_api::Problem;
+use evercert_types::Secret;
+use reqwest::{Method, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::output::Output;
+
+/// Where the Console is, and who asks.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct ClientArgs {
+    /// The Console's URL.
+    #[arg(long, env = "EVERCERT_URL", default_value = "https://127.0.0.1:8443", global = true)]
+    url: String,
+    /// File with an API token; EVERCERT_TOKEN holds the token itself.
+    #[arg(long, env = "EVERCERT_TOKEN_FILE", global = true)]
+    token_file: Option<PathBuf>,
+    /// PEM file of the CA that the Console's certificate is checked against (DATA_DIR/console-ca.pem); default: the system's.
+    #[arg(long, env = "EVERCERT_CACERT", global = true)]
+    cacert: Option<PathBuf>,
+    /// How results are printed.
+    #[arg(short, long, value_enum, default_value_t, global = true)]
+    pub(crate) output: Output,
+}
+
+/// A connection to a Console.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Secret<String>,
+}
+
+impl ClientArgs {
+    /// Reads token and CA, and makes the client.
+    pub(crate) fn connect(&self) -> Result<Client> {
+        let roots = match &self.cacert {
+            Some(file) => Some(std::fs::read_to_string(file).with_context(|| format!("reading --cacert {}", file.display()))?),
+            None => None,
+        };
+        Client::new(&self.url, self.token()?, roots.as_deref())
+    }
+
+    fn token(&self) -> Result<Secret<String>> {
+        if let Some(file) = &self.token_file {
+            let text = std::fs::read_to_string(file).with_context(|| format!("reading --token-file {}", file.display()))?;
+            return Ok(Secret::new(text.trim().to_owned()));
+        }
+        match std::env::var("EVERCERT_TOKEN") {
+            Ok(token) if !token.trim().is_empty() => Ok(Secret::new(token.trim().to_owned())),
+            _ => bail!(
+                "no API token: set EVERCERT_TOKEN or give --token-file FILE \
+                 (`evercert console init --token-file FILE` makes the first one)"
+            ),
+        }
+    }
+}
+
+impl Client {
+    /// A client for the Console at `url`; `roots` in PEM, or the system's.
+    pub(crate) fn new(url: &str, token: Secret<String>, roots: Option<&str>) -> Result<Self> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("evercert/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(Duration::from_secs(90))
+            .redirect(reqwest::redirect::Policy::none());
+        if let Some(pem) = roots {
+            let roots = evercert_x509::tls::root_store(pem).context("reading the --cacert file")?;
+            let tls = evercert_x509::tls::client_config(roots, None, &[b"h2", b"http/1.1"]).context("preparing TLS")?;
+            builder = builder.tls_backend_preconfigured(tls);
+        }
+        let http = builder.build().context("preparing the HTTP client")?;
+        Ok(Self { http, base: format!("{}/api/v1", url.trim_end_matches('/')), token })
+    }
+
+    /// Reads a resource.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.call(Method::GET, path, None::<&()>).await
+    }
+
+    /// Makes a resource, or does something to it.
+    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    /// Changes a resource.
+    pub(crate) async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
+        self.call(Method::PATCH, path, Some(body)).await
+    }
+
+    /// Removes a resource.
+    pub(crate) async fn delete(&self, path: &str) -> Result<()> {
+        let _nothing: serde_json::Value = self.call(Method::DELETE, path, None::<&()>).await?;
+        Ok(())
+    }
+
+    async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<T> {
+        let mut request = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(self.token.expose());
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| unreachable(&self.base, error))?;
+        let status = response.status();
+        let bytes = response.bytes().await.context("reading the Console's answer")?;
+        if status.is_success() {
+            let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
+            return serde_json::from_slice(bytes).context("the Console's answer is not what this version understands");
+        }
+        Err(refusal(status, &bytes))
+    }
+}
+
+fn refusal(status: StatusCode, body: &[u8]) -> anyhow::Error {
+    serde_json::from_slice::<Problem>(body).map_or_else(
+        |_| {
+            let text: String = String::from_utf8_lossy(body).chars().take(200).collect();
+            anyhow::anyhow!("HTTP {status} without a problem document; is this a Console's URL? {text}")
+        },
+        anyhow::Error::new,
+    )
+}
+
+fn unreachable(base: &str, error: reqwest::Error) -> anyhow::Error {
+    let mut causes = Vec::new();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        causes.push(cause.to_string());
+        source = cause.source();
+    }
+    let last = causes.pop().unwrap_or_else(|| error.to_string());
+    let hint = if last.contains("UnknownIssuer") || last.contains("certificate") {
+        "; give the Console's CA with --cacert DATA_DIR/console-ca.pem"
+    } else {
+        "; is the Console running, and the URL right (--url, EVERCERT_URL)?"
+    };
+    anyhow::anyhow!("cannot reach the Console at {base}: {last}{hint}")
+}
+
+/// Makes text safe as one part of a path.
+pub(crate) fn segment(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_parts_are_escaped() {
+        assert_eq!(segment("web/1 *"), "web%2F1%20%2A");
+        assert_eq!(segment("*.example.com"), "%2A.example.com");
+    }
+}

@@ -1,0 +1,139 @@
+//! `evercert cert`: the certificates of both stores.
+
+mod issue;
+mod material;
+mod show;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Subcommand;
+use evercert_api::certificates::{Certificate, CertificateChange, RollbackRequest};
+use evercert_types::{KeyAlgorithm, RenewalMode, Selector};
+
+use crate::client::{ClientArgs, segment};
+
+/// `evercert cert`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    client: ClientArgs,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Change renewal mode, scope or CA vendor.
+    Change(Change),
+    /// Remove a certificate with all its versions; instances stop serving it.
+    Delete {
+        /// Name of the certificate.
+        name: String,
+        /// Do not ask.
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Write chain and, with the right, private key to files.
+    Export(material::Export),
+    /// Put a certificate made elsewhere into a store.
+    Import(material::Import),
+    /// Order a new certificate.
+    Issue(issue::Issue),
+    /// List certificates.
+    List(show::List),
+    /// Show what happened to a certificate, newest last.
+    Log(show::Log),
+    /// Renew now.
+    Renew(issue::Renew),
+    /// Go back to an older version that is still valid.
+    Rollback {
+        /// Name of the certificate.
+        name: String,
+        /// Generation to go back to; default the newest good one before the active.
+        #[arg(long)]
+        generation: Option<i64>,
+        /// Only this key algorithm.
+        #[arg(long)]
+        key: Option<KeyAlgorithm>,
+    },
+    /// Show one certificate, its versions, why and when it is renewed, and where it is served.
+    Show {
+        /// Name of the certificate.
+        name: String,
+    },
+}
+
+#[derive(clap::Args)]
+struct Change {
+    /// Name of the certificate.
+    name: String,
+    /// Who starts renewals: automatic or manual.
+    #[arg(long)]
+    renewal: Option<RenewalMode>,
+    /// Which instances it goes to: `all`, or labels as k=v,k=v.
+    #[arg(long)]
+    scope: Option<Selector>,
+    /// Renew through another CA vendor from the next renewal on.
+    #[arg(long)]
+    vendor: Option<String>,
+    /// Confirm the change of vendor.
+    #[arg(long, requires = "vendor")]
+    confirm_vendor_change: bool,
+}
+
+/// Runs it.
+pub(crate) async fn run(args: Args) -> Result<ExitCode> {
+    let (client, output) = (args.client.connect()?, args.client.output);
+    match args.action {
+        Action::Change(change) => {
+            let path = format!("/certificates/{}", segment(&change.name));
+            let wanted = CertificateChange {
+                renewal_mode: change.renewal,
+                scope: change.scope,
+                labels: None,
+                vendor: change.vendor,
+                confirm_vendor_change: change.confirm_vendor_change,
+            };
+            let certificate: Certificate = client.patch(&path, &wanted).await?;
+            show::print(&client, &certificate, output).await
+        }
+        Action::Delete { name, yes } => {
+            if !yes && !confirmed(&name)? {
+                eprintln!("nothing was deleted");
+                return Ok(ExitCode::FAILURE);
+            }
+            client.delete(&format!("/certificates/{}", segment(&name))).await?;
+            eprintln!("deleted {name}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Action::Export(export) => material::export(&client, export, output).await,
+        Action::Import(import) => material::import(&client, import, output).await,
+        Action::Issue(issue) => issue::issue(&client, issue, output).await,
+        Action::List(list) => show::list(&client, &list, output).await,
+        Action::Log(log) => show::log(&client, &log, output).await,
+        Action::Renew(renew) => issue::renew(&client, renew, output).await,
+        Action::Rollback { name, generation, key } => {
+            let path = format!("/certificates/{}/rollback", segment(&name));
+            let certificate: Certificate = client.post(&path, &RollbackRequest { generation, key }).await?;
+            show::print(&client, &certificate, output).await
+        }
+        Action::Show { name } => {
+            let certificate: Certificate = client.get(&format!("/certificates/{}", segment(&name))).await?;
+            show::print(&client, &certificate, output).await
+        }
+    }
+}
+
+/// Asks for the name again; without a terminal the answer is no.
+fn confirmed(name: &str) -> Result<bool> {
+    use std::io::IsTerminal;
+    if !std::io::stdin().is_terminal() {
+        eprintln!("not a terminal: add --yes to delete without being asked");
+        return Ok(false);
+    }
+    eprint!("This deletes {name} with all its versions and keys. Type its name to go on: ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim() == name)
+}

@@ -1,0 +1,202 @@
+//! Reading: `cert list`, `cert show` and `cert log`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use evercert_api::Page;
+use evercert_api::certificates::{Certificate, Deployment, KeySlot, LogEntry, Version};
+use evercert_types::StoreKind;
+use serde_json::json;
+
+use crate::client::{Client, segment};
+use crate::output::{self, Output};
+
+/// `cert list`.
+#[derive(clap::Args)]
+pub(crate) struct List {
+    /// Only this store: zero-touch or certificate.
+    #[arg(long)]
+    store: Option<StoreKind>,
+}
+
+/// `cert log`.
+#[derive(clap::Args)]
+pub(crate) struct Log {
+    /// Name of the certificate.
+    name: String,
+    /// How many entries at most.
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+}
+
+/// Lists certificates.
+pub(crate) async fn list(client: &Client, list: &List, output: Output) -> Result<ExitCode> {
+    let all = all_pages(client, list.store).await?;
+    if output == Output::Json {
+        output::json(&Page::last(all))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<_> = all.iter().flat_map(|c| c.keys.iter().map(|slot| row(c, slot))).collect();
+    output::table(&["NAME", "STORE", "KEY", "EXPIRES", "RENEWAL", "VENDOR", "DOMAINS"], &rows)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn all_pages(client: &Client, store: Option<StoreKind>) -> Result<Vec<Certificate>> {
+    let mut all = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut path = "/certificates?limit=500".to_owned();
+        if let Some(store) = store {
+            path += &format!("&store={store}");
+        }
+        if let Some(cursor) = &cursor {
+            path += &format!("&cursor={}", segment(cursor));
+        }
+        let page: Page<Certificate> = client.get(&path).await?;
+        all.extend(page.items);
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return Ok(all),
+        }
+    }
+}
+
+fn row(certificate: &Certificate, slot: &KeySlot) -> Vec<String> {
+    let domains: Vec<_> = certificate.domains.iter().map(ToString::to_string).collect();
+    let expires = slot.active.as_ref().map_or_else(|| "not issued".to_owned(), |v| output::relative(v.not_after));
+    vec![
+        certificate.name.clone(),
+        certificate.store.to_string(),
+        slot.algorithm.to_string(),
+        expires,
+        renewal(certificate, slot),
+        certificate.vendor.clone().unwrap_or_default(),
+        domains.join(","),
+    ]
+}
+
+fn renewal(certificate: &Certificate, slot: &KeySlot) -> String {
+    if slot.last_error.is_some() {
+        let next = slot.retry_at.map_or_else(|| "when mended".to_owned(), output::relative);
+        return format!("failed {}×, next try {next}", slot.failures);
+    }
+    match slot.due_at {
+        Some(at) => format!("{} ({})", output::relative(at), slot.due_reason.as_deref().unwrap_or("planned")),
+        None => certificate.renewal_mode.to_string(),
+    }
+}
+
+/// Prints one certificate in full.
+pub(crate) async fn print(client: &Client, certificate: &Certificate, output: Output) -> Result<ExitCode> {
+    let path = format!("/certificates/{}", segment(&certificate.name));
+    let versions: Page<Version> = client.get(&format!("{path}/versions")).await?;
+    let deployments: Page<Deployment> = client.get(&format!("{path}/deployments")).await?;
+    if output == Output::Json {
+        output::json(&json!({
+            "certificate": certificate, "versions": versions.items, "deployments": deployments.items,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    head(certificate)?;
+    for slot in &certificate.keys {
+        renewal_plan(slot)?;
+    }
+    if !versions.items.is_empty() {
+        output::print("\nVersions\n")?;
+        output::table(
+            &["KEY", "GENERATION", "STATE", "SERIAL", "NOT BEFORE", "NOT AFTER", "ISSUER"],
+            &versions.items.iter().map(version_row).collect::<Vec<_>>(),
+        )?;
+    }
+    if !deployments.items.is_empty() {
+        output::print("\nWhere it is served\n")?;
+        output::table(
+            &["INSTANCE", "KEY", "GENERATION", "STATE", "HANDSHAKES", "WHY"],
+            &deployments.items.iter().map(deployment_row).collect::<Vec<_>>(),
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn head(certificate: &Certificate) -> Result<()> {
+    let domains: Vec<_> = certificate.domains.iter().map(ToString::to_string).collect();
+    let labels: Vec<_> = certificate.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    output::fields(&[
+        ("Name", certificate.name.clone()),
+        ("Id", certificate.id.to_string()),
+        ("Store", certificate.store.to_string()),
+        ("Domains", domains.join(", ")),
+        ("Vendor", certificate.vendor.clone().unwrap_or_default()),
+        ("Renewal", certificate.renewal_mode.to_string()),
+        ("Scope", certificate.scope.to_string()),
+        ("Labels", labels.join(", ")),
+        ("Same names as", certificate.duplicates.join(", ")),
+    ])
+}
+
+fn renewal_plan(slot: &KeySlot) -> Result<()> {
+    let mut text = format!("\n{}: ", slot.algorithm);
+    text += &match (&slot.active, slot.due_at) {
+        (None, _) => "not issued yet".to_owned(),
+        (Some(active), None) => format!("expires {}", output::relative(active.not_after)),
+        (Some(active), Some(due)) => format!(
+            "expires {}, is renewed {} ({}), because {}",
+            output::relative(active.not_after),
+            output::relative(due),
+            output::time(due),
+            slot.due_reason.as_deref().unwrap_or("it is planned"),
+        ),
+    };
+    if let Some(error) = &slot.last_error {
+        text += &format!("\n  last attempt failed at {} ({}): {}", error.stage, error.class, error.message);
+        if let Some(remedy) = &error.remedy {
+            text += &format!("\n  → {remedy}");
+        }
+        if let Some(at) = slot.retry_at {
+            text += &format!("\n  next try {}", output::relative(at));
+        }
+    }
+    output::print(&(text + "\n"))
+}
+
+fn version_row(version: &Version) -> Vec<String> {
+    let state = if version.active { format!("{}, active", version.state) } else { version.state.to_string() };
+    vec![
+        version.algorithm.to_string(),
+        version.generation.to_string(),
+        state,
+        version.serial.clone(),
+        output::time(version.not_before),
+        output::time(version.not_after),
+        version.issuer.clone(),
+    ]
+}
+
+fn deployment_row(deployment: &Deployment) -> Vec<String> {
+    vec![
+        deployment.instance.clone(),
+        deployment.algorithm.to_string(),
+        deployment.generation.to_string(),
+        deployment.state.to_string(),
+        deployment.handshakes.to_string(),
+        deployment.detail.clone().unwrap_or_default(),
+    ]
+}
+
+/// Prints the issuance and renewal log of a certificate.
+pub(crate) async fn log(client: &Client, log: &Log, output: Output) -> Result<ExitCode> {
+    let path = format!("/certificates/{}/log?limit={}", segment(&log.name), log.limit);
+    let page: Page<LogEntry> = client.get(&path).await?;
+    if output == Output::Json {
+        output::json(&page)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for entry in &page.items {
+        let level = if entry.level == "info" { String::new() } else { format!("{}: ", entry.level) };
+        output::print(&format!("{}  {level}{}\n", entry.at.strftime("%Y-%m-%d %H:%M:%S%.3f"), entry.message))?;
+        if let Some(remedy) = entry.detail.get("remedy").and_then(|r| r.as_str()) {
+            output::print(&format!("    → {remedy}\n"))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

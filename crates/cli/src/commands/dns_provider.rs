@@ -1,0 +1,180 @@
+//! `evercert dns-provider`: who answers DNS-01.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use evercert_api::Page;
+use evercert_api::ca_vendors::TestReport;
+use evercert_api::dns_providers::{DnsProvider, DnsProviderType};
+use serde_json::json;
+
+use crate::client::{Client, ClientArgs, segment};
+use crate::output::{self, Output};
+
+/// `evercert dns-provider`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    client: ClientArgs,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Save a DNS provider and its credentials (encrypted).
+    Add(Add),
+    /// List the DNS providers and the domains mapped to them.
+    List,
+    /// Remove a DNS provider that no domain is mapped to.
+    Remove {
+        /// Name of the provider.
+        name: String,
+    },
+    /// Log in, find the zone, write, read back and remove a TXT record.
+    Test {
+        /// Name of the provider.
+        name: String,
+        /// A domain to try it with; default: one that is mapped to it.
+        #[arg(long)]
+        domain: Option<String>,
+    },
+    /// List the types of provider, and their settings.
+    Types,
+}
+
+#[derive(clap::Args)]
+struct Add {
+    /// Unique name, such as `corp-dns`.
+    name: String,
+    /// A type of `evercert dns-provider types`, such as nsupdate or pdns.
+    #[arg(long = "type", value_name = "TYPE")]
+    type_code: String,
+    /// A setting of the type; may be given more than once. `key=@FILE` reads the value from a file.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// How to find out that a record is public: authoritative, servers, wait or off.
+    #[arg(long, value_name = "MODE")]
+    propagation: Option<String>,
+    /// For `servers`: the servers to ask; for `authoritative`: resolvers that find them (ADDRESS:PORT).
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    propagation_server: Vec<String>,
+    /// For `wait`: how long to wait, such as 60s.
+    #[arg(long, value_name = "SPAN")]
+    propagation_wait: Option<String>,
+    /// Give up on a record that does not become public after this long; default 5m.
+    #[arg(long, value_name = "SPAN")]
+    propagation_timeout: Option<String>,
+    /// When to look for the first time; default 2s.
+    #[arg(long, value_name = "SPAN")]
+    propagation_first_look: Option<String>,
+}
+
+/// Runs it.
+pub(crate) async fn run(args: Args) -> Result<ExitCode> {
+    let (client, output) = (args.client.connect()?, args.client.output);
+    match args.action {
+        Action::Add(add) => {
+            let provider: DnsProvider = client.post("/dns-providers", &body(&add)?).await?;
+            rows(&[provider], output)
+        }
+        Action::List => {
+            let page: Page<DnsProvider> = client.get("/dns-providers").await?;
+            rows(&page.items, output)
+        }
+        Action::Remove { name } => {
+            client.delete(&format!("/dns-providers/{}", segment(&name))).await?;
+            eprintln!("removed {name}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Action::Test { name, domain } => {
+            let path = format!("/dns-providers/{}/test", segment(&name));
+            let report: TestReport = client.post(&path, &json!({ "domain": domain })).await?;
+            super::ca_vendor::test_report(&report, output)
+        }
+        Action::Types => types(&client, output).await,
+    }
+}
+
+fn body(add: &Add) -> Result<serde_json::Value> {
+    let mut settings = BTreeMap::new();
+    for pair in &add.settings {
+        let (key, value) = pair
+            .split_once('=')
+            .with_context(|| format!("--set {pair:?}: write KEY=VALUE, or KEY=@FILE for a secret kept in a file"))?;
+        let value = match value.strip_prefix('@') {
+            Some(file) => std::fs::read_to_string(file).with_context(|| format!("reading {file}"))?.trim().to_owned(),
+            None => value.to_owned(),
+        };
+        settings.insert(key.to_owned(), value);
+    }
+    Ok(json!({
+        "name": add.name,
+        "type": add.type_code,
+        "settings": settings,
+        "propagation": {
+            "mode": add.propagation,
+            "servers": add.propagation_server,
+            "wait": add.propagation_wait,
+            "timeout": add.propagation_timeout,
+            "first_look": add.propagation_first_look,
+        },
+    }))
+}
+
+fn rows(providers: &[DnsProvider], output: Output) -> Result<ExitCode> {
+    if output == Output::Json {
+        output::json(&providers)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<_> = providers
+        .iter()
+        .map(|p| {
+            let domains: Vec<_> = p.domains.iter().map(ToString::to_string).collect();
+            let settings: Vec<_> = p.settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            vec![p.name.clone(), p.type_code.clone(), domains.join(","), settings.join(" ")]
+        })
+        .collect();
+    output::table(&["NAME", "TYPE", "DOMAINS", "SETTINGS"], &rows)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn types(client: &Client, output: Output) -> Result<ExitCode> {
+    let types: Page<DnsProviderType> = client.get("/dns-providers/types").await?;
+    if output == Output::Json {
+        output::json(&types)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for kind in &types.items {
+        output::print(&format!("{}  {}  {}\n", kind.code, kind.name, kind.docs))?;
+        for field in &kind.fields {
+            let need = if field.optional { "optional" } else { "required" };
+            let secret = if field.secret { ", secret" } else { "" };
+            output::print(&format!("    --set {}=…  {} ({need}{secret}): {}\n", field.key, field.label, field.help))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_without_a_value_is_refused() {
+        let add = Add {
+            name: "x".into(),
+            type_code: "pdns".into(),
+            settings: vec!["key".into()],
+            propagation: None,
+            propagation_server: vec![],
+            propagation_wait: None,
+            propagation_timeout: None,
+            propagation_first_look: None,
+        };
+
+        assert!(body(&add).unwrap_err().to_string().contains("KEY=VALUE"));
+    }
+}

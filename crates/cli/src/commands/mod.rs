@@ -1,0 +1,26 @@
+//! One module a command.
+
+#[cfg(feature = "adc")]
+pub(crate) mod adc;
+#[cfg(feature = "ca")]
+pub(crate) mod ca;
+#[cfg(feature = "client")]
+pub(crate) mod ca_vendor;
+#[cfg(feature = "client")]
+pub(crate) mod cert;
+#[cfg(feature = "console")]
+pub(crate) mod console;
+#[cfg(feature = "demo")]
+pub(crate) mod demo;
+#[cfg(feature = "client")]
+pub(crate) mod dns_provider;
+#[cfg(feature = "client")]
+pub(crate) mod domain;
+#[cfg(any(feature = "client", feature = "console"))]
+pub(crate) mod files;
+#[cfg(feature = "client")]
+pub(crate) mod instance;
+#[cfg(any(feature = "adc", feature = "ca", feature = "console", feature = "demo"))]
+pub(crate) mod stop;
+#[cfg(feature = "client")]
+pub(crate) mod token;
