@@ -1,0 +1,119 @@
+//! The catalogue: every resource type, described once, as static data.
+//!
+//! Grammar, printing, NITRO, ns.conf, validation, completion, help and reference are functions of [`RESOURCES`].
+//! A new type is one `pub static` in the module of its group and one row below.
+
+mod attribute;
+mod basic;
+mod builtin;
+mod cs;
+mod lb;
+mod ns;
+mod profiles;
+mod resource;
+mod responder;
+mod ssl;
+mod ssl_settings;
+mod system;
+
+pub use attribute::{Attribute, Effect, Kind, Save};
+pub use basic::{SERVER, SERVICE, SERVICE_GROUP};
+pub use builtin::{BUILTINS, Builtin, is_internal_service};
+pub use cs::{CS_ACTION, CS_POLICY, CS_VSERVER};
+pub use lb::{LB_MONITOR, LB_VSERVER};
+pub use ns::{
+    DNS_NAME_SERVER, NS_CONFIG, NS_ENCRYPTION_PARAMS, NS_FEATURE, NS_HARDWARE, NS_HOST_NAME, NS_IP,
+    NS_MODE, NS_PARAM, NS_RPC_NODE, NS_RUNNING_CONFIG, NS_SAVED_CONFIG, NS_VERSION, ROUTE,
+};
+pub use profiles::{NS_HTTP_PROFILE, NS_TCP_PROFILE};
+pub use resource::{Again, BindingType, Operation, ResourceType, VerbRule};
+pub use responder::{RESPONDER_ACTION, RESPONDER_POLICY};
+pub use ssl::{
+    SSL_CERTKEY, SSL_CERTLINK, SSL_CIPHER, SSL_DYNAMIC_CLIENT_CERT_CACHE, SSL_PARAMETER,
+    SSL_PROFILE, SSL_SERVICE, SSL_SERVICE_GROUP, SSL_VSERVER, SSL_ZERO_TOUCH_PARAM,
+};
+pub use ssl_settings::{BACK_END_ONLY, FRONT_END_ONLY};
+pub use system::{SYSTEM_PARAMETER, SYSTEM_USER};
+
+/// Every resource type, sorted by name without regard to case.
+pub static RESOURCES: &[&ResourceType] = &[
+    &CS_ACTION,
+    &CS_POLICY,
+    &CS_VSERVER,
+    &DNS_NAME_SERVER,
+    &LB_MONITOR,
+    &LB_VSERVER,
+    &NS_CONFIG,
+    &NS_ENCRYPTION_PARAMS,
+    &NS_FEATURE,
+    &NS_HARDWARE,
+    &NS_HOST_NAME,
+    &NS_HTTP_PROFILE,
+    &NS_IP,
+    &NS_MODE,
+    &NS_PARAM,
+    &NS_RPC_NODE,
+    &NS_RUNNING_CONFIG,
+    &NS_SAVED_CONFIG,
+    &NS_TCP_PROFILE,
+    &NS_VERSION,
+    &RESPONDER_ACTION,
+    &RESPONDER_POLICY,
+    &ROUTE,
+    &SERVER,
+    &SERVICE,
+    &SERVICE_GROUP,
+    &SSL_CERTKEY,
+    &SSL_CERTLINK,
+    &SSL_CIPHER,
+    &SSL_DYNAMIC_CLIENT_CERT_CACHE,
+    &SSL_PARAMETER,
+    &SSL_PROFILE,
+    &SSL_SERVICE,
+    &SSL_SERVICE_GROUP,
+    &SSL_VSERVER,
+    &SSL_ZERO_TOUCH_PARAM,
+    &SYSTEM_PARAMETER,
+    &SYSTEM_USER,
+];
+
+/// The types an SSL virtual server or service may have.
+pub static SSL_SERVICE_TYPES: &[&str] = &["SSL", "SSL_TCP", "SSL_DIAMETER", "SSL_FIX", "SIP_SSL"];
+
+/// The resource type of that name, e.g. `ssl certKey`; any case.
+pub fn resource(name: &str) -> Option<&'static ResourceType> {
+    RESOURCES
+        .iter()
+        .copied()
+        .find(|resource| resource.name.eq_ignore_ascii_case(name))
+}
+
+/// The resource type with that NITRO name, e.g. `sslcertkey`; any case.
+pub fn resource_by_nitro(nitro: &str) -> Option<&'static ResourceType> {
+    RESOURCES
+        .iter()
+        .copied()
+        .find(|resource| resource.nitro.eq_ignore_ascii_case(nitro))
+}
+
+/// The binding types with that NITRO name or alias, and the resource types they belong to; any case.
+pub fn bindings_by_nitro(
+    nitro: &str,
+) -> impl Iterator<Item = (&'static ResourceType, &'static BindingType)> {
+    RESOURCES.iter().copied().flat_map(move |resource| {
+        resource
+            .bindings
+            .iter()
+            .filter(move |binding| {
+                binding.nitro.eq_ignore_ascii_case(nitro)
+                    || binding
+                        .aliases
+                        .iter()
+                        .any(|(alias, _)| alias.eq_ignore_ascii_case(nitro))
+            })
+            .map(move |binding| (resource, binding))
+    })
+}
+
+#[cfg(test)]
+mod tests;

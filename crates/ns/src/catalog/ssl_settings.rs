@@ -1,0 +1,196 @@
+//! The SSL settings that vservers, services, groups and profiles share.
+
+use crate::catalog::attribute::{Attribute, choice, integer, reference, text, toggle, yes_no};
+
+pub(super) const CIPHER_REDIRECT: Attribute = toggle(
+    "cipherRedirect",
+    "Redirect clients without a common cipher.",
+)
+.default("DISABLED")
+.stored();
+pub(super) const CIPHER_URL: Attribute = text(
+    "cipherURL",
+    "Where to redirect clients without a common cipher.",
+)
+.stored();
+pub(super) const CLEAR_TEXT_PORT: Attribute = integer(
+    "cleartextPort",
+    0,
+    65535,
+    "Port on which clear text is sent to the server.",
+)
+.default("0")
+.stored();
+pub(super) const CLIENT_AUTH: Attribute =
+    toggle("clientAuth", "Ask clients for a certificate.").default("DISABLED");
+pub(super) const CLIENT_CERT: Attribute = choice(
+    "clientCert",
+    &["Mandatory", "Optional"],
+    "Whether a client without a certificate is refused.",
+);
+pub(super) const COMMON_NAME: Attribute = text(
+    "commonName",
+    "Name that the server's certificate must carry.",
+);
+pub(super) const DEFAULT_SNI: Attribute = text(
+    "defaultSNI",
+    "Name whose zero-touch certificate is served to clients that send no SNI.",
+);
+pub(super) const DH: Attribute = toggle("dh", "Diffie-Hellman with a parameter file.")
+    .default("DISABLED")
+    .stored();
+pub(super) const DH_COUNT: Attribute = integer(
+    "dhCount",
+    0,
+    65534,
+    "Handshakes after which the DH key changes.",
+)
+.default("0")
+.stored();
+pub(super) const DH_FILE: Attribute = text("dhFile", "File with DH parameters.").stored();
+pub(super) const DH_KEY_EXP_SIZE_LIMIT: Attribute = toggle(
+    "dhKeyExpSizeLimit",
+    "Limit the size of DH private exponents.",
+)
+.default("DISABLED")
+.stored();
+pub(super) const DHE_WITH_PSK: Attribute = yes_no(
+    "dheKeyExchangeWithPsk",
+    "Demand a key exchange when a TLS 1.3 session resumes.",
+)
+.default("NO")
+.stored();
+pub(super) const DTLS1: Attribute = toggle("dtls1", "DTLS 1.0.").stored();
+pub(super) const DTLS12: Attribute = toggle("dtls12", "DTLS 1.2.").stored();
+pub(super) const DTLS_PROFILE: Attribute = text("dtlsProfileName", "DTLS profile.").stored();
+pub(super) const ERSA: Attribute = toggle("eRSA", "Ephemeral RSA for export ciphers.")
+    .default("ENABLED")
+    .stored();
+pub(super) const ERSA_COUNT: Attribute = integer(
+    "eRSACount",
+    0,
+    65534,
+    "Handshakes after which the ephemeral RSA key changes.",
+)
+.default("0")
+.stored();
+pub(super) const HSTS: Attribute =
+    toggle("HSTS", "Send the Strict-Transport-Security header.").default("DISABLED");
+pub(super) const HSTS_MAX_AGE: Attribute = integer(
+    "maxage",
+    0,
+    4_294_967_294,
+    "Lifetime in the Strict-Transport-Security header.",
+)
+.unit("seconds")
+.default("0");
+pub(super) const HSTS_PRELOAD: Attribute = yes_no(
+    "preload",
+    "Add `preload` to the Strict-Transport-Security header.",
+)
+.default("NO");
+pub(super) const HSTS_SUBDOMAINS: Attribute = yes_no(
+    "IncludeSubdomains",
+    "Add `includeSubDomains` to the Strict-Transport-Security header.",
+)
+.default("NO");
+pub(super) const OCSP_STAPLING: Attribute =
+    toggle("ocspStapling", "Send OCSP responses in the handshake.")
+        .default("DISABLED")
+        .stored();
+pub(super) const PUSH_ENC_TRIGGER: Attribute = choice(
+    "pushEncTrigger",
+    &["Always", "Merge", "Ignore", "Timer"],
+    "What the PUSH flag does to encryption.",
+)
+.default("Always")
+.stored();
+pub(super) const REDIRECT_PORT_REWRITE: Attribute =
+    toggle("redirectPortRewrite", "Rewrite the port of redirects.")
+        .default("DISABLED")
+        .stored();
+pub(super) const SEND_CLOSE_NOTIFY: Attribute =
+    yes_no("sendCloseNotify", "Send close-notify at the end.")
+        .default("YES")
+        .stored();
+pub(super) const SERVER_AUTH: Attribute =
+    toggle("serverAuth", "Verify the server's certificate.").default("DISABLED");
+pub(super) const SESS_REUSE: Attribute =
+    toggle("sessReuse", "Let clients resume sessions.").default("ENABLED");
+pub(super) const SESS_TIMEOUT: Attribute = integer(
+    "sessTimeout",
+    0,
+    4_294_967_294,
+    "How long a session can be resumed.",
+)
+.unit("seconds")
+.default("120");
+pub(super) const SNI_ENABLE: Attribute = toggle(
+    "SNIEnable",
+    "Choose among bound certificates by SNI (zero touch does not need it).",
+)
+.default("DISABLED");
+pub(super) const SSL2: Attribute = toggle("ssl2", "SSL 2.0.").default("DISABLED").stored();
+pub(super) const SSL2_REDIRECT: Attribute = toggle("sslv2Redirect", "Redirect SSL 2.0 clients.")
+    .default("DISABLED")
+    .stored();
+pub(super) const SSL2_URL: Attribute =
+    text("sslv2URL", "Where to redirect SSL 2.0 clients.").stored();
+pub(super) const SSL3: Attribute = toggle("ssl3", "SSL 3.0.").default("DISABLED").stored();
+pub(super) const SSL_CLIENT_LOGS: Attribute = toggle("sslClientLogs", "Log client handshakes.")
+    .default("DISABLED")
+    .stored();
+pub(super) const SSL_PROFILE_NAME: Attribute = reference(
+    "sslProfile",
+    &["ssl profile"],
+    "SSL profile that replaces the settings here.",
+);
+pub(super) const SSL_REDIRECT: Attribute =
+    toggle("sslRedirect", "Rewrite redirects from http to https.").default("DISABLED");
+pub(super) const STRICT_SIG_DIGEST: Attribute = toggle(
+    "strictSigDigestCheck",
+    "Demand the digest of the client's list.",
+)
+.default("DISABLED")
+.stored();
+pub(super) const TLS1: Attribute = toggle("tls1", "TLS 1.0 (never spoken).")
+    .default("ENABLED")
+    .stored();
+pub(super) const TLS11: Attribute = toggle("tls11", "TLS 1.1 (never spoken).")
+    .default("ENABLED")
+    .stored();
+pub(super) const TLS12: Attribute = toggle("tls12", "TLS 1.2.").default("ENABLED");
+pub(super) const TLS13: Attribute = toggle("tls13", "TLS 1.3.").default("DISABLED");
+pub(super) const TLS13_TICKETS: Attribute = integer(
+    "tls13SessionTicketsPerAuthContext",
+    1,
+    10,
+    "Tickets sent after a TLS 1.3 handshake.",
+)
+.default("1");
+pub(super) const ZERO_RTT: Attribute =
+    toggle("zeroRttEarlyData", "TLS 1.3 early data (never accepted).")
+        .default("DISABLED")
+        .stored();
+
+/// Profile settings that only a `FrontEnd` profile takes.
+pub static FRONT_END_ONLY: &[&str] = &[
+    "allowUnknownSNI",
+    "cipherRedirect",
+    "cipherURL",
+    "clientAuth",
+    "clientAuthUseBoundCAChain",
+    "clientCert",
+    "defaultSNI",
+    "HSTS",
+    "IncludeSubdomains",
+    "maxage",
+    "ocspStapling",
+    "preload",
+    "skipClientCertPolicyCheck",
+    "sslRedirect",
+    "zeroRttEarlyData",
+];
+
+/// Profile settings that only a `BackEnd` profile takes.
+pub static BACK_END_ONLY: &[&str] = &["commonName", "dynamicClientCert", "serverAuth"];

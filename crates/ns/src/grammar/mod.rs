@@ -1,0 +1,18 @@
+//! The command line: words, commands, printing, completion and help, all from the catalogue.
+
+mod arguments;
+mod completion;
+mod fault;
+mod help;
+mod lexer;
+mod lookup;
+mod parser;
+mod print;
+
+pub use completion::{Candidate, complete, complete_with};
+pub use fault::ParseError;
+pub(crate) use help::expectation;
+pub use help::{overview, synopsis, usage};
+pub use lexer::{LexError, Token, quote, tokenize};
+pub use parser::parse_line;
+pub use print::{mask_line, print, print_masked};

@@ -1,0 +1,208 @@
+//! Reads one line into a command, or says which word is wrong and what was expected.
+
+use crate::catalog::{RESOURCES, ResourceType};
+use crate::codes;
+use crate::command::{Command, Verb};
+use crate::error::NsError;
+use crate::grammar::arguments::Arguments;
+use crate::grammar::fault::{ParseError, fault};
+use crate::grammar::lexer::{Token, tokenize};
+use crate::grammar::lookup::{self, Found};
+
+/// Reads one line.
+///
+/// ```
+/// let command = evercert_ns::grammar::parse_line("bind ssl vserver vs_web --certkeyName web1 -SNICert")?;
+/// assert_eq!(command.key(), "vs_web");
+/// assert!(command.has("SNICert"));
+/// # Ok::<(), evercert_ns::grammar::ParseError>(())
+/// ```
+///
+/// # Errors
+/// The first fault of the line.
+pub fn parse_line(line: &str) -> Result<Command, ParseError> {
+    read_line(line).map_err(|fault| fault.without_secrets(line))
+}
+
+fn read_line(line: &str) -> Result<Command, ParseError> {
+    let tokens = tokenize(line).map_err(|fault| ParseError {
+        word: line.get(fault.span.clone()).unwrap_or_default().to_owned(),
+        span: fault.span,
+        expected: String::new(),
+        error: fault.error,
+    })?;
+    let (verb, resource, rest) = head(&tokens, line.len())?;
+    Arguments::new(verb, resource, rest, line.len())?.read()
+}
+
+/// The verb and the resource type, and the words after them.
+fn head(
+    tokens: &[Token],
+    end: usize,
+) -> Result<(Verb, &'static ResourceType, &[Token]), ParseError> {
+    let Some(first) = tokens.first() else {
+        return Err(ParseError {
+            error: NsError::new(&codes::NO_SUCH_COMMAND),
+            word: String::new(),
+            span: 0..end,
+            expected: "a command".to_owned(),
+        });
+    };
+    match lookup::verb(&first.text) {
+        Found::One(verb) => {
+            let words: Vec<_> = tokens[1..]
+                .iter()
+                .map(|token| token.text.as_str())
+                .collect();
+            match lookup::resource(verb, &words) {
+                Found::One((resource, used)) => Ok((verb, resource, &tokens[1 + used..])),
+                Found::None => Err(no_resource(verb, &tokens[1..], end)),
+                Found::Many(names) => Err(ambiguous(&tokens[1..], &names)),
+            }
+        }
+        Found::Many(names) => Err(ambiguous(tokens, &names)),
+        Found::None => run_together(tokens).ok_or_else(|| no_verb(first)),
+    }
+}
+
+/// `shsslvs` for `show ssl vserver`.
+fn run_together(tokens: &[Token]) -> Option<(Verb, &'static ResourceType, &[Token])> {
+    let word = &tokens[0].text;
+    let cuts = word.char_indices().map(|(at, _)| at).filter(|at| *at >= 2);
+    let mut readings = cuts.filter_map(|at| {
+        let Found::One(verb) = lookup::verb(&word[..at]) else {
+            return None;
+        };
+        match lookup::resource(verb, &[&word[at..]]) {
+            Found::One((resource, 1)) => Some((verb, resource)),
+            _ => None,
+        }
+    });
+    let (verb, resource) = readings.next()?;
+    readings
+        .all(|(v, r)| v == verb && r == resource)
+        .then_some((verb, resource, &tokens[1..]))
+}
+
+fn no_verb(token: &Token) -> ParseError {
+    let near = lookup::nearest(Verb::ALL.iter().map(|verb| verb.word()), &token.text);
+    let expected = near.map_or_else(
+        || "a verb such as add, bind, link, rm, set, show, unset or update".to_owned(),
+        |word| format!("`{word}`"),
+    );
+    fault(&codes::NO_SUCH_COMMAND, token, expected)
+}
+
+fn no_resource(verb: Verb, tokens: &[Token], end: usize) -> ParseError {
+    let known = || RESOURCES.iter().filter(move |r| r.supports(verb));
+    let Some(token) = tokens.first() else {
+        return ParseError {
+            error: NsError::new(&codes::TOO_FEW_ARGUMENTS),
+            word: String::new(),
+            span: end..end,
+            expected: format!("an object type after `{verb}`"),
+        };
+    };
+    let second = tokens.get(1).map(|t| t.text.as_str()).unwrap_or_default();
+    let both = format!("{} {second}", token.text);
+    let other = crate::catalog::resource(&both).or_else(|| crate::catalog::resource(&token.text));
+    let expected = if let Some(resource) = other {
+        let verbs: Vec<_> = resource.all_verbs().map(Verb::word).collect();
+        format!("one of {} before `{}`", verbs.join(", "), resource.name)
+    } else if let Some(near) = lookup::nearest(known().map(|r| r.name), &both)
+        .or_else(|| lookup::nearest(known().map(|r| r.name), &token.text))
+    {
+        format!("`{near}`")
+    } else {
+        let of_group: Vec<_> = known()
+            .filter(|r| r.group().eq_ignore_ascii_case(&token.text))
+            .map(|r| r.name)
+            .collect();
+        if of_group.is_empty() {
+            format!("an object type that `{verb}` takes; this one is not supported")
+        } else {
+            format!("one of {}", of_group.join(", "))
+        }
+    };
+    let at_fault = tokens
+        .get(1)
+        .filter(|_| known().any(|r| r.group().eq_ignore_ascii_case(&token.text)))
+        .unwrap_or(token);
+    fault(&codes::NO_SUCH_COMMAND, at_fault, expected)
+}
+
+fn ambiguous(tokens: &[Token], names: &[String]) -> ParseError {
+    let expected = format!("one of {}", names.join(", "));
+    match tokens.first() {
+        Some(token) => fault(&codes::AMBIGUOUS_COMMAND, token, expected),
+        None => ParseError {
+            error: NsError::new(&codes::TOO_FEW_ARGUMENTS),
+            word: String::new(),
+            span: 0..0,
+            expected,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grammar::print;
+
+    fn read(line: &str) -> String {
+        match parse_line(line) {
+            Ok(command) => print(&command),
+            Err(fault) => format!(
+                "{} | {} | {}",
+                fault.error().rendered(),
+                &line[fault.span()],
+                fault.remedy()
+            ),
+        }
+    }
+
+    #[test]
+    fn words_may_be_abbreviated_and_run_together() {
+        insta::assert_snapshot!(read("sh ssl vs v"), @"");
+        insta::assert_snapshot!(read("shsslvs"), @"");
+        insta::assert_snapshot!(read("sh certkey web1"), @"");
+        insta::assert_snapshot!(read("show sslvserver v"), @"");
+        insta::assert_snapshot!(read("save config"), @"");
+        insta::assert_snapshot!(read("sh run"), @"");
+        insta::assert_snapshot!(read("UPD SSL CERTK c -CERT a -NODOM"), @"");
+    }
+
+    #[test]
+    fn arguments_may_come_in_any_order() {
+        insta::assert_snapshot!(read("add lb vserver -comment x v HTTP -lbMethod LRTM 192.0.2.1 80"), @"");
+        insta::assert_snapshot!(read("add lb monitor m HTTP -respCode 200 302 -secure YES"), @"");
+        insta::assert_snapshot!(read("set ns param -cip ENABLED -httpPort 80 8080"), @"");
+        insta::assert_snapshot!(read("add ssl certKey c -password -cert a -key b"), @"");
+        insta::assert_snapshot!(read("unbind lb vserver v svc1"), @"");
+        insta::assert_snapshot!(read("unbind lb vserver v -policyName p -type REQUEST"), @"");
+    }
+
+    #[test]
+    fn what_is_wrong_is_pointed_at() {
+        insta::assert_snapshot!(read("ad"), @"");
+        insta::assert_snapshot!(read("u lb vserver v"), @"");
+        insta::assert_snapshot!(read("shw lb vserver v"), @"");
+        insta::assert_snapshot!(read("show"), @"");
+        insta::assert_snapshot!(read("show ssl"), @"");
+        insta::assert_snapshot!(read("show vserver v"), @"");
+        insta::assert_snapshot!(read("show gslb site"), @"");
+        insta::assert_snapshot!(read("add ssl frob x"), @"");
+        insta::assert_snapshot!(read("link lb vserver v"), @"");
+        insta::assert_snapshot!(read("add server s 192.0.2.1 extra"), @"");
+        insta::assert_snapshot!(read("add server s 192.0.2.1 -td 1 -td 2"), @"");
+        insta::assert_snapshot!(read("bind ssl vserver v"), @"");
+        insta::assert_snapshot!(read("bind ssl vserver v -certkeyName c -cipherName d"), @"");
+        insta::assert_snapshot!(read("bind ssl vserver v -certkeyName c -CA -SNICert"), @"");
+        insta::assert_snapshot!(read("bind ssl profile p -certkeyName c"), @"");
+        insta::assert_snapshot!(read("set lb vserver v"), @"");
+        insta::assert_snapshot!(read("unset lb vserver v"), @"");
+        insta::assert_snapshot!(read("enable ns feature"), @"");
+        insta::assert_snapshot!(read("enable ns feature LB FROB"), @"");
+        insta::assert_snapshot!(read("set lb monitor m HTTP -interval 5 HOURS"), @"");
+    }
+}
