@@ -1,5 +1,6 @@
 //! Writes the sealed cache after changes: off the data path, several changes at a time, again when it fails.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ pub(crate) struct Keeper {
     store: Arc<Store>,
     clock: SharedClock,
     status: Mutex<CacheStatus>,
+    /// A change was seen that is not written yet.
+    dirty: AtomicBool,
 }
 
 impl Keeper {
@@ -52,6 +55,7 @@ impl Keeper {
             store,
             clock,
             status: Mutex::new(status),
+            dirty: AtomicBool::new(false),
         }
     }
 
@@ -61,6 +65,7 @@ impl Keeper {
         let mut pause = COLLECT;
         loop {
             self.store.changed().await;
+            self.dirty.store(true, Ordering::Release);
             loop {
                 tokio::time::sleep(pause).await;
                 let began = Instant::now();
@@ -76,12 +81,24 @@ impl Keeper {
         }
     }
 
+    /// Writes once more, if anything waits to be written.
+    pub(crate) async fn finish(&self) {
+        let waiting = tokio::time::timeout(Duration::ZERO, self.store.changed()).await;
+        if waiting.is_ok() || self.dirty.load(Ordering::Acquire) {
+            self.write().await;
+        }
+    }
+
     /// Writes what is held now, in a thread of its own; whether it succeeded.
-    pub(crate) async fn write(&self) -> bool {
+    async fn write(&self) -> bool {
+        self.dirty.store(false, Ordering::Release);
         let contents = self.store.contents();
         let cache = self.cache.clone();
         let saving = tokio::task::spawn_blocking(move || cache.save(&contents));
         let outcome = saving.await;
+        if !matches!(outcome, Ok(Ok(()))) {
+            self.dirty.store(true, Ordering::Release);
+        }
         let mut status = self.lock();
         match outcome {
             Ok(Ok(())) => {

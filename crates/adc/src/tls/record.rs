@@ -111,15 +111,6 @@ impl Record {
         self.parts.not_before <= now && now < self.parts.not_after
     }
 
-    /// Whether it is the very same delivery: leaf, chain, names and generation.
-    pub(crate) fn is_same_delivery(&self, other: &RecordParts) -> bool {
-        self.parts.fingerprint == other.fingerprint
-            && self.parts.generation == other.generation
-            && self.parts.names == other.names
-            && self.parts.name == other.name
-            && self.parts.chain == other.chain
-    }
-
     /// Parses key and chain for rustls.
     ///
     /// # Errors

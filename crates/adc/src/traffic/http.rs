@@ -53,10 +53,14 @@ pub(crate) async fn answer(
 ) -> Result<Response<ReplyBody>, Infallible> {
     let _busy = Busy::new(&connection);
     let version = request.version();
-    let response = match proxy(&connection, request).await {
+    let mut response = match proxy(&connection, request).await {
         Ok(response) => response,
         Err(refusal) => refusal.into_response(version),
     };
+    if let Some(value) = &connection.vserver.strict_transport_security {
+        let headers = response.headers_mut();
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, value.clone());
+    }
     connection.vserver.metrics.answered(response.status());
     Ok(response)
 }

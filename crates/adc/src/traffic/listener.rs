@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -37,6 +38,8 @@ pub(crate) struct Vserver {
     pub(crate) metrics: VserverMetrics,
     /// `-cltTimeout`.
     pub(crate) client_idle: Duration,
+    /// Sent with every answer, where the SSL profile has HSTS on (RFC 6797).
+    pub(crate) strict_transport_security: Option<HeaderValue>,
 }
 
 /// What it speaks to clients.
@@ -51,6 +54,15 @@ pub(crate) enum VserverKind {
 }
 
 impl Vserver {
+    /// Its type, in NetScaler's word.
+    pub(crate) const fn kind_name(&self) -> &'static str {
+        match self.kind {
+            VserverKind::Http => "HTTP",
+            VserverKind::Ssl(_) => "SSL",
+            VserverKind::SslTcp(_) => "SSL_TCP",
+        }
+    }
+
     /// Its TLS, where it has any.
     pub(crate) const fn tls(&self) -> Option<&Arc<VserverTls>> {
         match &self.kind {

@@ -1,0 +1,244 @@
+//! Starting an instance, and the handle it is held by.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin;
+use crate::config::AdcConfig;
+use crate::error::StartError;
+use crate::instance::Instance;
+use crate::metrics::Metrics;
+use crate::running::{self, Running, Surroundings};
+use crate::status::Status;
+use crate::sync::agent::Agent;
+use crate::sync::cache::Cache;
+use crate::sync::keeper::Keeper;
+use crate::sync::store::Store;
+use crate::tls::explain::{ExplainQuery, Explanation};
+use crate::tls::hot::HotKeys;
+use crate::traffic::Shared;
+use crate::traffic::drain::{Drained, drain};
+use crate::traffic::listener::{Vserver, bind, serve};
+
+/// Starts instances.
+#[derive(Clone, Copy, Debug)]
+pub struct Adc;
+
+/// A running instance; dropping it without [`AdcHandle::shutdown`] cuts its connections.
+#[derive(Debug)]
+pub struct AdcHandle {
+    instance: Arc<Instance>,
+    control: Option<JoinHandle<()>>,
+    stop: CancellationToken,
+}
+
+impl Adc {
+    /// Starts an instance on the present runtime: configuration, sealed cache, sockets, then the agent, on a thread
+    /// of its own so that taking over many certificates does not hold up handshakes.
+    ///
+    /// # Errors
+    /// See [`StartError`]. A Console that cannot be reached is none: what the cache holds is served.
+    pub async fn start(config: AdcConfig) -> Result<AdcHandle, StartError> {
+        prepare_state_dir(&config.state_dir)?;
+        check_link(&config)?;
+        let cache = Cache::open(&config.state_dir, config.cache_key.as_deref())?;
+        let hot = Arc::new(HotKeys::new(config.limits.hot_keys));
+        let store = Store::new(hot.clone(), config.clock.clone());
+        let metrics = Arc::new(Metrics::new());
+        let surroundings = Surroundings {
+            table: store.table.clone(),
+            hot,
+            clock: config.clock.clone(),
+            metrics: metrics.clone(),
+        };
+        let Running { vservers, warnings } = running::build(&config, &surroundings)?;
+        let keeper = Arc::new(Keeper::open(cache, store.clone(), config.clock.clone()));
+        let listeners = open_sockets(vservers)?;
+        let shared = Arc::new(Shared::new(config.limits.clone(), store.observations.clone()));
+        let agent = config.console.clone().map(|link| {
+            Arc::new(Agent::new(
+                link,
+                config.name.clone(),
+                config.state_dir.clone(),
+                config.clock.clone(),
+                store.clone(),
+                metrics.clone(),
+            ))
+        });
+        let instance = Arc::new(Instance {
+            name: config.name.clone(),
+            started_at: config.clock.now(),
+            vservers: (listeners.iter())
+                .map(|(vserver, _, address)| (vserver.clone(), *address))
+                .collect(),
+            warnings,
+            shared,
+            store,
+            keeper,
+            agent,
+            metrics,
+        });
+        let stop = CancellationToken::new();
+        let socket = admin::bind(&config.state_dir).map_err(system("the status socket"))?;
+        tokio::spawn(admin::serve(socket, instance.clone(), stop.clone()));
+        for (vserver, listener, address) in listeners {
+            tracing::info!(vserver.name = %vserver.name, %address, "listening");
+            let serving = serve(vserver, listener, instance.shared.clone());
+            instance.shared.connections.spawn(serving);
+        }
+        let control = start_control(instance.clone(), config.limits.tick, stop.clone())?;
+        Ok(AdcHandle {
+            instance,
+            control: Some(control),
+            stop,
+        })
+    }
+}
+
+impl AdcHandle {
+    /// Where each vserver listens, by its name.
+    pub fn vserver_addrs(&self) -> BTreeMap<String, SocketAddr> {
+        let vservers = self.instance.vservers.iter();
+        vservers
+            .map(|(vserver, address)| (vserver.name.to_string(), *address))
+            .collect()
+    }
+
+    /// How the instance is.
+    pub fn status(&self) -> Status {
+        self.instance.status()
+    }
+
+    /// Which certificate a client would get, on one vserver or on all that speak TLS.
+    pub fn explain(&self, query: &ExplainQuery) -> Vec<Explanation> {
+        self.instance.explain(query)
+    }
+
+    /// Metrics in Prometheus' text form.
+    pub fn metrics_text(&self) -> String {
+        self.instance.metrics_text()
+    }
+
+    /// Stops: no new connections, requests under way are finished within the limit, the rest is cut. The sealed cache
+    /// is written last.
+    pub async fn shutdown(mut self, limit: Duration) -> Drained {
+        let drained = drain(&self.instance.shared, limit).await;
+        self.stop.cancel();
+        if let Some(control) = self.control.take() {
+            let joined = tokio::task::spawn_blocking(move || control.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the agent's thread ended in a panic");
+            }
+        }
+        drained
+    }
+}
+
+impl Drop for AdcHandle {
+    fn drop(&mut self) {
+        self.instance.shared.drain.cancel();
+        self.instance.shared.cut.cancel();
+        self.stop.cancel();
+    }
+}
+
+fn prepare_state_dir(path: &Path) -> Result<(), StartError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| StartError::StateDir {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+fn check_link(config: &AdcConfig) -> Result<(), StartError> {
+    let Some(link) = &config.console else {
+        return Ok(());
+    };
+    let host = link.url.strip_prefix("https://").unwrap_or_default();
+    if host.is_empty() || host.starts_with('/') {
+        let why = format!("\"{}\" is not an https URL", link.url);
+        return Err(StartError::Link(why));
+    }
+    if let Some(token) = &link.enroll_token {
+        evercert_api::instances::EnrollmentSecret::parse(token.expose())
+            .map_err(|error| StartError::Link(error.to_string()))?;
+    }
+    Ok(())
+}
+
+type Opened = (Arc<Vserver>, TcpListener, SocketAddr);
+
+fn open_sockets(vservers: Vec<(Arc<Vserver>, SocketAddr)>) -> Result<Vec<Opened>, StartError> {
+    let open = |(vserver, address): (Arc<Vserver>, SocketAddr)| {
+        let opened = bind(address).and_then(|listener| {
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        });
+        match opened {
+            Ok((listener, address)) => Ok((vserver, listener, address)),
+            Err(source) => Err(StartError::Listen {
+                vserver: vserver.name.to_string(),
+                address,
+                source,
+            }),
+        }
+    };
+    vservers.into_iter().map(open).collect()
+}
+
+fn system(what: &'static str) -> impl Fn(std::io::Error) -> StartError {
+    move |source| StartError::System { what, source }
+}
+
+/// The agent, the cache and the passing of time, on one thread beside the data plane.
+fn start_control(
+    instance: Arc<Instance>,
+    tick: Duration,
+    stop: CancellationToken,
+) -> Result<JoinHandle<()>, StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(system("the agent's runtime"))?;
+    std::thread::Builder::new()
+        .name("evercert-agent".to_owned())
+        .spawn(move || runtime.block_on(control(&instance, tick, stop)))
+        .map_err(system("the agent's thread"))
+}
+
+async fn control(instance: &Instance, tick: Duration, stop: CancellationToken) {
+    let follow = async {
+        match &instance.agent {
+            Some(agent) => agent.run(stop.clone()).await,
+            None => stop.cancelled().await,
+        }
+    };
+    let pass_time = async {
+        loop {
+            tokio::time::sleep(tick).await;
+            if instance.store.pass_time()
+                && let Some(agent) = &instance.agent
+            {
+                agent.report_soon();
+            }
+        }
+    };
+    tokio::select! {
+        () = follow => {}
+        () = pass_time => {}
+        () = instance.keeper.run() => {}
+    }
+    instance.keeper.finish().await;
+}
