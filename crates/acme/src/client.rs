@@ -41,6 +41,9 @@ pub struct ClientConfig {
     pub max_response_bytes: usize,
     /// How many requests may be under way at once: 32.
     pub max_concurrent_requests: usize,
+    /// How many of them may be newOrder: 8. Pebble up to 2.4.0 locks itself up for ever when two
+    /// orders are placed at the same instant: give it 1.
+    pub max_concurrent_orders: usize,
     /// Tells the time for `Retry-After` dates of CAs that send no `Date`.
     pub clock: SharedClock,
 }
@@ -116,6 +119,7 @@ impl ClientConfig {
             retries: 5,
             max_response_bytes: 1 << 20,
             max_concurrent_requests: 32,
+            max_concurrent_orders: 8,
             clock: Arc::new(SystemClock),
         }
     }
@@ -158,6 +162,11 @@ impl Client {
         let nonce = self.fetch_nonce(self.deadline()).await?;
         self.0.nonces.put(nonce, Instant::now());
         Ok(())
+    }
+
+    /// Its connections.
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.0.transport
     }
 
     /// When a call that begins now has to end.

@@ -9,7 +9,7 @@ use evercert_types::SharedClock;
 use evercert_x509::tls;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, Response, Url, redirect};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::ClientConfig;
@@ -18,6 +18,9 @@ use crate::fault::TransportFault;
 use crate::reply::Reply;
 use crate::stage::Stage;
 
+/// How long an unused connection is kept: less than servers do, for they close without asking.
+const IDLE: Duration = Duration::from_secs(30);
+
 /// HTTP to one CA; cloning shares its connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Transport {
@@ -25,6 +28,7 @@ pub(crate) struct Transport {
     request_timeout: Duration,
     max_bytes: usize,
     permits: Arc<Semaphore>,
+    orders: Arc<Semaphore>,
     clock: SharedClock,
 }
 
@@ -52,6 +56,10 @@ impl Transport {
         let mut builder = reqwest::Client::builder()
             .user_agent(&config.user_agent)
             .connect_timeout(config.connect_timeout)
+            // A request without answer gives its connection up; over HTTP/2 its repetition, and every
+            // other request, would follow it down the same dead one.
+            .http1_only()
+            .pool_idle_timeout(IDLE)
             .https_only(way != Way::PlainLoopback)
             .redirect(redirect::Policy::none())
             .referer(false);
@@ -60,7 +68,7 @@ impl Transport {
         }
         if let Some(pem) = &config.ca_bundle_pem {
             let tls = tls::root_store(pem)
-                .and_then(|roots| tls::client_config(roots, None, &[b"h2", b"http/1.1"]))
+                .and_then(|roots| tls::client_config(roots, None, &[b"http/1.1"]))
                 .map_err(|error| failed(format!("the CA bundle: {}", with_causes(&error))))?;
             builder = builder.tls_backend_preconfigured(tls);
         }
@@ -71,6 +79,7 @@ impl Transport {
             request_timeout: config.request_timeout,
             max_bytes: config.max_response_bytes,
             permits: Arc::new(Semaphore::new(config.max_concurrent_requests.max(1))),
+            orders: Arc::new(Semaphore::new(config.max_concurrent_orders.max(1))),
             clock: config.clock.clone(),
         })
     }
@@ -83,11 +92,8 @@ impl Transport {
     pub(crate) async fn send(&self, call: Call<'_>, deadline: Instant) -> Result<Reply, AcmeError> {
         let permit = timeout_at(deadline, self.permits.acquire()).await;
         let left = deadline.saturating_duration_since(Instant::now());
-        let Ok(Ok(_permit)) = permit else {
-            return Err(out_of_time(&call));
-        };
-        if left.is_zero() {
-            return Err(out_of_time(&call));
+        if !matches!(permit, Ok(Ok(_))) || left.is_zero() {
+            return Err(out_of_time(call.stage, call.url));
         }
         let started = Instant::now();
         let reply = self.exchange(&call, left.min(self.request_timeout)).await;
@@ -109,6 +115,21 @@ impl Transport {
             ),
         }
         reply
+    }
+
+    /// Waits for the turn to place an order; it lasts as long as the permit is kept.
+    ///
+    /// # Errors
+    /// [`AcmeError::Timeout`].
+    pub(crate) async fn turn_to_order(
+        &self,
+        url: &str,
+        deadline: Instant,
+    ) -> Result<SemaphorePermit<'_>, AcmeError> {
+        match timeout_at(deadline, self.orders.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(out_of_time(Stage::NewOrder, url)),
+        }
     }
 
     async fn exchange(&self, call: &Call<'_>, limit: Duration) -> Result<Reply, AcmeError> {
@@ -192,10 +213,10 @@ fn failure(call: &Call<'_>, source: reqwest::Error) -> AcmeError {
     }
 }
 
-fn out_of_time(call: &Call<'_>) -> AcmeError {
+fn out_of_time(stage: Stage, url: &str) -> AcmeError {
     AcmeError::Timeout {
-        stage: call.stage,
-        url: call.url.to_owned(),
+        stage,
+        url: url.to_owned(),
         last: "unknown".to_owned(),
         retry_after: None,
         source: None,

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use evercert_acme::{AcmeError, ChallengeStatus, ChallengeType, Fault, NewOrder, OrderStatus};
+use evercert_acme::{AcmeError, ChallengeStatus, ChallengeType, Client, ClientConfig, Fault};
+use evercert_acme::{NewOrder, OrderStatus};
 use evercert_acme::{ProblemKind, Until, dns01_value};
 use serde_json::json;
 
-use crate::stub::{Canned, Rules};
-use crate::support::{csr, order_for, with_account, within};
+use crate::stub::{Canned, Rules, Stub};
+use crate::support::{config, csr, order_for, register, with_account, within};
 
 #[tokio::test]
 async fn an_order_goes_all_the_way() {
@@ -154,6 +155,32 @@ async fn an_order_that_surely_did_not_arrive_is_placed_again() {
     account.new_order(&order_for(&["a.example"])).await.unwrap();
 
     assert_eq!(stub.seen("/new-order").len(), 3);
+}
+
+#[tokio::test]
+async fn orders_take_turns_where_the_ca_needs_that() {
+    let stub = Stub::start(Rules::default()).await;
+    let settings = ClientConfig {
+        max_concurrent_orders: 1,
+        operation_timeout: Duration::from_millis(500),
+        ..config(stub.directory_url())
+    };
+    let account = register(&Client::connect(settings).await.unwrap()).await;
+    stub.script("/new-order", [Canned::hang()]);
+    let new = order_for(&["a.example"]);
+
+    let (first, second) = tokio::join!(account.new_order(&new), account.new_order(&new));
+
+    assert!(
+        matches!(first, Err(AcmeError::Transport { .. })),
+        "{first:?}"
+    );
+    assert!(
+        matches!(second, Err(AcmeError::Timeout { .. })),
+        "{second:?}"
+    );
+    assert_eq!(stub.seen("/new-order").len(), 1);
+    account.new_order(&new).await.unwrap();
 }
 
 #[tokio::test]

