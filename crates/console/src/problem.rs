@@ -14,14 +14,6 @@ use crate::lifecycle::LifecycleError;
 #[derive(Clone, Debug)]
 pub(crate) struct ApiError(Box<Problem>);
 
-impl ApiError {
-    /// The document.
-    #[cfg(test)]
-    pub(crate) fn problem(&self) -> &Problem {
-        &self.0
-    }
-}
-
 impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {
         Self(Box::new(problem))

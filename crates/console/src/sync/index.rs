@@ -193,7 +193,7 @@ impl Index {
             return Some(Plan::Unchanged);
         }
         let manifest = self.manifest(scope, now)?;
-        let page = if same_history && have.revision > 0 {
+        let page = if same_history {
             self.page(kept, manifest, Some(have.revision), limit)
         } else {
             self.page(kept, manifest, None, limit)

@@ -1,0 +1,12 @@
+//! REST, log-in and ZTS/1, from the outside: a Console that runs, asked over TLS.
+
+mod access;
+mod agent;
+mod enrolment;
+mod matrix;
+mod openapi;
+mod pages;
+mod problems;
+mod scene;
+mod sync;
+mod two_consoles;
