@@ -72,6 +72,21 @@ impl<'t> Arguments<'t> {
         })
     }
 
+    /// The fault of naming two things to bind at once.
+    fn of_another_binding(&self, token: &Token, name: &str) -> Option<ParseError> {
+        let chosen = self.binding?.selectors.first()?;
+        let all = self.resource.bindings.iter().flat_map(|b| b.selectors);
+        let other = all
+            .copied()
+            .find(|selector| selector.eq_ignore_ascii_case(name))?;
+        Some(ParseError {
+            error: NsError::argument(&codes::ARGUMENTS_EXCLUDE, chosen, other),
+            word: token.text.clone(),
+            span: token.span.clone(),
+            expected: format!("either -{chosen} or -{other}"),
+        })
+    }
+
     fn take(&mut self) -> Option<&'t Token> {
         let token = self.tokens.get(self.next)?;
         self.next += 1;
@@ -134,11 +149,11 @@ impl<'t> Arguments<'t> {
         attribute: &'static Attribute,
         first: &'t Token,
     ) -> Result<(), ParseError> {
-        let mut words = vec![first.text.clone()];
+        let mut tokens = vec![first];
         match attribute.kind {
             Kind::List(_) => {
                 while let Some(token) = self.take_value() {
-                    words.push(token.text.clone());
+                    tokens.push(token);
                 }
             }
             Kind::Interval { .. } => {
@@ -149,13 +164,17 @@ impl<'t> Arguments<'t> {
                 });
                 if let Some(unit) = unit {
                     self.next += 1;
-                    words.push(unit.text.clone());
+                    tokens.push(unit);
                 }
             }
             _ => {}
         }
-        let value =
-            validate::words(attribute, &words).map_err(|error| refused(attribute, first, error))?;
+        let words: Vec<_> = tokens.iter().map(|token| token.text.clone()).collect();
+        let value = validate::words(attribute, &words).map_err(|error| {
+            let bad = |token: &&&Token| validate::value(attribute, &token.text).is_err();
+            let at_fault = tokens.iter().find(bad).unwrap_or(&first);
+            refused(attribute, at_fault, error)
+        })?;
         self.put(attribute, first, value)?;
         self.read_tail(attribute)
     }
@@ -201,6 +220,9 @@ impl<'t> Arguments<'t> {
     }
 
     fn no_argument(&self, token: &Token, name: &str) -> ParseError {
+        if let Some(excluded) = self.of_another_binding(token, name) {
+            return excluded;
+        }
         let near = lookup::nearest(self.named.iter().map(|a| a.name), name);
         let elsewhere = self
             .resource
@@ -309,16 +331,26 @@ fn choose_binding(
     if let Some(binding) = resource.bindings.iter().find(is_positional) {
         return Ok(binding);
     }
-    let selectors: Vec<_> = resource.bindings.iter().flat_map(|b| b.selectors).collect();
-    let wanted: Vec<_> = selectors.iter().map(|name| format!("-{name}")).collect();
-    // A mistyped name is a better story than a missing one.
+    Err(nothing_to_bind(resource, tokens, end))
+}
+
+/// A mistyped name is a better story than a missing one.
+fn nothing_to_bind(resource: &'static ResourceType, tokens: &[Token], end: usize) -> ParseError {
+    let all = resource.bindings.iter().flat_map(|b| b.attributes);
+    let names = || all.clone().map(|a| (a.name, a.name));
+    let wanted: Vec<_> = resource
+        .bindings
+        .iter()
+        .flat_map(|b| b.selectors)
+        .map(|name| format!("-{name}"))
+        .collect();
     let mistyped = tokens.iter().find(|token| {
         token
             .option()
             .is_some_and(|word| lookup::by_prefix(names(), word) == Found::None)
     });
     let expected = format!("one of {}", wanted.join(", "));
-    Err(match mistyped {
+    match mistyped {
         Some(token) => fault(&codes::NO_SUCH_ARGUMENT, token, expected),
         None => ParseError {
             error: NsError::new(&codes::TOO_FEW_ARGUMENTS),
@@ -326,5 +358,5 @@ fn choose_binding(
             span: end..end,
             expected,
         },
-    })
+    }
 }

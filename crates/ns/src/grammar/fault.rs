@@ -57,7 +57,12 @@ impl ParseError {
         if self.expected.is_empty() {
             self.error.remedy().to_owned()
         } else {
-            format!("Expected {}.", self.expected)
+            let dot = if self.expected.ends_with('…') {
+                ""
+            } else {
+                "."
+            };
+            format!("Expected {}{dot}", self.expected)
         }
     }
 }

@@ -124,10 +124,16 @@ fn no_resource(verb: Verb, tokens: &[Token], end: usize) -> ParseError {
             format!("one of {}", of_group.join(", "))
         }
     };
-    let at_fault = tokens
-        .get(1)
-        .filter(|_| known().any(|r| r.group().eq_ignore_ascii_case(&token.text)))
-        .unwrap_or(token);
+    let is_group = known().any(|r| r.group().eq_ignore_ascii_case(&token.text));
+    if is_group && tokens.len() == 1 {
+        return ParseError {
+            error: NsError::new(&codes::TOO_FEW_ARGUMENTS),
+            word: String::new(),
+            span: end..end,
+            expected,
+        };
+    }
+    let at_fault = tokens.get(1).filter(|_| is_group).unwrap_or(token);
     fault(&codes::NO_SUCH_COMMAND, at_fault, expected)
 }
 
@@ -163,46 +169,46 @@ mod tests {
 
     #[test]
     fn words_may_be_abbreviated_and_run_together() {
-        insta::assert_snapshot!(read("sh ssl vs v"), @"");
-        insta::assert_snapshot!(read("shsslvs"), @"");
-        insta::assert_snapshot!(read("sh certkey web1"), @"");
-        insta::assert_snapshot!(read("show sslvserver v"), @"");
-        insta::assert_snapshot!(read("save config"), @"");
-        insta::assert_snapshot!(read("sh run"), @"");
-        insta::assert_snapshot!(read("UPD SSL CERTK c -CERT a -NODOM"), @"");
+        insta::assert_snapshot!(read("sh ssl vs v"), @"show ssl vserver v");
+        insta::assert_snapshot!(read("shsslvs"), @"show ssl vserver");
+        insta::assert_snapshot!(read("sh certkey web1"), @"show ssl certKey web1");
+        insta::assert_snapshot!(read("show sslvserver v"), @"show ssl vserver v");
+        insta::assert_snapshot!(read("save config"), @"save ns config");
+        insta::assert_snapshot!(read("sh run"), @"show ns runningConfig");
+        insta::assert_snapshot!(read("UPD SSL CERTK c -CERT a -NODOM"), @"update ssl certKey c -cert a -noDomainCheck");
     }
 
     #[test]
     fn arguments_may_come_in_any_order() {
-        insta::assert_snapshot!(read("add lb vserver -comment x v HTTP -lbMethod LRTM 192.0.2.1 80"), @"");
-        insta::assert_snapshot!(read("add lb monitor m HTTP -respCode 200 302 -secure YES"), @"");
-        insta::assert_snapshot!(read("set ns param -cip ENABLED -httpPort 80 8080"), @"");
-        insta::assert_snapshot!(read("add ssl certKey c -password -cert a -key b"), @"");
-        insta::assert_snapshot!(read("unbind lb vserver v svc1"), @"");
-        insta::assert_snapshot!(read("unbind lb vserver v -policyName p -type REQUEST"), @"");
+        insta::assert_snapshot!(read("add lb vserver -comment x v HTTP -lbMethod LRTM 192.0.2.1 80"), @"add lb vserver v HTTP 192.0.2.1 80 -lbMethod LRTM -comment x");
+        insta::assert_snapshot!(read("add lb monitor m HTTP -respCode 200 302 -secure YES"), @"add lb monitor m HTTP -respCode 200 302 -secure YES");
+        insta::assert_snapshot!(read("set ns param -cip ENABLED -httpPort 80 8080"), @"set ns param -httpPort 80 8080 -cip ENABLED");
+        insta::assert_snapshot!(read("add ssl certKey c -password -cert a -key b"), @"add ssl certKey c -cert a -key b -password");
+        insta::assert_snapshot!(read("unbind lb vserver v svc1"), @"unbind lb vserver v svc1");
+        insta::assert_snapshot!(read("unbind lb vserver v -policyName p -type REQUEST"), @"unbind lb vserver v -policyName p -type REQUEST");
     }
 
     #[test]
     fn what_is_wrong_is_pointed_at() {
-        insta::assert_snapshot!(read("ad"), @"");
-        insta::assert_snapshot!(read("u lb vserver v"), @"");
-        insta::assert_snapshot!(read("shw lb vserver v"), @"");
-        insta::assert_snapshot!(read("show"), @"");
-        insta::assert_snapshot!(read("show ssl"), @"");
-        insta::assert_snapshot!(read("show vserver v"), @"");
-        insta::assert_snapshot!(read("show gslb site"), @"");
-        insta::assert_snapshot!(read("add ssl frob x"), @"");
-        insta::assert_snapshot!(read("link lb vserver v"), @"");
-        insta::assert_snapshot!(read("add server s 192.0.2.1 extra"), @"");
-        insta::assert_snapshot!(read("add server s 192.0.2.1 -td 1 -td 2"), @"");
-        insta::assert_snapshot!(read("bind ssl vserver v"), @"");
-        insta::assert_snapshot!(read("bind ssl vserver v -certkeyName c -cipherName d"), @"");
-        insta::assert_snapshot!(read("bind ssl vserver v -certkeyName c -CA -SNICert"), @"");
-        insta::assert_snapshot!(read("bind ssl profile p -certkeyName c"), @"");
-        insta::assert_snapshot!(read("set lb vserver v"), @"");
-        insta::assert_snapshot!(read("unset lb vserver v"), @"");
-        insta::assert_snapshot!(read("enable ns feature"), @"");
-        insta::assert_snapshot!(read("enable ns feature LB FROB"), @"");
-        insta::assert_snapshot!(read("set lb monitor m HTTP -interval 5 HOURS"), @"");
+        insta::assert_snapshot!(read("ad"), @"ERROR: Too few arguments |  | Expected an object type after `add`.");
+        insta::assert_snapshot!(read("u lb vserver v"), @"ERROR: Ambiguous command name [u] | u | Expected one of unbind, unlink, unset, unsign, update.");
+        insta::assert_snapshot!(read("shw lb vserver v"), @"ERROR: No such command [shw] | shw | Expected `show`.");
+        insta::assert_snapshot!(read("show"), @"ERROR: Too few arguments |  | Expected an object type after `show`.");
+        insta::assert_snapshot!(read("show ssl"), @"ERROR: Too few arguments |  | Expected one of ssl certKey, ssl certLink, ssl cipher, ssl parameter, ssl profile, ssl service, ssl serviceGroup, ssl vserver, ssl zeroTouchParam.");
+        insta::assert_snapshot!(read("show vserver v"), @"ERROR: Ambiguous command name [vserver] | vserver | Expected one of cs vserver, lb vserver, ssl vserver.");
+        insta::assert_snapshot!(read("show gslb site"), @"ERROR: No such command [gslb] | gslb | Expected an object type that `show` takes; this one is not supported.");
+        insta::assert_snapshot!(read("add ssl frob x"), @"ERROR: No such command [frob] | frob | Expected one of ssl certKey, ssl cipher, ssl profile.");
+        insta::assert_snapshot!(read("link lb vserver v"), @"ERROR: No such command [lb] | lb | Expected one of add, bind, disable, enable, rm, set, show, stat, unbind, unset before `lb vserver`.");
+        insta::assert_snapshot!(read("add server s 192.0.2.1 extra"), @"ERROR: No such argument [extra] | extra | Expected an argument name that begins with -.");
+        insta::assert_snapshot!(read("add server s 192.0.2.1 -td 1 -td 2"), @"ERROR: Argument has too many values [td] | 2 | Expected -td once.");
+        insta::assert_snapshot!(read("bind ssl vserver v"), @"ERROR: Too few arguments |  | Expected one of -certkeyName, -cipherName, -eccCurveName.");
+        insta::assert_snapshot!(read("bind ssl vserver v -certkeyName c -cipherName d"), @"ERROR: Arguments cannot both be specified [certkeyName, cipherName] | -cipherName | Expected either -certkeyName or -cipherName.");
+        insta::assert_snapshot!(read("bind ssl vserver v -certkeyName c -CA -SNICert"), @"ERROR: Arguments cannot both be specified [CA, SNICert] |  | Keep one of the two.");
+        insta::assert_snapshot!(read("bind ssl profile p -certkeyName c"), @"ERROR: Required argument missing [forgingCACertkey] |  | Expected -forgingCACertkey.");
+        insta::assert_snapshot!(read("set lb vserver v"), @"ERROR: No arguments to set |  | Expected one of -IPAddress, -ipset, -persistenceType, -timeout, -persistenceBackup, -backupPersistenceTimeout, -lbMethod, -hashLength, -netmask, -v6netmasklen, -backupLBMethod, -cookieName, …");
+        insta::assert_snapshot!(read("unset lb vserver v"), @"ERROR: Too few arguments |  | Expected one of -ipset, -persistenceType, -timeout, -persistenceBackup, -backupPersistenceTimeout, -lbMethod, -hashLength, -netmask, -v6netmasklen, -backupLBMethod, -cookieName, -rule, …");
+        insta::assert_snapshot!(read("enable ns feature"), @"ERROR: Required argument missing [feature] |  | Expected one or more of WL, SP, LB, CS, CR, SC, CMP, PQ, SSL, GSLB, HDOSP, CF, IC, SSLVPN, AAA, OSPF, RIP, BGP, REWRITE, IPv6PT, AppFw, RESPONDER, HTMLInjection, PUSH, AppFlow, CloudBridge, ISIS, CH, AppQoE, ContentAccelerator, RISE, FEO, LSN, RDPProxy, Rep, URLFiltering, VideoOptimization, ForwardProxy, SSLInterception, AdaptiveTCP, CQA, CI, Bot, APIGateway for <feature>.");
+        insta::assert_snapshot!(read("enable ns feature LB FROB"), @"ERROR: Invalid argument value [feature, FROB] | FROB | Expected one or more of WL, SP, LB, CS, CR, SC, CMP, PQ, SSL, GSLB, HDOSP, CF, IC, SSLVPN, AAA, OSPF, RIP, BGP, REWRITE, IPv6PT, AppFw, RESPONDER, HTMLInjection, PUSH, AppFlow, CloudBridge, ISIS, CH, AppQoE, ContentAccelerator, RISE, FEO, LSN, RDPProxy, Rep, URLFiltering, VideoOptimization, ForwardProxy, SSLInterception, AdaptiveTCP, CQA, CI, Bot, APIGateway for feature.");
+        insta::assert_snapshot!(read("set lb monitor m HTTP -interval 5 HOURS"), @"ERROR: No such argument [HOURS] | HOURS | Expected an argument name that begins with -.");
     }
 }

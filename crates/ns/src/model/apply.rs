@@ -6,6 +6,7 @@ use crate::command::{Command, Verb};
 use crate::error::NsError;
 use crate::model::Config;
 use crate::model::object::Object;
+use crate::validate;
 use crate::value::{Value, Values};
 
 /// What a command did.
@@ -48,6 +49,8 @@ impl Config {
     /// # Errors
     /// NetScaler's error when the command cannot be carried out; the configuration is then as before.
     pub fn apply(&mut self, command: &Command) -> Result<Applied, NsError> {
+        // A command need not come from a parser: one made by hand is checked here.
+        let command = &validate::complete(command.clone())?;
         let mut warnings = Vec::new();
         let effect = match command.verb() {
             Verb::Add => self.add(command, &mut warnings),
@@ -105,6 +108,7 @@ impl Config {
         let resource = command.resource();
         let key = command.key();
         self.check_exists(command)?;
+        self.check_monitor_type(command)?;
         let given = self.resolve(command.attributes(), &kept(command))?;
         let mut merged = match self.object(resource.name, &key) {
             Some(object) => object.values().clone(),
@@ -171,6 +175,7 @@ impl Config {
         let Some(object) = self.object(resource.name, &key) else {
             return Err(self.about_key(resource.missing, command));
         };
+        self.check_monitor_type(command)?;
         if object.is_factory() {
             let code = if *resource == SSL_CERTKEY {
                 &codes::BUILTIN_CERTIFICATE

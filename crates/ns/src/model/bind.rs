@@ -34,25 +34,7 @@ impl Config {
             list.retain(|have| !replaced.contains(&have.target()) || !is_server_certificate(have));
             warnings.push(NsError::new(&codes::BINDING_REPLACED));
         }
-        match list.iter_mut().find(|have| same(have, &bound)) {
-            Some(have) if *have == bound => Ok(Effect::Unchanged),
-            Some(have) if kind.again == Again::Replace => {
-                *have = bound;
-                Ok(Effect::Bound)
-            }
-            Some(_) => {
-                let argument = kind.selectors.first().copied().unwrap_or_default();
-                Err(NsError::argument(
-                    &codes::RESOURCE_EXISTS,
-                    argument,
-                    &bound.target(),
-                ))
-            }
-            None => {
-                list.push(bound);
-                Ok(Effect::Bound)
-            }
-        }
+        put(list, bound)
     }
 
     pub(super) fn unbind(&mut self, command: &Command) -> Result<Effect, NsError> {
@@ -287,6 +269,29 @@ impl Config {
                 .then(|| Side::of(companion, key).default_profile())
         };
         self.object("ssl profile", bound.or_else(default)?)
+    }
+}
+
+/// Adds the binding, or does with the one that is there what bindings of the kind do.
+fn put(list: &mut Vec<Bound>, bound: Bound) -> Result<Effect, NsError> {
+    match list.iter_mut().find(|have| same(have, &bound)) {
+        Some(have) if *have == bound => Ok(Effect::Unchanged),
+        Some(have) if bound.kind.again == Again::Replace => {
+            *have = bound;
+            Ok(Effect::Bound)
+        }
+        Some(_) => {
+            let argument = bound.kind.selectors.first().copied().unwrap_or_default();
+            Err(NsError::argument(
+                &codes::RESOURCE_EXISTS,
+                argument,
+                &bound.target(),
+            ))
+        }
+        None => {
+            list.push(bound);
+            Ok(Effect::Bound)
+        }
     }
 }
 

@@ -110,6 +110,8 @@ impl Config {
         let taken = VSERVERS
             .iter()
             .flat_map(|name| self.objects(name))
+            // The address alone tells most apart: this runs once for each virtual server that is added.
+            .filter(|other| other.value("IPAddress") == values.get("IPAddress"))
             .any(|other| {
                 Listener::of(other.values()) == Some(own)
                     && !other.values().contains("Listenpolicy")
@@ -149,6 +151,24 @@ impl Config {
             return Err(NsError::new(&codes::USE_SSL_PROFILE));
         }
         Ok(())
+    }
+
+    /// A monitor's type is named again by `set` and `rm`, and must be the one it has.
+    pub(super) fn check_monitor_type(&self, command: &Command) -> Result<(), NsError> {
+        if command.resource().name != "lb monitor" {
+            return Ok(());
+        }
+        let has = self
+            .object("lb monitor", &command.key())
+            .and_then(|monitor| monitor.text("type"));
+        match (has, command.text("type")) {
+            (Some(has), Some(named)) if has != named => Err(NsError::argument(
+                &codes::INVALID_ARGUMENT_VALUE,
+                "type",
+                named,
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Default profiles are switched on once and for all.

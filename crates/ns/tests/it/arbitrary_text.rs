@@ -47,7 +47,7 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn no_line_makes_the_parser_panic(line in prop_oneof!["\\PC*", damaged_line()]) {

@@ -1,6 +1,7 @@
 //! Effects, built-in objects, clearing, saving, snapshots.
 
 use super::*;
+use crate::command::{Command, Verb};
 
 #[test]
 fn a_factory_configuration_saves_nothing() {
@@ -204,21 +205,53 @@ fn commands_make_the_same_configuration_again() {
 }
 
 #[test]
-fn thousands_of_objects_are_snapshot_and_changed_quickly() {
+fn a_monitor_keeps_its_type() {
+    let mut config = config("add lb monitor m1 HTTP");
+
+    insta::assert_snapshot!(refused(&mut config, "set lb monitor m1 TCP -retries 5"), @"ERROR: Invalid argument value [type, TCP]");
+    insta::assert_snapshot!(refused(&mut config, "rm lb monitor m1 TCP"), @"ERROR: Invalid argument value [type, TCP]");
+    assert_eq!(effect(&mut config, "rm lb monitor m1"), Effect::Removed);
+}
+
+#[test]
+fn a_command_made_by_hand_is_checked() {
+    let mut config = Config::new();
+    let command =
+        Command::new(Verb::Add, &catalog::SERVER).with("name", Value::Text("s1".to_owned()));
+
+    let error = config.apply(&command).unwrap_err();
+
+    assert_eq!(
+        error.rendered(),
+        "ERROR: Required argument missing [IPAddress]"
+    );
+}
+
+#[test]
+fn thousands_of_objects_are_snapshot_and_changed() {
     let mut config = Config::new();
     for n in 0..2000 {
-        let line = format!(
-            "add service svc{n} 10.0.{}.{} HTTP 80",
-            n / 250,
-            n % 250 + 1
-        );
-        apply(&mut config, &line).unwrap();
+        let ip = format!("10.0.{}.{}", n / 250, n % 250 + 1);
+        apply(&mut config, &format!("add service svc{n} {ip} HTTP 80")).unwrap();
+        apply(&mut config, &format!("add lb vserver v{n} SSL {ip} 443")).unwrap();
+        apply(&mut config, &format!("bind lb vserver v{n} svc{n}")).unwrap();
     }
 
     let snapshots: Vec<_> = (0..1000).map(|_| config.clone()).collect();
 
     assert_eq!(snapshots[999].count("service"), 2000);
     assert_eq!(config.count("server"), 2000);
+    assert_eq!(
+        effect(&mut config, "unbind lb vserver v1999 svc1999"),
+        Effect::Unbound
+    );
     assert_eq!(effect(&mut config, "rm service svc1999"), Effect::Removed);
     assert_eq!(snapshots[0].services().count(), 2000);
+    assert_eq!(
+        snapshots[0]
+            .vservers()
+            .filter(|v| v.services.len() == 1)
+            .count(),
+        2000
+    );
 }
