@@ -259,6 +259,14 @@ pub(crate) struct PauseAt {
 }
 
 impl Environment {
+    /// With a worker that stops for ever right after the first order has reached this state, for tests.
+    #[cfg(debug_assertions)]
+    #[must_use]
+    pub fn pausing_at(mut self, state: OrderState) -> Self {
+        self.pause_at = Some(PauseAt { state, nth: 1 });
+        self
+    }
+
     /// Reads it.
     ///
     /// # Errors

@@ -93,8 +93,18 @@ impl Console {
     /// # Errors
     /// [`OpenError`].
     pub async fn open(config: ConsoleConfig) -> Result<Self, OpenError> {
+        Self::open_in(config, Environment::read()?).await
+    }
+
+    /// As [`Console::open`], in a given environment.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open_in(
+        config: ConsoleConfig,
+        environment: Environment,
+    ) -> Result<Self, OpenError> {
         config.make_data_dir()?;
-        let environment = Environment::read()?;
         let master_key = config.master_key(&environment)?;
         let node = config.effective_node_id()?;
         let clock = config.clock.clone();
@@ -141,6 +151,11 @@ impl Console {
     /// Follows the zero-touch store's revision as far as this process changed it.
     pub fn watch_store(&self) -> watch::Receiver<i64> {
         self.store_changed.subscribe()
+    }
+
+    /// Asks every task and the server to end.
+    pub fn stop(&self) {
+        self.shutdown.cancel();
     }
 
     /// Lets every task look at once whether there is something to do, as after the clock was moved.

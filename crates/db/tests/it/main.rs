@@ -1,5 +1,7 @@
 //! One suite of behaviours, run on SQLite and on PostgreSQL.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod suite;
 
 /// Expands to one module per engine with one test per function of the suite.

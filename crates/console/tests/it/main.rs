@@ -1,0 +1,13 @@
+//! The Console as a whole, against real CAs and DNS servers on loopback.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod faces;
+mod lifecycle_failure;
+mod lifecycle_issue;
+mod lifecycle_manage;
+mod lifecycle_pebble;
+mod lifecycle_renewal;
+mod lifecycle_resume;
+mod lifecycle_shared;
+mod world;
