@@ -1,7 +1,5 @@
 //! What is counted, in the text form that Prometheus reads.
 
-use std::fmt::Write as _;
-
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
@@ -187,9 +185,8 @@ impl Metrics {
             self.not_after.get_or_create(&labels).set(expiry.not_after);
         }
         let mut text = String::new();
-        if encode(&mut text, &self.registry).is_err() {
-            // Writing to a string does not fail; an encoder that does anyway is said so.
-            write!(text, "# the metrics could not be written\n").unwrap_or_default();
+        if let Err(error) = encode(&mut text, &self.registry) {
+            tracing::error!(%error, "the metrics could not be written");
         }
         text
     }

@@ -1,6 +1,7 @@
 //! Errors on their way out: everything that fails becomes a problem document (RFC 9457).
 
 use std::error::Error;
+use std::ops::Deref;
 
 use axum::response::{IntoResponse, Response};
 use evercert_api::{Problem, ProblemCode};
@@ -13,6 +14,20 @@ use crate::lifecycle::LifecycleError;
 /// A failed request. The layer around all handlers writes the document, with the request's id.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiError(Box<Problem>);
+
+impl Deref for ApiError {
+    type Target = Problem;
+
+    fn deref(&self) -> &Problem {
+        &self.0
+    }
+}
+
+impl From<ApiError> for Box<Problem> {
+    fn from(error: ApiError) -> Self {
+        error.0
+    }
+}
 
 impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {

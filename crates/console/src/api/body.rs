@@ -70,7 +70,7 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
     }
 }
 
-fn check_type(request: &Request) -> Result<(), Problem> {
+fn check_type(request: &Request) -> Result<(), ApiError> {
     let given = request
         .headers()
         .get(CONTENT_TYPE)
@@ -87,10 +87,8 @@ fn check_type(request: &Request) -> Result<(), Problem> {
     {
         return Ok(());
     }
-    Err(Problem::new(
-        ProblemCode::UnsupportedMediaType,
-        "the body must be application/json",
-    ))
+    let detail = "the body must be application/json";
+    Err(Problem::new(ProblemCode::UnsupportedMediaType, detail).into())
 }
 
 async fn collect(request: Request) -> Result<bytes::Bytes, Problem> {
@@ -117,16 +115,17 @@ async fn collect(request: Request) -> Result<bytes::Bytes, Problem> {
     }
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| match error.classify() {
-        Category::Data => Problem::new(ProblemCode::Invalid, without_value(&error.to_string())),
-        _ => Problem::new(
-            ProblemCode::MalformedJson,
-            format!(
-                "the body is not JSON: {}",
-                without_value(&error.to_string())
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| {
+        let detail = without_value(&error.to_string());
+        let problem = match error.classify() {
+            Category::Data => Problem::new(ProblemCode::Invalid, detail),
+            _ => Problem::new(
+                ProblemCode::MalformedJson,
+                format!("the body is not JSON: {detail}"),
             ),
-        ),
+        };
+        problem.into()
     })
 }
 

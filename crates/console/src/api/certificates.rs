@@ -280,12 +280,14 @@ pub(crate) async fn deployments(
     )))
 }
 
-fn refuse_reserved(name: &str) -> Result<(), Problem> {
+fn refuse_reserved(name: &str) -> Result<(), ApiError> {
     if name != RESERVED {
         return Ok(());
     }
     let detail = format!("no certificate can be called \"{RESERVED}\": it is a path of the API");
-    Err(Problem::new(ProblemCode::Invalid, detail).at("/name"))
+    Err(Problem::new(ProblemCode::Invalid, detail)
+        .at("/name")
+        .into())
 }
 
 async fn note(

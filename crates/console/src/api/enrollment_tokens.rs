@@ -120,8 +120,12 @@ pub(crate) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn check_labels(labels: &Labels) -> Result<(), Problem> {
-    let invalid = |detail: String| Err(Problem::new(ProblemCode::Invalid, detail).at("/labels"));
+fn check_labels(labels: &Labels) -> Result<(), ApiError> {
+    let invalid = |detail: String| {
+        Err(Problem::new(ProblemCode::Invalid, detail)
+            .at("/labels")
+            .into())
+    };
     if labels.len() > MAX_LABELS {
         return invalid(format!("an instance has at most {MAX_LABELS} labels"));
     }

@@ -2,6 +2,8 @@
 
 use evercert_api::{Problem, ProblemCode};
 
+use crate::problem::ApiError;
+
 /// How many entries a page has where nothing is said.
 const DEFAULT: u32 = 100;
 /// How many it may have.
@@ -11,9 +13,14 @@ const MOST: u32 = 500;
 ///
 /// # Errors
 /// When it is 0 or more than 500.
-pub(crate) fn limit(wanted: Option<u32>) -> Result<u32, Problem> {
+pub(crate) fn limit(wanted: Option<u32>) -> Result<u32, ApiError> {
     match wanted.unwrap_or(DEFAULT) {
         limit @ 1..=MOST => Ok(limit),
-        _ => Err(Problem::new(ProblemCode::Invalid, "a page has 1 to 500 entries").at("/limit")),
+        _ => {
+            let detail = "a page has 1 to 500 entries";
+            Err(Problem::new(ProblemCode::Invalid, detail)
+                .at("/limit")
+                .into())
+        }
     }
 }

@@ -28,7 +28,7 @@ pub(crate) async fn list(
         let role = session::role_of(&stored.role)?;
         Ok(token::shape(stored, role))
     });
-    Ok(Json(Page::last(shown.collect::<Result<_, Problem>>()?)))
+    Ok(Json(Page::last(shown.collect::<Result<_, ApiError>>()?)))
 }
 
 /// Makes an API token; its text is in this answer and nowhere else.

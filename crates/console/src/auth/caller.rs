@@ -55,7 +55,7 @@ impl Caller {
         Actor::new(self.label())
     }
 
-    fn require(&self, role: Role) -> Result<(), Problem> {
+    fn require(&self, role: Role) -> Result<(), ApiError> {
         if self.role >= role {
             return Ok(());
         }
@@ -64,7 +64,7 @@ impl Caller {
             role.as_str(),
             self.role.as_str()
         );
-        Err(Problem::new(ProblemCode::Forbidden, detail))
+        Err(Problem::new(ProblemCode::Forbidden, detail).into())
     }
 
     async fn identify(parts: &Parts, app: &App) -> Result<Self, ApiError> {
@@ -91,7 +91,7 @@ macro_rules! callers {
             ///
             /// # Errors
             /// When the role is less.
-            pub(crate) fn of(caller: Caller) -> Result<Self, Problem> {
+            pub(crate) fn of(caller: Caller) -> Result<Self, ApiError> {
                 caller.require($role)?;
                 Ok(Self(caller))
             }
@@ -101,7 +101,7 @@ macro_rules! callers {
             type Rejection = ApiError;
 
             async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-                Ok(Self::of(Caller::identify(parts, app).await?)?)
+                Self::of(Caller::identify(parts, app).await?)
             }
         }
     )*};

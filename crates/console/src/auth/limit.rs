@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use evercert_api::{Problem, ProblemCode};
 
+use crate::problem::ApiError;
+
 /// How many keys are remembered at most.
 const KEYS: usize = 10_000;
 
@@ -75,17 +77,15 @@ impl<'a> Attempt<'a> {
     ///
     /// # Errors
     /// When there were too many failures lately.
-    pub(crate) fn begin(limiter: &'a Limiter, key: &str) -> Result<Self, Problem> {
+    pub(crate) fn begin(limiter: &'a Limiter, key: &str) -> Result<Self, ApiError> {
         if limiter.count(key, Instant::now()) {
             return Ok(Self {
                 limiter,
                 key: key.to_owned(),
             });
         }
-        Err(Problem::new(
-            ProblemCode::TooManyRequests,
-            "there were too many failed attempts",
-        ))
+        let detail = "there were too many failed attempts";
+        Err(Problem::new(ProblemCode::TooManyRequests, detail).into())
     }
 
     /// It was no failure.

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod caller;
 pub(crate) mod limit;
+pub(crate) mod local;
 pub(crate) mod password;
 pub(crate) mod secret;
 pub(crate) mod session;

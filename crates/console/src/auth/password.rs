@@ -9,6 +9,8 @@ use evercert_api::{Problem, ProblemCode};
 use evercert_types::Secret;
 use tokio::sync::Semaphore;
 
+use crate::problem::ApiError;
+
 /// Shortest and longest password.
 const LENGTH: std::ops::RangeInclusive<usize> = 12..=1024;
 /// How many are hashed at once: each takes 19 MiB and a core for a while.
@@ -37,7 +39,7 @@ impl Passwords {
     ///
     /// # Errors
     /// When the password is too short or too long, or too many wait.
-    pub(crate) async fn hash(&self, password: &Secret<String>) -> Result<String, Problem> {
+    pub(crate) async fn hash(&self, password: &Secret<String>) -> Result<String, ApiError> {
         check_length(password)?;
         let password = password.clone();
         self.run(move || {
@@ -55,7 +57,7 @@ impl Passwords {
         &self,
         password: &Secret<String>,
         hash: Option<&str>,
-    ) -> Result<bool, Problem> {
+    ) -> Result<bool, ApiError> {
         let password = password.clone();
         let hash = hash.map(str::to_owned);
         self.run(move || match hash {
@@ -73,13 +75,11 @@ impl Passwords {
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Problem> {
+    ) -> Result<T, ApiError> {
         let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
-            return Err(Problem::new(
-                ProblemCode::TooManyRequests,
-                "too many log-ins are being checked",
-            ));
+            let detail = "too many log-ins are being checked";
+            return Err(Problem::new(ProblemCode::TooManyRequests, detail).into());
         };
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
@@ -94,7 +94,7 @@ impl Passwords {
 ///
 /// # Errors
 /// When it has less than 12 or more than 1,024 octets.
-pub(crate) fn check_length(password: &Secret<String>) -> Result<(), Problem> {
+pub(crate) fn check_length(password: &Secret<String>) -> Result<(), ApiError> {
     if LENGTH.contains(&password.expose().len()) {
         return Ok(());
     }
@@ -102,9 +102,8 @@ pub(crate) fn check_length(password: &Secret<String>) -> Result<(), Problem> {
         ProblemCode::Invalid,
         "a password has 12 to 1,024 characters",
     );
-    Err(problem
-        .at("/password")
-        .with_remedy("Choose a longer password, such as four random words."))
+    let remedy = "Choose a longer password, such as four random words.";
+    Err(problem.at("/password").with_remedy(remedy).into())
 }
 
 /// The OWASP parameters: 19 MiB, two passes, one lane.
@@ -112,8 +111,8 @@ fn argon2() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::default())
 }
 
-fn failed() -> Problem {
-    Problem::new(ProblemCode::Internal, "the password could not be hashed")
+fn failed() -> ApiError {
+    Problem::new(ProblemCode::Internal, "the password could not be hashed").into()
 }
 
 #[cfg(test)]

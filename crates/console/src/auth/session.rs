@@ -9,6 +9,7 @@ use http::header::COOKIE;
 use jiff::{SignedDuration, Timestamp};
 
 use super::secret;
+use crate::problem::ApiError;
 
 /// The cookie; the prefix makes browsers insist on TLS, this host, and the whole path (RFC 6265bis §4.1.3.2).
 pub(crate) const COOKIE_NAME: &str = "__Host-evercert";
@@ -76,10 +77,9 @@ pub(crate) fn cookie_of(headers: &HeaderMap) -> Option<&str> {
 ///
 /// # Errors
 /// When the database fails.
-pub(crate) async fn find(db: &Db, text: &str) -> Result<Option<Session>, Problem> {
+pub(crate) async fn find(db: &Db, text: &str) -> Result<Option<Session>, ApiError> {
     let hash = secret::hash(text);
-    let failed = |error: DbError| crate::problem::database_problem(&error);
-    let Some(found) = db.session(&hash).await.map_err(failed)? else {
+    let Some(found) = db.session(&hash).await? else {
         return Ok(None);
     };
     let now = db.now();
@@ -87,7 +87,7 @@ pub(crate) async fn find(db: &Db, text: &str) -> Result<Option<Session>, Problem
         return Ok(None);
     }
     if now.duration_since(found.last_seen_at) >= NOTED_EVERY {
-        db.touch_session(&hash).await.map_err(failed)?;
+        db.touch_session(&hash).await?;
     }
     Ok(Some(Session {
         user_id: found.user_id,
@@ -101,7 +101,7 @@ pub(crate) async fn find(db: &Db, text: &str) -> Result<Option<Session>, Problem
 ///
 /// # Errors
 /// When the row was not written by this program.
-pub(crate) fn role_of(text: &str) -> Result<Role, Problem> {
-    text.parse()
-        .map_err(|_| Problem::new(ProblemCode::Internal, "a role in the database is none"))
+pub(crate) fn role_of(text: &str) -> Result<Role, ApiError> {
+    let broken = || Problem::new(ProblemCode::Internal, "a role in the database is none");
+    Ok(text.parse().map_err(|_| broken())?)
 }

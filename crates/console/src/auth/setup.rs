@@ -12,7 +12,7 @@ use super::password::{self, Passwords};
 use super::{secret, session, token};
 use crate::api::app::App;
 use crate::config::{ConsoleConfig, Environment};
-use crate::problem::{ApiError, database_problem};
+use crate::problem::ApiError;
 use crate::state::OpenError;
 
 /// The setting that holds the hash of the set-up token.
@@ -29,7 +29,7 @@ pub enum InitError {
     Open(#[from] OpenError),
     /// The name or password is not good enough, or there is an administrator already.
     #[error("making the first administrator: {0}")]
-    Refused(Problem),
+    Refused(Box<Problem>),
 }
 
 /// A new set-up token while there is no administrator, and none afterwards; one given before is void.
@@ -51,17 +51,15 @@ pub(crate) async fn setup(app: &App, request: SetupRequest) -> Result<User, ApiE
     let given = secret::hash(request.setup_token.expose());
     let expected = db.setting(SETTING).await?;
     if !expected.is_some_and(|expected| secret::same(&expected, &given)) {
-        return Err(
-            refused("the set-up token is wrong, or there is an administrator already").into(),
-        );
+        return Err(refused(
+            "the set-up token is wrong, or there is an administrator already",
+        ));
     }
     let name = check_name(&request.name)?;
     let hash = app.auth.passwords.hash(&request.password).await?;
     make_admin(db, &name, &hash, Some(&given)).await?;
-    Ok(db
-        .user_by_name(&name)
-        .await?
-        .ok_or_else(|| refused("the administrator vanished"))?)
+    let made = db.user_by_name(&name).await?;
+    made.ok_or_else(|| refused("the administrator vanished"))
 }
 
 /// Makes the first administrator of a Console that does not run, and a token with the administrator's
@@ -75,7 +73,9 @@ pub async fn init_admin(
     password: Secret<String>,
 ) -> Result<ApiToken, InitError> {
     let db = open(config).await?;
-    let made = init(&db, name, &password).await.map_err(InitError::Refused);
+    let made = init(&db, name, &password)
+        .await
+        .map_err(|error| InitError::Refused(error.into()));
     db.close().await;
     made
 }
@@ -88,34 +88,28 @@ async fn open(config: &ConsoleConfig) -> Result<Db, OpenError> {
     Ok(Db::open(&db_config, config.clock.clone()).await?)
 }
 
-async fn init(db: &Db, name: &str, password: &Secret<String>) -> Result<ApiToken, Problem> {
-    let failed = |error: DbError| database_problem(&error);
+async fn init(db: &Db, name: &str, password: &Secret<String>) -> Result<ApiToken, ApiError> {
     password::check_length(password)?;
     let name = check_name(name)?;
     let hash = Passwords::new().hash(password).await?;
     make_admin(db, &name, &hash, None).await?;
     let user = db
         .user_by_name(&name)
-        .await
-        .map_err(failed)?
+        .await?
         .ok_or_else(|| refused("the administrator vanished"))?;
     let ends = db
         .now()
         .checked_add(INIT_TOKEN_LIFE)
         .unwrap_or(Timestamp::MAX);
-    let mut tx = db.begin_write().await.map_err(failed)?;
-    let made = token::create(&mut tx, user.id, "init", Role::Admin, ends)
-        .await
-        .map_err(failed)?;
+    let mut tx = db.begin_write().await?;
+    let made = token::create(&mut tx, user.id, "init", Role::Admin, ends).await?;
     let entry = Entry {
         action: "token.create",
         subject: "init",
         detail: json!({ "role": "admin", "id": made.id }),
     };
-    audit::append(&mut tx, "console", &entry)
-        .await
-        .map_err(failed)?;
-    tx.commit().await.map_err(failed)?;
+    audit::append(&mut tx, "console", &entry).await?;
+    tx.commit().await?;
     Ok(made)
 }
 
@@ -125,46 +119,39 @@ async fn make_admin(
     name: &str,
     hash: &str,
     setup_hash: Option<&str>,
-) -> Result<(), Problem> {
-    let failed = |error: DbError| database_problem(&error);
-    let mut tx = db.begin_write().await.map_err(failed)?;
+) -> Result<(), ApiError> {
+    let mut tx = db.begin_write().await?;
     let taken = match setup_hash {
-        Some(setup_hash) => tx.take_setting(SETTING, setup_hash).await.map_err(failed)?,
-        None => tx
-            .remove_setting(SETTING)
-            .await
-            .map(|()| true)
-            .map_err(failed)?,
+        Some(setup_hash) => tx.take_setting(SETTING, setup_hash).await?,
+        None => tx.remove_setting(SETTING).await.map(|()| true)?,
     };
-    if !taken || tx.count_users(Role::Admin.as_str()).await.map_err(failed)? > 0 {
+    if !taken || tx.count_users(Role::Admin.as_str()).await? > 0 {
         return Err(refused("there is an administrator already"));
     }
-    tx.insert_user(name, hash, Role::Admin.as_str())
-        .await
-        .map_err(failed)?;
+    tx.insert_user(name, hash, Role::Admin.as_str()).await?;
     let entry = Entry {
         action: "user.create",
         subject: name,
         detail: json!({ "role": "admin" }),
     };
-    audit::append(&mut tx, "console", &entry)
-        .await
-        .map_err(failed)?;
-    tx.commit().await.map_err(failed)
+    audit::append(&mut tx, "console", &entry).await?;
+    Ok(tx.commit().await?)
 }
 
-fn check_name(name: &str) -> Result<String, Problem> {
+fn check_name(name: &str) -> Result<String, ApiError> {
     let name = name.trim();
     let allowed = |c: char| c.is_alphanumeric() || "-_.@".contains(c);
     if name.is_empty() || name.chars().count() > 64 || !name.chars().all(allowed) {
         let detail = "a user's name has 1 to 64 letters, digits, '-', '_', '.' and '@'";
-        return Err(Problem::new(ProblemCode::Invalid, detail).at("/name"));
+        return Err(Problem::new(ProblemCode::Invalid, detail)
+            .at("/name")
+            .into());
     }
     Ok(name.to_owned())
 }
 
-fn refused(detail: &str) -> Problem {
-    Problem::new(ProblemCode::SetupRefused, detail)
+fn refused(detail: &str) -> ApiError {
+    Problem::new(ProblemCode::SetupRefused, detail).into()
 }
 
 /// A session for the administrator just made.

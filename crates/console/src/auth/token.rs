@@ -3,10 +3,11 @@
 use evercert_api::users::{ApiToken, NewApiToken, Role};
 use evercert_api::{Problem, ProblemCode};
 use evercert_db::{DbError, Tx, api_tokens};
-use evercert_types::{Secret, UserId, parse_span};
+use evercert_types::{Secret, UserId, format_span, parse_span};
 use jiff::{SignedDuration, Timestamp};
 
 use super::secret;
+use crate::problem::ApiError;
 
 /// What a token begins with, so that one found in the wrong place is recognised.
 pub(crate) const PREFIX: &str = "evc_";
@@ -62,16 +63,15 @@ pub(crate) fn shape(token: api_tokens::ApiToken, role: Role) -> ApiToken {
 ///
 /// # Errors
 /// When the name is empty or long, or the lifetime is none.
-pub(crate) fn check(new: &NewApiToken, now: Timestamp) -> Result<Timestamp, Problem> {
+pub(crate) fn check(new: &NewApiToken, now: Timestamp) -> Result<Timestamp, ApiError> {
     if new.name.trim().is_empty()
         || new.name.chars().count() > MAX_NAME
         || new.name.chars().any(char::is_control)
     {
-        return Err(Problem::new(
-            ProblemCode::Invalid,
-            "a token's name has 1 to 128 characters",
-        )
-        .at("/name"));
+        let detail = "a token's name has 1 to 128 characters";
+        return Err(Problem::new(ProblemCode::Invalid, detail)
+            .at("/name")
+            .into());
     }
     expiry(new.expires_in.as_deref(), DEFAULT_LIFE, LONGEST_LIFE, now)
 }
@@ -85,17 +85,15 @@ pub(crate) fn expiry(
     default: SignedDuration,
     longest: SignedDuration,
     now: Timestamp,
-) -> Result<Timestamp, Problem> {
+) -> Result<Timestamp, ApiError> {
     let invalid = |detail: String| Problem::new(ProblemCode::Invalid, detail).at("/expires_in");
     let life = match text {
         None => default,
         Some(text) => parse_span(text).map_err(|error| invalid(error.to_string()))?,
     };
     if life < SignedDuration::from_secs(1) || life > longest {
-        return Err(invalid(format!(
-            "the lifetime must be between 1s and {}",
-            evercert_types::format_span(longest)
-        )));
+        let longest = format_span(longest);
+        return Err(invalid(format!("the lifetime must be between 1s and {longest}")).into());
     }
     Ok(now.checked_add(life).unwrap_or(Timestamp::MAX))
 }

@@ -110,7 +110,7 @@ fn token_refused() -> Problem {
     )
 }
 
-fn read_csr(pem: &str) -> Result<Csr, Problem> {
+fn read_csr(pem: &str) -> Result<Csr, ApiError> {
     let invalid = |detail: String| Problem::new(ProblemCode::Invalid, detail).at("/csr_pem");
     let csr = Csr::from_pem(pem)
         .map_err(|error| invalid(format!("the certificate request cannot be read: {error}")))?;
@@ -120,19 +120,20 @@ fn read_csr(pem: &str) -> Result<Csr, Problem> {
         ))
     })?;
     if csr.key_algorithm().is_none() {
-        return Err(invalid(
-            "the key must be ECDSA P-256 or P-384, or RSA of 2048 to 4096 bits".to_owned(),
-        ));
+        let detail = "the key must be ECDSA P-256 or P-384, or RSA of 2048 to 4096 bits";
+        return Err(invalid(detail.to_owned()).into());
     }
     Ok(csr)
 }
 
-fn instance_name(wanted: &str) -> Result<String, Problem> {
+fn instance_name(wanted: &str) -> Result<String, ApiError> {
     let name = wanted.trim();
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(allowed) {
         let detail = "an instance's name has 1 to 64 letters, digits, '-', '_' and '.'";
-        return Err(Problem::new(ProblemCode::Invalid, detail).at("/name"));
+        return Err(Problem::new(ProblemCode::Invalid, detail)
+            .at("/name")
+            .into());
     }
     Ok(name.to_owned())
 }

@@ -177,7 +177,7 @@ async fn write_all(
                 if taken == 0 {
                     break;
                 }
-                write_some(&store.db, some.drain(..).collect()).await;
+                write_some(&store.db, std::mem::take(&mut some)).await;
             }
             _ = every.tick() => write_seen(&store).await,
             () = stop.cancelled(), if !closing => {
