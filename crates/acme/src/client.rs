@@ -18,6 +18,7 @@ use crate::problem::{Problem, ProblemKind};
 use crate::reply::Reply;
 use crate::stage::Stage;
 use crate::transport::{Call, Transport};
+use crate::vendors;
 
 /// How to reach a CA.
 #[derive(Clone, Debug)]
@@ -39,11 +40,9 @@ pub struct ClientConfig {
     pub retries: u32,
     /// The largest answer that is read: 1 MiB.
     pub max_response_bytes: usize,
-    /// How many requests may be under way at once: 32.
+    /// How many requests may be under way at once: 32, or fewer where the table of
+    /// [`vendors`](crate::vendors) says that the CA bears no more.
     pub max_concurrent_requests: usize,
-    /// How many of them may be newOrder: 8. Pebble up to 2.4.0 locks itself up for ever when two
-    /// orders are placed at the same instant: give it 1.
-    pub max_concurrent_orders: usize,
     /// Tells the time for `Retry-After` dates of CAs that send no `Date`.
     pub clock: SharedClock,
 }
@@ -119,7 +118,6 @@ impl ClientConfig {
             retries: 5,
             max_response_bytes: 1 << 20,
             max_concurrent_requests: 32,
-            max_concurrent_orders: 8,
             clock: Arc::new(SystemClock),
         }
     }
@@ -162,11 +160,6 @@ impl Client {
         let nonce = self.fetch_nonce(self.deadline()).await?;
         self.0.nonces.put(nonce, Instant::now());
         Ok(())
-    }
-
-    /// Its connections.
-    pub(crate) fn transport(&self) -> &Transport {
-        &self.0.transport
     }
 
     /// When a call that begins now has to end.
@@ -314,6 +307,9 @@ impl Client {
                 source: Some(Box::new(error)),
             })?;
         let directory = Directory::from_reply(&reply)?;
+        if let Some(vendor) = vendors::recognise(&directory) {
+            transport.bear_at_most(vendor.max_concurrent_requests);
+        }
         Ok(Self(Arc::new(Inner {
             config,
             transport,

@@ -213,10 +213,7 @@ impl Account {
         let url = &self.client().directory().new_order;
         let payload = new.payload();
         let post = Post::act(Stage::NewOrder, url, &payload, Repeat::IfNeverArrived);
-        let deadline = self.client().deadline();
-        let transport = self.client().transport();
-        let _turn = transport.turn_to_order(url, deadline).await?;
-        let reply = self.post(&post, deadline).await?;
+        let reply = self.post(&post, self.client().deadline()).await?;
         let url = reply.location()?;
         Order::from_reply(&reply, &url)
     }

@@ -9,7 +9,7 @@ use evercert_types::SharedClock;
 use evercert_x509::tls;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, Response, Url, redirect};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::ClientConfig;
@@ -28,7 +28,6 @@ pub(crate) struct Transport {
     request_timeout: Duration,
     max_bytes: usize,
     permits: Arc<Semaphore>,
-    orders: Arc<Semaphore>,
     clock: SharedClock,
 }
 
@@ -79,7 +78,6 @@ impl Transport {
             request_timeout: config.request_timeout,
             max_bytes: config.max_response_bytes,
             permits: Arc::new(Semaphore::new(config.max_concurrent_requests.max(1))),
-            orders: Arc::new(Semaphore::new(config.max_concurrent_orders.max(1))),
             clock: config.clock.clone(),
         })
     }
@@ -93,7 +91,7 @@ impl Transport {
         let permit = timeout_at(deadline, self.permits.acquire()).await;
         let left = deadline.saturating_duration_since(Instant::now());
         if !matches!(permit, Ok(Ok(_))) || left.is_zero() {
-            return Err(out_of_time(call.stage, call.url));
+            return Err(out_of_time(&call));
         }
         let started = Instant::now();
         let reply = self.exchange(&call, left.min(self.request_timeout)).await;
@@ -117,19 +115,10 @@ impl Transport {
         reply
     }
 
-    /// Waits for the turn to place an order; it lasts as long as the permit is kept.
-    ///
-    /// # Errors
-    /// [`AcmeError::Timeout`].
-    pub(crate) async fn turn_to_order(
-        &self,
-        url: &str,
-        deadline: Instant,
-    ) -> Result<SemaphorePermit<'_>, AcmeError> {
-        match timeout_at(deadline, self.orders.acquire()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(out_of_time(Stage::NewOrder, url)),
-        }
+    /// Lowers the number of requests that may be under way at once.
+    pub(crate) fn bear_at_most(&self, requests: usize) {
+        let surplus = self.permits.available_permits().saturating_sub(requests);
+        self.permits.forget_permits(surplus);
     }
 
     async fn exchange(&self, call: &Call<'_>, limit: Duration) -> Result<Reply, AcmeError> {
@@ -213,10 +202,10 @@ fn failure(call: &Call<'_>, source: reqwest::Error) -> AcmeError {
     }
 }
 
-fn out_of_time(stage: Stage, url: &str) -> AcmeError {
+fn out_of_time(call: &Call<'_>) -> AcmeError {
     AcmeError::Timeout {
-        stage,
-        url: url.to_owned(),
+        stage: call.stage,
+        url: call.url.to_owned(),
         last: "unknown".to_owned(),
         retry_after: None,
         source: None,

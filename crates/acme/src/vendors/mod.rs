@@ -11,11 +11,14 @@ mod harica;
 mod lets_encrypt;
 mod lets_encrypt_staging;
 mod local;
+mod pebble;
 mod sectigo;
 mod ssl_com;
 mod zerossl;
 
 use std::time::Duration;
+
+use crate::directory::Directory;
 
 /// A certificate authority that speaks ACME.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub struct Vendor {
     pub docs: &'static str,
     /// Its directories, the usual one first; none where each customer has their own.
     pub directories: &'static [VendorDirectory],
+    /// How its newOrder URLs end, for servers that run anywhere and still can be told.
+    pub new_order_ends: Option<&'static str>,
     /// Whether accounts are bound to one at its portal.
     pub eab: EabRule,
     /// The most names a certificate may have, where it is one number.
@@ -95,6 +100,7 @@ pub static VENDORS: &[&Vendor] = &[
     &lets_encrypt::VENDOR,
     &lets_encrypt_staging::VENDOR,
     &local::VENDOR,
+    &pebble::VENDOR,
     &sectigo::VENDOR,
     &ssl_com::VENDOR,
     &zerossl::VENDOR,
@@ -106,6 +112,7 @@ const COMMON: Vendor = Vendor {
     name: "",
     docs: "",
     directories: &[],
+    new_order_ends: None,
     eab: EabRule::Required,
     max_names: None,
     ari: Support::Depends,
@@ -131,6 +138,16 @@ pub fn vendor_of(directory_url: &str) -> Option<&'static Vendor> {
         .iter()
         .find(|vendor| vendor.directories.iter().any(|known| known.url == url))
         .copied()
+}
+
+/// The vendor whose directory this is, by its URL or by what is in it.
+pub fn recognise(directory: &Directory) -> Option<&'static Vendor> {
+    let ends = |vendor: &&&Vendor| {
+        vendor
+            .new_order_ends
+            .is_some_and(|end| directory.new_order.ends_with(end))
+    };
+    vendor_of(&directory.url).or_else(|| VENDORS.iter().find(ends).copied())
 }
 
 impl Vendor {

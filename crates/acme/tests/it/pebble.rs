@@ -21,7 +21,6 @@ use crate::support::{config, csr, key, order_for, register, within};
 async fn connect(pebble: &Pebble) -> Client {
     let settings = ClientConfig {
         ca_bundle_pem: Some(pebble.ca_bundle_pem().to_owned()),
-        max_concurrent_orders: 1,
         ..config(pebble.directory_url())
     };
     Client::connect(settings).await.unwrap()
