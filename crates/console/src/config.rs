@@ -188,6 +188,17 @@ impl ConsoleConfig {
         self.database_url.clone().unwrap_or_else(default)
     }
 
+    /// Makes the default SQLite file, readable by its owner only, if that is the database and it is not there.
+    ///
+    /// # Errors
+    /// [`ConfigError::File`].
+    pub fn make_database_file(&self) -> Result<(), ConfigError> {
+        match self.database_url {
+            Some(_) => Ok(()),
+            None => create_once(&self.data_dir.join("console.db"), ""),
+        }
+    }
+
     /// The master key: from its file, the environment, or the data directory, where it is made at the first start.
     ///
     /// # Errors
@@ -394,6 +405,12 @@ mod tests {
         let second = config.master_key(&environment).unwrap();
 
         assert_eq!(first.expose(), second.expose());
+        config.make_database_file().unwrap();
+        for file in ["master.key", "console.db"] {
+            use std::os::unix::fs::MetadataExt as _;
+            let mode = config.data_dir.join(file).metadata().unwrap().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
         assert_eq!(
             config.effective_node_id().unwrap(),
             config.effective_node_id().unwrap()

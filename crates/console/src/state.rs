@@ -107,6 +107,7 @@ impl Console {
         config.make_data_dir()?;
         let master_key = config.master_key(&environment)?;
         let node = config.effective_node_id()?;
+        config.make_database_file()?;
         let clock = config.clock.clone();
         let mut db_config = DbConfig::new(config.effective_database_url(), master_key);
         // Orders mostly wait for others: half as many connections as workers, and some for requests.

@@ -155,19 +155,6 @@ impl Db {
         .bind(owner.to_owned());
         self.execute("releasing the jobs of this node", query).await
     }
-
-    /// When the next job that nobody is at is to run.
-    ///
-    /// # Errors
-    /// [`DbErrorKind::Unavailable`](crate::DbErrorKind).
-    pub async fn next_job_at(&self) -> Result<Option<Timestamp>, DbError> {
-        let query = sqlx::query(
-            "SELECT min(CASE WHEN lease_until IS NULL OR run_at > lease_until THEN run_at \
-             ELSE lease_until + 1 END) AS next FROM jobs",
-        );
-        let row = self.one("looking for the next job", query).await?;
-        row.map_or(Ok(None), |row| row.opt_time("next"))
-    }
 }
 
 fn read(row: &AnyRow) -> Result<Job, DbError> {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use evercert_acme::{
     Account, AccountKey, AcmeError, Client, ClientConfig, Eab, NewAccount, ProblemKind,
 };
+use evercert_api::ca_vendors::Capabilities;
 use evercert_db::accounts;
 use evercert_db::vendors::Vendor;
 use evercert_types::{Secret, VendorId};
@@ -83,9 +84,25 @@ async fn connect_account(console: &Console, id: VendorId) -> Result<Account, Fai
     let client = connect(console, &vendor)
         .await
         .map_err(|error| Failure::acme(Stage::Account, &error))?;
+    let offered = serde_json::json!(capabilities(&client));
+    if offered != vendor.capabilities {
+        console.db.set_vendor_capabilities(id, &offered).await?;
+    }
     let saved = console.db.account_of(id).await?;
     let saved = saved.ok_or_else(|| Failure::vendor_missing(id))?;
     register(console, &client, &vendor, &saved).await
+}
+
+/// What a directory offers.
+pub(crate) fn capabilities(client: &Client) -> Capabilities {
+    let meta = &client.directory().meta;
+    Capabilities {
+        ari: client.has_ari(),
+        profiles: meta.profiles.keys().cloned().collect(),
+        eab_required: meta.eab_required,
+        terms_of_service: meta.tos.clone(),
+        caa_identities: meta.caa_identities.clone(),
+    }
 }
 
 /// The account of a saved key: its URL if the CA gave one, else it is looked for, else registered.

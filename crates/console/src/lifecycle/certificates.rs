@@ -287,21 +287,28 @@ pub async fn change(
             .into());
     }
     let vendor = vendor_of(console, &certificate).await?;
+    let mut slots = Vec::new();
+    for slot in console.db.slots(certificate.id).await? {
+        let active = active_version(console, &slot).await?;
+        slots.push((slot, active));
+    }
     let mut tx = console.db.begin_write().await?;
     tx.update_certificate(&certificate).await?;
     let mut revision = None;
-    for slot in console.db.slots(certificate.id).await? {
-        let active = active_version(console, &slot).await?;
+    for (slot, active) in &slots {
         plan::replan(
             &mut tx,
             &certificate,
             vendor.as_ref(),
-            &slot,
+            slot,
             active.as_ref(),
         )
         .await?;
-        if let Some(active) = active.filter(|_| before.selector != certificate.selector) {
-            let put = install::put_item(&mut tx, &certificate, &active).await?;
+        if let Some(active) = active
+            .as_ref()
+            .filter(|_| before.selector != certificate.selector)
+        {
+            let put = install::put_item(&mut tx, &certificate, active).await?;
             revision = put.max(revision);
         }
     }

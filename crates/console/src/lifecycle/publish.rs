@@ -52,8 +52,31 @@ impl Drive<'_> {
             format!("{} TXT values are published", entries.len()),
         )
         .with(json!({"names": names}));
-        self.persist(tx, OrderState::Published, OrderChange::Nothing, note)
-            .await
+        let persisted = self
+            .persist(tx, OrderState::Published, OrderChange::Nothing, note)
+            .await;
+        if matches!(persisted, Err(Halt::Lost)) {
+            self.remove_orphans(&entries).await?;
+        }
+        persisted
+    }
+
+    /// Deleted while its records were written: the journal's rows may be gone already, so they are written again,
+    /// for the sweep.
+    async fn remove_orphans(&self, entries: &[JournalEntry]) -> Result<(), Halt> {
+        let db = &self.console.db;
+        let order = db.order(self.order.id).await?;
+        if order.is_some_and(|order| order.finished_at.is_none()) {
+            return Ok(());
+        }
+        let mut tx = db.begin_write().await?;
+        for entry in entries {
+            tx.journal_intent(self.order.id, entry.provider_id, &entry.fqdn, &entry.value)
+                .await?;
+        }
+        tx.commit().await?;
+        self.console.bells.sweep.notify_one();
+        Ok(())
     }
 
     /// Writes one record. Whatever stands there with our value is ours: a run before this one wrote it.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use evercert_acme::{AccountKey, AcmeError, Client, Directory, Eab, SignatureAlgorithm};
-use evercert_api::ca_vendors::{CaVendor, Capabilities, NewCaVendor, TestReport, TestStep};
+use evercert_api::ca_vendors::{CaVendor, NewCaVendor, TestReport, TestStep};
 use evercert_api::{Problem, ProblemCode};
 use evercert_db::DbErrorKind;
 use evercert_db::vendors::Vendor;
@@ -31,7 +31,7 @@ pub async fn add_vendor(
         .await
         .map_err(|error| refused(&error))?;
     check_directory(client.directory(), &vendor, eab.is_some())?;
-    vendor.capabilities = json!(capabilities(&client));
+    vendor.capabilities = json!(acme_clients::capabilities(&client));
     save(console, &vendor, eab.as_ref()).await?;
     if let Err(failure) = register(console, &client, &vendor).await {
         let mut tx = console.db.begin_write().await?;
@@ -114,7 +114,7 @@ pub async fn test_vendor(console: &Console, name: &str) -> Result<TestReport, Li
     let Some(client) = step(&mut report, "directory", start, connected, detail) else {
         return Ok(report);
     };
-    let offered = json!(capabilities(&client));
+    let offered = json!(acme_clients::capabilities(&client));
     console
         .db
         .set_vendor_capabilities(vendor.id, &offered)
@@ -292,18 +292,6 @@ fn check_directory(
                 .into())
         }
         _ => Ok(()),
-    }
-}
-
-/// What a directory offers.
-fn capabilities(client: &Client) -> Capabilities {
-    let meta = &client.directory().meta;
-    Capabilities {
-        ari: client.has_ari(),
-        profiles: meta.profiles.keys().cloned().collect(),
-        eab_required: meta.eab_required,
-        terms_of_service: meta.tos.clone(),
-        caa_identities: meta.caa_identities.clone(),
     }
 }
 

@@ -4,7 +4,7 @@
 
 mod suite;
 
-/// Expands to one module per engine with one test per function of the suite.
+/// Expands to one test per function of the suite on SQLite, and to one test of all of it on PostgreSQL.
 macro_rules! suite {
     ($($module:ident :: { $($name:ident),* $(,)? }),* $(,)?) => {
         mod sqlite {
@@ -15,11 +15,19 @@ macro_rules! suite {
             })*)*
         }
         mod postgres {
-            $($(#[tokio::test]
-            async fn $name() {
-                let Some(scene) = crate::suite::Scene::postgres().await else { return };
-                crate::suite::$module::$name(&scene).await;
-            })*)*
+            /// One server for all of it: starting one takes longer than the suite.
+            #[tokio::test]
+            async fn the_same_suite() {
+                let server = evercert_testkit::start_or_skip!(
+                    evercert_testkit::Postgres::start().await
+                );
+                $($(
+                    println!("{}::{}", stringify!($module), stringify!($name));
+                    let scene = crate::suite::Scene::postgres(&server).await;
+                    crate::suite::$module::$name(&scene).await;
+                    scene.db.close().await;
+                )*)*
+            }
         }
     };
 }
@@ -38,12 +46,34 @@ suite! {
         an_expired_lease_is_claimed_by_another,
         own_leases_are_released_at_start,
         a_lost_lease_cannot_be_finished_or_renewed,
-        the_next_job_is_announced,
     },
     leases::{
         one_owner_holds_a_lease,
         an_expired_lease_changes_hands,
         own_leases_are_given_up_by_prefix,
+    },
+    certificates::{
+        a_certificate_is_read_back,
+        certificates_are_listed_by_bytes_and_searched_in_any_case,
+        the_same_names_in_any_order_are_duplicates,
+        a_version_in_force_starts_a_new_plan,
+        a_versions_key_is_sealed_and_opens,
+        old_versions_go_but_never_the_one_in_force,
+        what_is_due_waits_after_a_failure_until_its_time_or_an_edit,
+        vendors_keep_their_secrets_and_are_not_removed_in_use,
+    },
+    orders::{
+        an_order_is_read_back_and_runs_alone,
+        of_two_workers_one_moves_an_order_on,
+        steps_leave_what_they_found_and_the_key_goes_at_the_end,
+        two_running_orders_never_share_a_url,
+        an_order_without_a_job_is_found,
+        a_due_slot_with_a_running_order_is_left_alone,
+        authorizations_are_replaced_by_url,
+        the_longest_mapped_domain_decides,
+        the_journal_outlives_order_and_certificate,
+        a_shared_value_is_left_to_the_last,
+        events_come_in_pages_newest_first,
     },
     access::{
         user_names_are_unique,

@@ -124,14 +124,3 @@ pub(crate) async fn a_lost_lease_cannot_be_finished_or_renewed(scene: &Scene) {
             .unwrap()
     );
 }
-
-pub(crate) async fn the_next_job_is_announced(scene: &Scene) {
-    plan(scene, "later", 500).await;
-    plan(scene, "now", 0).await;
-    claim_one(scene, "n").await.unwrap();
-
-    let next = scene.db.next_job_at().await.unwrap().unwrap();
-
-    let lease_over = scene.db.now() + LEASE + SignedDuration::from_secs(1);
-    assert_eq!(next.as_second(), lease_over.as_second());
-}

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use evercert_db::{Db, DbConfig};
-use evercert_testkit::{Postgres, StartError};
+use evercert_testkit::Postgres;
 use evercert_types::{ManualClock, Secret, SharedClock};
 use jiff::Timestamp;
 
 pub(crate) mod access;
+pub(crate) mod certificates;
 pub(crate) mod core;
 pub(crate) mod event_log;
 pub(crate) mod instances;
 pub(crate) mod jobs;
 pub(crate) mod leases;
+pub(crate) mod orders;
 pub(crate) mod store_items;
 
 /// A fresh database, and the clock it reads.
@@ -21,31 +23,21 @@ pub(crate) struct Scene {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) config: DbConfig,
     _files: Option<tempfile::TempDir>,
-    _server: Option<Postgres>,
 }
 
 impl Scene {
     pub(crate) async fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", dir.path().join("console.db").display());
-        Self::open(url, Some(dir), None).await
+        Self::open(url, Some(dir)).await
     }
 
-    /// `None`, said loudly, where PostgreSQL is not installed.
-    pub(crate) async fn postgres() -> Option<Self> {
-        let server = match Postgres::start().await {
-            Ok(server) => server,
-            Err(reason @ StartError::Missing { .. }) => {
-                evercert_testkit::skip::announce(&reason);
-                return None;
-            }
-            Err(failure) => panic!("{failure}"),
-        };
+    pub(crate) async fn postgres(server: &Postgres) -> Self {
         let url = server.create_database().await.unwrap();
-        Some(Self::open(url, None, Some(server)).await)
+        Self::open(url, None).await
     }
 
-    async fn open(url: String, files: Option<tempfile::TempDir>, server: Option<Postgres>) -> Self {
+    async fn open(url: String, files: Option<tempfile::TempDir>) -> Self {
         let start = Timestamp::from_second(1_790_000_000).unwrap();
         let clock = Arc::new(ManualClock::new(start));
         let config = DbConfig::new(url, Secret::new([7; 32]));
@@ -56,8 +48,12 @@ impl Scene {
             clock,
             config,
             _files: files,
-            _server: server,
         }
+    }
+
+    /// The present instant as times of whole seconds keep it.
+    pub(crate) fn seconds(&self) -> Timestamp {
+        Timestamp::from_second(self.db.now().as_second()).unwrap()
     }
 
     /// The same database, as a second Console would open it.
