@@ -198,8 +198,18 @@ impl Builder<'_> {
         tls.map(Arc::new).map_err(|source| tls_error(view, source))
     }
 
+    /// NetScaler leaves TLS 1.3 off unless it is set; here it is on unless it is set off.
     fn versions(&self, view: &VserverView, ssl: &SslVserverView) -> Result<Versions, StartError> {
-        match ssl.versions {
+        let settings = match &ssl.profile {
+            Some(profile) => self.ns.object("ssl profile", profile),
+            None => self.ns.object("ssl vserver", &view.name),
+        };
+        let tls13_is_set = settings.is_some_and(|settings| settings.value("tls13").is_some());
+        let offered = TlsVersions {
+            tls13: ssl.versions.tls13 || !tls13_is_set,
+            ..ssl.versions
+        };
+        match offered {
             TlsVersions {
                 tls12: true,
                 tls13: true,

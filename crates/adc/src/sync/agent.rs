@@ -95,6 +95,8 @@ struct Session {
     held_before: usize,
     /// The next call asks for the whole set.
     ask_anew: bool,
+    /// The Console answered once: from now on calls may wait there.
+    answered: bool,
 }
 
 impl Agent {
@@ -173,6 +175,7 @@ impl Agent {
                 }
                 Err(error) => {
                     failures += 1;
+                    session.answered = false;
                     self.failed(&error, &mut session);
                     self.back_off(failures, &error)
                 }
@@ -200,13 +203,13 @@ impl Agent {
         let began = Instant::now();
         let answer: Answer<SyncResponse> = client.post("/zts/v1/sync", &request, wait).await?;
         batch.acknowledged();
-        session.ask_anew = false;
+        (session.ask_anew, session.answered) = (false, true);
         let Some(response) = answer.body else {
             self.in_sync();
-            let waited = !wait.is_zero() && began.elapsed() >= HARDLY_WAITED;
-            return Ok(match (self.link.polling, waited) {
-                (Polling::Long, true) => Next::AtOnce,
-                (Polling::Long, false) => Next::After(HARDLY_WAITED),
+            let came_early = !wait.is_zero() && began.elapsed() < HARDLY_WAITED;
+            return Ok(match (self.link.polling, came_early) {
+                (Polling::Long, false) => Next::AtOnce,
+                (Polling::Long, true) => Next::After(HARDLY_WAITED),
                 (Polling::Plain, _) => Next::After(self.interval(answer.poll_after)),
             });
         };
@@ -230,9 +233,10 @@ impl Agent {
             (Some(paging), false) => paging.cursor(have),
             (None, false) => have.clone(),
         };
-        let knows_something = !cursor.scope.is_empty() && session.paging.is_none();
+        let may_wait =
+            session.answered && !cursor.scope.is_empty() && session.paging.is_none();
         let wait_secs = match self.link.polling {
-            Polling::Long if knows_something => MAX_WAIT_SECS,
+            Polling::Long if may_wait => MAX_WAIT_SECS,
             _ => 0,
         };
         SyncRequest {

@@ -58,7 +58,12 @@ pub(crate) struct Paging {
     /// The ids named since a snapshot began; `None` for a delta.
     named: Option<HashSet<ItemId>>,
     removes: HashSet<ItemId>,
+    /// How often the pages began anew before they ended.
+    restarts: u32,
 }
+
+/// How often pages may begin anew before they are given up.
+const MAX_RESTARTS: u32 = 3;
 
 /// What one page asks for at once.
 #[derive(Debug, Default)]
@@ -138,12 +143,18 @@ pub(crate) fn take_page(
     let begins = snapshot
         || paging.as_ref().is_none_or(|p| p.scope != manifest.scope || p.epoch != manifest.epoch);
     if begins {
+        let restarts = paging.as_ref().map_or(0, |before| before.restarts + 1);
+        if restarts > MAX_RESTARTS {
+            *paging = None;
+            return Err(Refused::NoProgress(to));
+        }
         *paging = Some(Paging {
             scope: manifest.scope.clone(),
             epoch: manifest.epoch,
             to: i64::MIN,
             named: snapshot.then(HashSet::new),
             removes: HashSet::new(),
+            restarts,
         });
     }
     let Some(state) = paging.as_mut() else {
@@ -339,6 +350,10 @@ mod tests {
         let refused = take_page(&mut paging, response(false, 3, true, Vec::new()), []);
 
         assert_eq!(refused.unwrap_err(), Refused::NoProgress(3));
+        let first_page_again = (0..9).find_map(|_| {
+            take_page(&mut paging, response(true, 3, true, Vec::new()), []).err()
+        });
+        assert_eq!(first_page_again, Some(Refused::NoProgress(3)));
     }
 
     #[test]

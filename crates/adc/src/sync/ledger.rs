@@ -124,6 +124,7 @@ impl Ledger {
     }
 
     /// Digest over the whole set.
+    #[cfg(test)]
     pub(crate) const fn digest(&self) -> SetDigest {
         self.total
     }

@@ -95,6 +95,7 @@ impl Batch {
     }
 
     /// Whether there is nothing to report.
+    #[cfg(test)]
     pub(crate) const fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }

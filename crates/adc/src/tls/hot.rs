@@ -68,6 +68,7 @@ impl HotKeys {
     }
 
     /// How many records may hold a parsed key now.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.lock().slots.len()
     }

@@ -1,0 +1,18 @@
+//! The data plane from outside: real sockets on loopback, a backend, and a Console that speaks ZTS/1.
+
+mod authority;
+mod backend;
+mod client;
+mod console;
+mod world;
+
+mod admission;
+mod cache;
+mod choice;
+mod clients;
+mod http1;
+mod http2;
+mod raw;
+mod swap;
+mod sync;
+mod websocket;
