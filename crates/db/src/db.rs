@@ -6,7 +6,8 @@ use std::time::Duration;
 use evercert_types::{Secret, SharedClock};
 use jiff::Timestamp;
 use sqlx::any::{AnyArguments, AnyPoolOptions, AnyRow};
-use sqlx::{Any, AnyConnection, AnyPool, Executor as _, Transaction};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, Executor as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{DbError, DbErrorKind, Doing};
@@ -97,11 +98,23 @@ struct Inner {
 }
 
 /// A unit of work: rolled back when dropped without [`Tx::commit`].
+///
+/// A connection whose transaction did not end well is closed, not used again: after a failed COMMIT (a full disk)
+/// sqlx and SQLite disagree on whether a transaction is open, and the next one on it could not begin.
 #[derive(Debug)]
 pub struct Tx {
-    transaction: Transaction<'static, Any>,
+    connection: PoolConnection<Any>,
+    is_over: bool,
     db: Db,
     _turn: OwnedSemaphorePermit,
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.connection.close_on_drop();
+        }
+    }
 }
 
 impl Db {
@@ -146,13 +159,16 @@ impl Db {
     /// [`DbErrorKind::Unavailable`].
     pub async fn begin_write(&self) -> Result<Tx, DbError> {
         let turn = self.write_turn().await?;
-        let begin = self.inner.engine.begin_write();
-        let transaction = self.inner.pool.begin_with(begin).await;
-        Ok(Tx {
-            transaction: transaction.doing("beginning a transaction")?,
+        let doing = "beginning a transaction";
+        let mut tx = Tx {
+            connection: self.inner.pool.acquire().await.doing(doing)?,
+            is_over: false,
             db: self.clone(),
             _turn: turn,
-        })
+        };
+        let begin = self.inner.engine.begin_write();
+        tx.connection().execute(begin).await.doing(doing)?;
+        Ok(tx)
     }
 
     /// The present instant.
@@ -236,11 +252,10 @@ impl Tx {
     ///
     /// # Errors
     /// [`DbErrorKind::Unavailable`]; then nothing took effect.
-    pub async fn commit(self) -> Result<(), DbError> {
-        self.transaction
-            .commit()
-            .await
-            .doing("committing a transaction")
+    pub async fn commit(mut self) -> Result<(), DbError> {
+        let done = self.connection().execute("COMMIT").await;
+        self.is_over = done.is_ok();
+        done.map(|_| ()).doing("committing a transaction")
     }
 
     /// The present instant.
@@ -253,7 +268,7 @@ impl Tx {
     }
 
     pub(crate) fn connection(&mut self) -> &mut AnyConnection {
-        &mut self.transaction
+        &mut self.connection
     }
 
     /// Runs a writing statement; answers how many rows it changed.

@@ -4,13 +4,17 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Path of the `evercert` executable, built if it is not up to date.
+/// Path of the `evercert` executable: what `EVERCERT_PROGRAM` names (an installed one, say), or the workspace's own,
+/// built if it is not up to date.
 ///
 /// # Panics
 /// When it cannot be built.
 pub fn evercert() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
+        if let Some(given) = std::env::var_os("EVERCERT_PROGRAM") {
+            return given.into();
+        }
         // The same selection as a plain `cargo build` (the workspace's default member), so nothing is built twice.
         let built = Command::new(env!("CARGO"))
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))

@@ -45,7 +45,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         output::print(&format!("{}\n", serde_json::to_string(&report).context("printing the report")?))?;
         return Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    let mut world = World::start(&story, &dir).await?;
+    let world = World::start(&story, &dir).await?;
     demo::issue::run(&story, &world).await?;
     demo::invitation::print(&world)?;
     let signal = super::stop::requested().await?;

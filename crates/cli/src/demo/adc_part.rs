@@ -39,6 +39,7 @@ impl AdcPart {
              add server web1 127.0.0.1\n\
              add service svc_web1 web1 HTTP {}\n\
              add lb vserver vs_https SSL {} {}\n\
+             set ssl vserver vs_https -tls13 ENABLED\n\
              bind lb vserver vs_https svc_web1\n",
             backend.addr.port(),
             https.ip(),

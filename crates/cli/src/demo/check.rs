@@ -78,8 +78,8 @@ async fn under_load(
     report.propagation_ms_max = times.last().copied().unwrap_or(0);
 
     // The clients of the doomed name would rightly complain: it gets its own, and they never ask for it.
-    let doomed = super::issue::doomed();
-    super::issue::issue_one(story, world, &doomed).await?;
+    let doomed = issue::doomed();
+    issue::issue_one(story, world, &doomed).await?;
     report.deletion_ms = millis(outage::delete(story, world, doomed.name, &doomed.host).await?);
 
     let seen = outage::run(story, world, load, &names).await?;

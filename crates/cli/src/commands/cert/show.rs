@@ -144,7 +144,7 @@ fn renewal_plan(slot: &KeySlot) -> Result<()> {
             output::relative(active.not_after),
             output::relative(due),
             output::time(due),
-            slot.due_reason.as_deref().unwrap_or("it is planned"),
+            slot.due_reason.as_deref().map_or("it is planned", because),
         ),
     };
     if let Some(error) = &slot.last_error {
@@ -157,6 +157,19 @@ fn renewal_plan(slot: &KeySlot) -> Result<()> {
         }
     }
     output::print(&(text + "\n"))
+}
+
+/// A reason of the plan, as it follows "because".
+fn because(reason: &str) -> &str {
+    match reason {
+        "forced" => "you asked for it",
+        "lifetime_fraction" => "two thirds of its lifetime (half, if short-lived) will have passed",
+        "missing" => "there is no version in force",
+        "renew_before" => "the vendor's --renew-before begins then",
+        "renewal_info" => "the CA says so (ARI)",
+        "revoked" => "it was revoked",
+        other => other,
+    }
 }
 
 fn version_row(version: &Version) -> Vec<String> {
@@ -191,7 +204,8 @@ pub(crate) async fn log(client: &Client, log: &Log, output: Output) -> Result<Ex
         output::json(&page)?;
         return Ok(ExitCode::SUCCESS);
     }
-    for entry in &page.items {
+    // The API tells the newest first, a person reads downwards.
+    for entry in page.items.iter().rev() {
         let level = if entry.level == "info" { String::new() } else { format!("{}: ", entry.level) };
         output::print(&format!("{}  {level}{}\n", entry.at.strftime("%Y-%m-%d %H:%M:%S%.3f"), entry.message))?;
         if let Some(remedy) = entry.detail.get("remedy").and_then(|r| r.as_str()) {

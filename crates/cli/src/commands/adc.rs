@@ -1,0 +1,293 @@
+//! `evercert adc`: the data plane, and looking into a running one.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use evercert_adc::admin;
+use evercert_adc::config::{AdcConfig, ConsoleLink, NsConf, Polling};
+use evercert_adc::{Adc, Explanation, Outcome, Status};
+use evercert_types::{Secret, parse_span};
+
+use crate::output::{self, Output};
+
+/// `evercert adc`.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Say which certificate a client would get from a running ADC, and why the others lost.
+    Explain(Explain),
+    /// Show a running ADC: virtual servers, zero touch, certificates.
+    Status(StatusArgs),
+}
+
+#[derive(clap::Args)]
+struct Run {
+    /// The configuration, in NetScaler's language.
+    #[arg(long, value_name = "FILE", required = true)]
+    ns_conf: Option<PathBuf>,
+    /// Directory of identity, sealed cache and status socket; made when it is not there.
+    #[arg(long, value_name = "DIR", required = true)]
+    state_dir: Option<PathBuf>,
+    /// The Console whose zero-touch store is followed; without one, what the sealed cache holds is served.
+    #[arg(long, value_name = "URL", env = "EVERCERT_CONSOLE")]
+    console: Option<String>,
+    /// One-time token of `evercert instance token create`; not needed once enrolled. `@FILE` reads it from a file.
+    #[arg(long, value_name = "T", env = "EVERCERT_ENROLL_TOKEN", hide_env_values = true, requires = "console")]
+    enroll_token: Option<String>,
+    /// How often to ask the Console when not long-polling, and the longest pause after failures.
+    #[arg(long, value_name = "SPAN", default_value = "600s", value_parser = parse_span)]
+    poll_interval: jiff::SignedDuration,
+    /// Do not wait at the Console for changes: poll only.
+    #[arg(long)]
+    no_long_poll: bool,
+    /// Wanted instance name; default the host's.
+    #[arg(long)]
+    name: Option<String>,
+    /// Served where no other certificate fits: a certkey, or a name that a zero-touch certificate serves.
+    #[arg(long, value_name = "NAME")]
+    default_certificate: Option<String>,
+    /// File with the key of the sealed cache, such as a systemd credential; default STATE_DIR/cache.key.
+    #[arg(long, value_name = "FILE")]
+    cache_key: Option<PathBuf>,
+    /// How long requests may take to finish when it is stopped.
+    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = parse_span)]
+    drain: jiff::SignedDuration,
+}
+
+#[derive(clap::Args)]
+struct Explain {
+    /// State directory of the running ADC.
+    #[arg(long, value_name = "DIR")]
+    state_dir: PathBuf,
+    /// The server name that the client sends; leave it out for a client that sends none.
+    #[arg(long, value_name = "NAME")]
+    sni: Option<String>,
+    /// Only this virtual server.
+    #[arg(long, value_name = "V")]
+    vserver: Option<String>,
+    /// What the client can verify: ecdsa, ecdsa-p256, ecdsa-p384, rsa; default ecdsa and rsa.
+    #[arg(long, value_name = "A,A")]
+    sigalgs: Option<String>,
+    /// How results are printed.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct StatusArgs {
+    /// State directory of the running ADC.
+    #[arg(long, value_name = "DIR")]
+    state_dir: PathBuf,
+    /// How results are printed.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
+}
+
+impl Args {
+    /// Whether this serves until it is stopped.
+    pub(crate) const fn is_role(&self) -> bool {
+        self.action.is_none()
+    }
+}
+
+/// Runs it.
+pub(crate) async fn run(args: Args) -> Result<ExitCode> {
+    match args.action {
+        Some(Action::Explain(explain)) => explain_choice(&explain).await,
+        Some(Action::Status(status)) => show_status(&status).await,
+        None => serve(args.run).await,
+    }
+}
+
+async fn serve(args: Run) -> Result<ExitCode> {
+    let path = args.ns_conf.context("--ns-conf FILE is missing")?;
+    let state_dir = args.state_dir.context("--state-dir DIR is missing")?;
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading --ns-conf {}", path.display()))?;
+    let mut config = AdcConfig::new(NsConf { text, path }, state_dir);
+    config.name = args.name.or_else(host_name).unwrap_or_else(|| "adc".to_owned());
+    config.default_certificate = args.default_certificate;
+    config.cache_key = args.cache_key;
+    if let Some(url) = args.console {
+        let mut link = ConsoleLink::new(url, args.enroll_token.map(token).transpose()?);
+        link.poll_interval = Duration::try_from(args.poll_interval).context("--poll-interval")?;
+        link.polling = if args.no_long_poll { Polling::Plain } else { Polling::Long };
+        config.console = Some(link);
+    }
+    let adc = Adc::start(config).await.map_err(|error| {
+        let remedy = error.remedy();
+        anyhow::anyhow!("{:#}\n  → {remedy}", anyhow::Error::new(error))
+    })?;
+    for (name, address) in adc.vserver_addrs() {
+        eprintln!("ADC: {name} on {address}");
+    }
+    let signal = super::stop::requested().await?;
+    eprintln!("{signal}: draining");
+    let drained = adc.shutdown(Duration::try_from(args.drain).context("--drain")?).await;
+    tracing::debug!(?drained, "stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn token(text: String) -> Result<Secret<String>> {
+    match text.strip_prefix('@') {
+        Some(file) => {
+            let read = std::fs::read_to_string(file).with_context(|| format!("reading --enroll-token {text}"))?;
+            Ok(Secret::new(read.trim().to_owned()))
+        }
+        None => Ok(Secret::new(text)),
+    }
+}
+
+fn host_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+async fn explain_choice(args: &Explain) -> Result<ExitCode> {
+    let mut path = "/explain?".to_owned();
+    for (key, value) in [("sni", &args.sni), ("vserver", &args.vserver), ("sigalgs", &args.sigalgs)] {
+        if let Some(value) = value {
+            path += &format!("{key}={}&", escaped(value));
+        }
+    }
+    let answer = ask(&args.state_dir, path.trim_end_matches('&')).await?;
+    if args.output == Output::Json {
+        output::json(&answer)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let explanations: Vec<Explanation> =
+        serde_json::from_value(answer["explanations"].clone()).context("reading the ADC's answer")?;
+    for explanation in &explanations {
+        output::print(&tell(explanation))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(explanation: &Explanation) -> String {
+    let name = explanation.sni.as_deref().unwrap_or("(no server name)");
+    let mut text = format!("{} for {name}\n", explanation.vserver);
+    for (number, step) in (1..).zip(&explanation.steps) {
+        let wanted = if step.looked_for.is_empty() { String::new() } else { format!(" {}", step.looked_for) };
+        text += &format!("  {number}. {}{wanted}\n", step.step);
+        if step.candidates.is_empty() {
+            text += "       nothing\n";
+        }
+        for candidate in &step.candidates {
+            let mark = if candidate.chosen { "→" } else { " " };
+            let generation = candidate.generation.map_or_else(String::new, |g| format!(", generation {g}"));
+            text += &format!(
+                "     {mark} {} ({}{generation}, until {}): {}\n",
+                candidate.certificate,
+                candidate.algorithm,
+                candidate.not_after.strftime("%Y-%m-%d"),
+                candidate.why
+            );
+        }
+    }
+    text + &match &explanation.outcome {
+        Outcome::Served { certificate, .. } => format!("  served: {certificate}\n"),
+        Outcome::Refused { alert, why } => format!("  refused ({alert}): {why}\n"),
+    }
+}
+
+async fn show_status(args: &StatusArgs) -> Result<ExitCode> {
+    let answer = ask(&args.state_dir, "/status").await?;
+    if args.output == Output::Json {
+        output::json(&answer)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let status: Status = serde_json::from_value(answer).context("reading the ADC's answer")?;
+    output::print(&overview(&status))?;
+    let vservers: Vec<_> = status
+        .vservers
+        .iter()
+        .map(|v| {
+            let source = if v.zero_touch { "zero touch" } else { "bound by hand" };
+            let services: Vec<_> =
+                v.services.iter().map(|s| format!("{} {}", s.name, if s.up { "UP" } else { "DOWN" })).collect();
+            vec![v.name.clone(), v.kind.clone(), v.address.to_string(), source.to_owned(), services.join(", ")]
+        })
+        .collect();
+    output::print("\n")?;
+    output::table(&["VSERVER", "TYPE", "ADDRESS", "CERTIFICATES", "SERVICES"], &vservers)?;
+    let items: Vec<_> = status
+        .zero_touch
+        .items
+        .iter()
+        .map(|i| {
+            let until = i.not_after.map_or_else(String::new, |at| at.strftime("%Y-%m-%d").to_string());
+            vec![
+                i.certificate.clone(),
+                i.algorithm.to_string(),
+                i.generation.to_string(),
+                i.state.to_string(),
+                i.handshakes.to_string(),
+                until,
+                i.detail.clone().unwrap_or_else(|| i.names.join(",")),
+            ]
+        })
+        .collect();
+    output::print("\n")?;
+    output::table(&["CERTIFICATE", "KEY", "GENERATION", "STATE", "HANDSHAKES", "UNTIL", "NAMES"], &items)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn overview(status: &Status) -> String {
+    let zero_touch = &status.zero_touch;
+    let word = serde_json::to_value(zero_touch.state).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+    let time = |at: Option<jiff::Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string());
+    let counts = &zero_touch.counts;
+    let mut text = format!(
+        "{} {}: zero touch {word}\n  Console {}\n  last answer {}, next poll {}\n  revision {}, {} items ({} active, {} staged, {} rejected, {} expired), {} names\n",
+        status.name,
+        status.version,
+        zero_touch.console.as_deref().unwrap_or("-"),
+        time(zero_touch.last_success_at),
+        zero_touch.next_poll_at.map_or_else(|| "waiting at the Console".to_owned(), |at| time(Some(at))),
+        zero_touch.revision,
+        counts.held,
+        counts.active,
+        counts.staged,
+        counts.rejected,
+        counts.expired,
+        zero_touch.names,
+    );
+    for line in [&zero_touch.detail, &zero_touch.remedy, &zero_touch.cache.problem, &zero_touch.cache.remedy] {
+        if let Some(line) = line {
+            text += &format!("  ! {line}\n");
+        }
+    }
+    for warning in &status.warnings {
+        text += &format!("  ! {warning}\n");
+    }
+    text
+}
+
+async fn ask(state_dir: &std::path::Path, path: &str) -> Result<serde_json::Value> {
+    admin::query(state_dir, path).await.map_err(|error| {
+        let remedy = error.remedy();
+        anyhow::anyhow!("{:#}\n  → {remedy}", anyhow::Error::new(error))
+    })
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.,".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
