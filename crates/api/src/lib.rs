@@ -12,6 +12,7 @@ pub mod instances;
 pub mod operations;
 pub mod page;
 pub mod problem;
+pub mod store;
 pub mod sync;
 pub mod users;
 

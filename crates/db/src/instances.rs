@@ -153,6 +153,14 @@ impl Tx {
         Ok(done == 1)
     }
 
+    /// Counts the register up, so that every Console looks at it and its settings again.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn announce_instances(&mut self) -> Result<(), DbError> {
+        self.next_revision(INSTANCES).await.map(drop)
+    }
+
     /// Writes down how far an instance has come.
     ///
     /// # Errors

@@ -16,6 +16,8 @@ use crate::problem::ApiError;
 
 /// Longest body of a REST request, octets.
 const MAX_BODY: usize = 1 << 20;
+/// Longest body of an enrolment, octets.
+const MAX_ENROLMENT: usize = 64 << 10;
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -92,11 +94,7 @@ fn check_type(request: &Request) -> Result<(), ApiError> {
 }
 
 async fn collect(request: Request) -> Result<bytes::Bytes, Problem> {
-    let limit = if request.uri().path().starts_with("/zts/") {
-        MAX_REQUEST_BYTES
-    } else {
-        MAX_BODY
-    };
+    let limit = limit_of(request.uri().path());
     let body = Limited::new(request.into_body(), limit);
     match tokio::time::timeout(PATIENCE, body.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
@@ -112,6 +110,15 @@ async fn collect(request: Request) -> Result<bytes::Bytes, Problem> {
             ProblemCode::RequestTimeout,
             "the body took too long to arrive",
         )),
+    }
+}
+
+/// Who enrols has proved nothing yet; who syncs may report on many items.
+fn limit_of(path: &str) -> usize {
+    match path {
+        "/zts/v1/enroll" => MAX_ENROLMENT,
+        path if path.starts_with("/zts/") => MAX_REQUEST_BYTES,
+        _ => MAX_BODY,
     }
 }
 

@@ -59,13 +59,13 @@ pub(crate) async fn ready(State(app): State<App>) -> Response {
 #[utoipa::path(get, path = "/metrics", tag = "health", extensions(("x-role" = json!("viewer"))),
     responses((status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text")))]
 pub(crate) async fn metrics(State(app): State<App>, _caller: Viewer) -> Result<Response, ApiError> {
-    let (_, store_revision, store_items) = app.store.figures();
+    let store = app.store.figures();
     let figures = Figures {
         connections: app.load.connections(),
         instances: app.store.registry.len(),
         instances_in_sync: count_in_sync(&app),
-        store_revision,
-        store_items,
+        store_revision: store.revision,
+        store_items: store.items,
     };
     let text = app.metrics.render(&figures, &expiries(&app).await?);
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], text).into_response())

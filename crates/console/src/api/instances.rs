@@ -75,7 +75,7 @@ pub(crate) async fn remove(
     audit::append(&mut tx, &caller.label(), &entry).await?;
     tx.commit().await?;
     app.store.registry.remove(instance.id);
-    app.store.refresh().await?;
+    app.store.refresh_or_later().await;
     tracing::info!(instance.name = name, "an instance was removed");
     Ok(StatusCode::NO_CONTENT)
 }
@@ -213,8 +213,11 @@ async fn items_of(app: &App, instance: &stored::Instance) -> Result<Vec<Instance
 }
 
 fn store_state(app: &App) -> StoreState {
-    let (epoch, revision, _) = app.store.figures();
-    StoreState { epoch, revision }
+    let figures = app.store.figures();
+    StoreState {
+        epoch: figures.epoch,
+        revision: figures.revision,
+    }
 }
 
 fn why(code: Option<&str>, detail: Option<&str>) -> Option<String> {

@@ -1,4 +1,4 @@
-//! Around every request: an id, a time limit on panics' damage, problem documents, headers, counts.
+//! Around every request: an id, problem documents (for panics, too), headers, counts.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use evercert_api::{Problem, ProblemCode};
 use futures_util::FutureExt;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, RETRY_AFTER,
+    STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tracing::Instrument;
@@ -27,6 +28,7 @@ const NOTHING: &str =
 pub(crate) async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = format!("req_{}", uuid::Uuid::now_v7().simple());
     let (method, started) = (request.method().clone(), Instant::now());
+    let is_local = is_localhost(&request);
     let route = request
         .extensions()
         .get::<MatchedPath>()
@@ -43,7 +45,13 @@ pub(crate) async fn around(State(app): State<App>, request: Request, next: Next)
             "something failed that should not",
         ))
     });
-    let response = finish(response, &id);
+    let mut response = finish(response, &id);
+    if !is_local {
+        let year = HeaderValue::from_static("max-age=31536000");
+        response
+            .headers_mut()
+            .insert(STRICT_TRANSPORT_SECURITY, year);
+    }
     let status = response.status();
     span.in_scope(|| {
         tracing::debug!(
@@ -58,6 +66,16 @@ pub(crate) async fn around(State(app): State<App>, request: Request, next: Next)
         status.as_u16(),
     );
     response
+}
+
+/// Whether the request is for `localhost`: a browser would ask everything else there by TLS, too.
+fn is_localhost(request: &Request) -> bool {
+    let header = request
+        .headers()
+        .get(HOST)
+        .and_then(|host| host.to_str().ok());
+    let host = request.uri().host().or(header).unwrap_or_default();
+    host.split(':').next() == Some("localhost")
 }
 
 /// Nothing is there.
@@ -104,10 +122,6 @@ fn finish(mut response: Response, id: &str) -> Response {
         (
             HeaderName::from_static("cross-origin-resource-policy"),
             "same-origin",
-        ),
-        (
-            HeaderName::from_static("strict-transport-security"),
-            "max-age=31536000",
         ),
     ] {
         insert_new(headers, name, HeaderValue::from_static(value));

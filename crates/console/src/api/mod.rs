@@ -17,6 +17,7 @@ pub(crate) mod operations;
 pub(crate) mod pages;
 pub(crate) mod paging;
 pub(crate) mod session;
+pub(crate) mod store;
 pub(crate) mod tokens;
 
 use axum::routing::get;
@@ -81,6 +82,8 @@ fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(instances::show, instances::remove))
         .routes(routes!(enrollment_tokens::list, enrollment_tokens::create))
         .routes(routes!(enrollment_tokens::remove))
+        .routes(routes!(store::show))
+        .routes(routes!(store::intend_purge, store::withdraw_purge))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))

@@ -58,7 +58,7 @@ pub(crate) async fn enroll(app: &App, request: EnrollRequest) -> Result<EnrollRe
     };
     audit::append(&mut tx, &format!("instance:{name}"), &entry).await?;
     tx.commit().await?;
-    app.store.refresh().await?;
+    app.store.refresh_or_later().await;
     tracing::info!(instance.name = name, instance.id = %id, "an instance was enrolled");
     Ok(EnrollResponse {
         instance_id: id,

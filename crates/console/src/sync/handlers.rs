@@ -38,7 +38,7 @@ const PLANS: u32 = 5;
 /// After how many answers to the very same cursor an instance is slowed down.
 const PATIENCE: u32 = 3;
 /// The longest that it is.
-const SLOWEST: Duration = Duration::from_secs(30);
+const SLOWEST: Duration = Duration::from_secs(10);
 
 type Sync = axum::Router<App>;
 
@@ -160,12 +160,9 @@ impl Call<'_> {
     async fn answer(mut self) -> Result<Response, ApiError> {
         let mut changed = self.app.store.subscribe();
         let mut asked_ahead = false;
+        let mut times = None;
         loop {
-            match self
-                .app
-                .store
-                .plan(&self.member, &self.request.have, self.limit())
-            {
+            match self.plan() {
                 Plan::Unchanged => {
                     if !self.wait(&mut changed, self.deadline).await {
                         return Ok(self.unchanged());
@@ -174,21 +171,45 @@ impl Call<'_> {
                 }
                 Plan::Ahead if !asked_ahead => {
                     asked_ahead = true;
-                    self.app
-                        .store
-                        .resolve_ahead(&self.member.name, self.request.have.revision)
-                        .await?;
+                    let (name, theirs) = (&self.member.name, self.request.have.revision);
+                    self.app.store.resolve_ahead(name, theirs).await?;
                 }
-                Plan::Ahead => {
-                    let snapshot = self.app.store.snapshot(&self.member, self.limit());
-                    return self.send(snapshot.ok_or_else(vanished)?).await;
-                }
+                Plan::Ahead => return self.send(self.snapshot()?).await,
                 Plan::Send(page) => {
-                    let page = self.slow_down(page, &mut changed).await?;
-                    return self.send(page).await;
+                    let first_time = times.is_none();
+                    let times =
+                        *times.get_or_insert_with(|| self.member.count_served(&self.request.have));
+                    let Some(pause) = pause(times).filter(|_| first_time) else {
+                        return self.send(self.or_snapshot(page, times)?).await;
+                    };
+                    self.wait(&mut changed, Instant::now() + pause).await;
+                    self.still_enrolled()?;
                 }
             }
         }
+    }
+
+    fn plan(&self) -> Plan {
+        self.app
+            .store
+            .plan(&self.member, &self.request.have, self.limit())
+    }
+
+    fn snapshot(&self) -> Result<Page, ApiError> {
+        Ok(self
+            .app
+            .store
+            .snapshot(&self.member, self.limit())
+            .ok_or_else(vanished)?)
+    }
+
+    /// An instance whose set differs though it has every change was told so by an empty page; when that did
+    /// not help, it gets the whole set.
+    fn or_snapshot(&self, page: Page, times: u32) -> Result<Page, ApiError> {
+        if page.changes.is_empty() && !page.snapshot && times > 1 {
+            return self.snapshot();
+        }
+        Ok(page)
     }
 
     fn limit(&self) -> usize {
@@ -219,30 +240,6 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// An instance that asks with the same cursor again and again does not get on: it is slowed down, so
-    /// that it does not keep us busy. One whose set differs though it has every change was told so by an
-    /// empty page; when that did not help, it gets the whole set.
-    async fn slow_down(
-        &mut self,
-        page: Page,
-        changed: &mut watch::Receiver<u64>,
-    ) -> Result<Page, ApiError> {
-        let times = self.member.count_served(&self.request.have);
-        if times > PATIENCE {
-            let pause = Duration::from_secs(1 << (times - PATIENCE - 1).min(5)).min(SLOWEST);
-            self.wait(changed, Instant::now() + pause).await;
-            self.still_enrolled()?;
-        }
-        if page.changes.is_empty() && !page.snapshot && times > 1 {
-            return Ok(self
-                .app
-                .store
-                .snapshot(&self.member, self.limit())
-                .ok_or_else(vanished)?);
-        }
-        Ok(page)
-    }
-
     /// Reads the content of a page; when some is gone, what changed is taken in and the page planned anew.
     async fn send(&self, mut page: Page) -> Result<Response, ApiError> {
         let poll_after = self.poll_after();
@@ -257,11 +254,7 @@ impl Call<'_> {
                 return Ok(with_poll_after(Json(response).into_response(), poll_after));
             }
             page = if self.app.store.refresh().await? {
-                match self
-                    .app
-                    .store
-                    .plan(&self.member, &self.request.have, self.limit())
-                {
+                match self.plan() {
                     Plan::Send(page) => page,
                     Plan::Unchanged | Plan::Ahead => return Ok(self.unchanged()),
                 }
@@ -284,6 +277,13 @@ impl Call<'_> {
         let seconds = f64::from(DEFAULT_POLL_SECS) * jitter * self.app.load.stretch();
         seconds as u32
     }
+}
+
+/// An instance that asks with the same cursor again and again does not get on: it is slowed down, so that it
+/// does not keep us busy.
+fn pause(times: u32) -> Option<Duration> {
+    let beyond = times.checked_sub(PATIENCE + 1)?;
+    Some(Duration::from_secs(1 << beyond.min(5)).min(SLOWEST))
 }
 
 fn with_poll_after(mut response: Response, seconds: u32) -> Response {

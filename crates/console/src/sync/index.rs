@@ -20,8 +20,23 @@ pub(crate) struct Index {
     epoch: i64,
     revision: i64,
     items: HashMap<ItemId, Arc<StoreItem>>,
+    /// How many of them are not removed.
+    present: usize,
     by_revision: BTreeMap<i64, ItemId>,
     scopes: HashMap<Arc<str>, Scope>,
+    /// Until then removing most of a set is meant.
+    purge_until: Option<Timestamp>,
+}
+
+/// Where the store stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Figures {
+    /// Its epoch.
+    pub(crate) epoch: i64,
+    /// The last revision applied.
+    pub(crate) revision: i64,
+    /// How many items it holds.
+    pub(crate) items: usize,
 }
 
 /// What one set of labels selects.
@@ -78,19 +93,28 @@ impl Index {
         }
     }
 
-    /// The store's epoch.
-    pub(crate) const fn epoch(&self) -> i64 {
-        self.epoch
+    /// Epoch, revision, number of items.
+    pub(crate) const fn figures(&self) -> Figures {
+        Figures {
+            epoch: self.epoch,
+            revision: self.revision,
+            items: self.present,
+        }
+    }
+
+    /// Until when removing most of a set is meant.
+    pub(crate) const fn purge_until(&self) -> Option<Timestamp> {
+        self.purge_until
+    }
+
+    /// Takes over until when removing most of a set is meant.
+    pub(crate) const fn set_purge_until(&mut self, until: Option<Timestamp>) {
+        self.purge_until = until;
     }
 
     /// The last revision applied.
     pub(crate) const fn revision(&self) -> i64 {
         self.revision
-    }
-
-    /// How many items the store holds.
-    pub(crate) fn len(&self) -> usize {
-        self.items.values().filter(|i| !i.is_removed()).count()
     }
 
     /// Takes over a new epoch; the items stay.
@@ -113,7 +137,9 @@ impl Index {
         }
         if let Some(old) = old {
             self.by_revision.remove(&old.revision);
+            self.present -= usize::from(!old.is_removed());
         }
+        self.present += usize::from(!item.is_removed());
         self.by_revision.insert(item.revision, id);
         self.revision = self.revision.max(item.revision);
         self.items.insert(id, Arc::new(item));
@@ -172,7 +198,7 @@ impl Index {
             count: kept.count,
             digest: kept.digest,
             issued_at: now,
-            purge_intended: false,
+            purge_intended: self.purge_until.is_some_and(|until| now < until),
         })
     }
 

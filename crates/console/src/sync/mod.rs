@@ -28,7 +28,7 @@ use jiff::Timestamp;
 use tokio::sync::watch as signal;
 
 use contents::{Content, Contents};
-use index::{Index, Page, Plan, PlannedChange};
+use index::{Figures, Index, Page, Plan, PlannedChange};
 use registry::{Member, Registry};
 
 /// The zero-touch store and its instances, as this process knows them.
@@ -102,9 +102,15 @@ impl Store {
         self.read(|index| index.items_for(labels))
     }
 
-    /// Epoch, revision and number of items.
-    pub(crate) fn figures(&self) -> (i64, i64, usize) {
-        self.read(|index| (index.epoch(), index.revision(), index.len()))
+    /// Where the store stands.
+    pub(crate) fn figures(&self) -> Figures {
+        self.read(Index::figures)
+    }
+
+    /// Until when instances are told that removing most of their set is meant.
+    pub(crate) fn purge_intended_until(&self) -> Option<Timestamp> {
+        self.read(Index::purge_until)
+            .filter(|until| self.clock.now() < *until)
     }
 
     /// The response that carries a page; none when some of it is gone already and it must be planned anew.

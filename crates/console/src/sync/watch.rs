@@ -6,11 +6,15 @@ use std::time::Duration;
 use evercert_db::store_items::StoreItem;
 use evercert_db::{Db, DbError, Engine};
 use evercert_types::VersionId;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Store;
+use super::index::Figures;
+
+/// The setting that says until when removing most of the store is meant, Unix seconds.
+pub(crate) const PURGE_SETTING: &str = "purge_intended_until";
 
 /// How often the counters are read where other Consoles may change them.
 const POLL: Duration = Duration::from_millis(250);
@@ -37,6 +41,8 @@ impl Store {
             return Ok(false);
         }
         if states.instances != seen.instances {
+            let purge_until = self.saved_purge().await?;
+            self.write(|index| index.set_purge_until(purge_until));
             self.registry.replace(self.db.instances().await?);
             let scopes = self.registry.scopes();
             self.write(|index| index.retain_scopes(|scope| scopes.contains(scope)));
@@ -47,6 +53,22 @@ impl Store {
         *seen = states;
         self.changed.send_modify(|count| *count += 1);
         Ok(true)
+    }
+
+    /// Takes over what changed; if that cannot be now, the task that follows the database does it later.
+    pub(crate) async fn refresh_or_later(&self) {
+        if let Err(error) = self.refresh().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a change is written, and not yet taken over"
+            );
+        }
+    }
+
+    async fn saved_purge(&self) -> Result<Option<Timestamp>, DbError> {
+        let saved = self.db.setting(PURGE_SETTING).await?;
+        let seconds = saved.and_then(|text| text.parse().ok());
+        Ok(seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()))
     }
 
     /// Reads changes up to a revision. What is delivered next is read before anybody is woken, once for
@@ -89,7 +111,9 @@ impl Store {
     /// When the database fails.
     pub(crate) async fn resolve_ahead(&self, instance: &str, theirs: i64) -> Result<(), DbError> {
         self.refresh().await?;
-        let (epoch, revision, _) = self.figures();
+        let Figures {
+            epoch, revision, ..
+        } = self.figures();
         if theirs <= revision || !self.may_begin_epoch() {
             return Ok(());
         }

@@ -156,6 +156,22 @@ async fn a_bad_request_does_not_use_the_token_up() {
 }
 
 #[tokio::test]
+async fn who_has_proved_nothing_may_not_send_much() {
+    let scene = Scene::sqlite().await;
+    let large = json!({ "secret": "x".repeat(70_000) });
+
+    let refused = scene
+        .client
+        .post(scene.url("/zts/v1/enroll"))
+        .json(&large)
+        .send()
+        .await
+        .unwrap();
+
+    assert_eq!(problem(refused).await.status, 413);
+}
+
+#[tokio::test]
 async fn a_withdrawn_token_is_refused() {
     let scene = Scene::sqlite().await;
     let token = scene.enrollment_token(&[]).await;

@@ -97,6 +97,17 @@ const ENDPOINTS: &[(&str, &str, Option<Role>)] = &[
         "/api/v1/enrollment-tokens/{id}",
         Some(Role::Operator),
     ),
+    ("GET", "/api/v1/zero-touch-store", Some(Role::Viewer)),
+    (
+        "POST",
+        "/api/v1/zero-touch-store/purge-intent",
+        Some(Role::Admin),
+    ),
+    (
+        "DELETE",
+        "/api/v1/zero-touch-store/purge-intent",
+        Some(Role::Admin),
+    ),
     ("GET", "/livez", None),
     ("GET", "/readyz", None),
     ("GET", "/metrics", Some(Role::Viewer)),

@@ -4,6 +4,7 @@ mod access;
 mod agent;
 mod enrolment;
 mod matrix;
+mod measure;
 mod openapi;
 mod pages;
 mod problems;

@@ -44,6 +44,7 @@ on_both_engines! {
     a_damaged_set_is_repaired_by_a_snapshot_too,
     reports_become_deployments,
     a_lagging_reporter_is_not_in_sync,
+    a_great_deletion_can_be_meant,
     a_store_restored_from_a_backup_begins_a_new_epoch,
 }
 
@@ -368,6 +369,35 @@ async fn a_lagging_reporter_is_not_in_sync(scene: &Scene) {
         (&edge["in_sync"], &edge["revision"], &edge["store_revision"]),
         (&json!(false), &json!(1), &json!(2))
     );
+}
+
+async fn a_great_deletion_can_be_meant(scene: &Scene) {
+    let path = "/api/v1/zero-touch-store/purge-intent";
+    let agent = Agent::enrolled(scene, "edge", &[]).await;
+    let told = async || {
+        let response = agent.call("sync", &agent.request(0)).await;
+        let response: SyncResponse = read(response, StatusCode::OK).await;
+        response.manifest.purge_intended
+    };
+    assert!(!told().await);
+
+    let store: Value = scene
+        .post(path, &json!({ "expires_in": "10m" }), StatusCode::OK)
+        .await;
+    assert!(store["purge_intended_until"].is_string());
+    assert!(told().await);
+
+    scene.delete(path).await;
+    assert!(!told().await);
+    let _refused: Value = scene
+        .post(
+            path,
+            &json!({ "expires_in": "2d" }),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        )
+        .await;
+    let audit: Value = scene.get("/api/v1/audit?limit=2").await;
+    assert_eq!(audit["items"][1]["action"], "store.intend_purge");
 }
 
 async fn a_store_restored_from_a_backup_begins_a_new_epoch(scene: &Scene) {
