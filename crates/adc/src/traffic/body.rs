@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub(crate) enum BodyError {
 #[derive(Debug)]
 pub(crate) struct BodyProgress {
     fault: AtomicU8,
+    /// The service would take more, and the client sends nothing.
+    waiting: AtomicBool,
     /// Milliseconds since `started`.
     last_activity: AtomicU64,
     started: Instant,
@@ -36,6 +38,7 @@ impl BodyProgress {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             fault: AtomicU8::new(0),
+            waiting: AtomicBool::new(false),
             last_activity: AtomicU64::new(0),
             started: Instant::now(),
         })
@@ -57,7 +60,13 @@ impl BodyProgress {
         self.started + Duration::from_millis(millis)
     }
 
+    /// Whether it is the client that keeps the service waiting.
+    pub(crate) fn waits_for_client(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     fn touch(&self) {
+        self.waiting.store(false, Ordering::Relaxed);
         let millis = self.started.elapsed().as_millis();
         let millis = u64::try_from(millis).unwrap_or(u64::MAX);
         self.last_activity.store(millis, Ordering::Relaxed);
@@ -148,11 +157,17 @@ impl Body for RequestBody {
             Poll::Ready(Some(Err(_))) => {
                 Poll::Ready(Some(Err(progress.fail(BodyError::BrokenOff))))
             }
-            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(None) => {
+                progress.touch();
+                Poll::Ready(None)
+            }
             Poll::Pending if idle.poll_expired(cx) => {
                 Poll::Ready(Some(Err(progress.fail(BodyError::Stalled))))
             }
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {
+                progress.waiting.store(true, Ordering::Relaxed);
+                Poll::Pending
+            }
         }
     }
 

@@ -174,7 +174,11 @@ async fn attempt(
     let outcome = tokio::select! {
         outcome = sending => outcome,
         () = silence(progress.as_deref(), service.response_timeout) => {
-            return Attempt::Failed(SERVICE_TIMEOUT);
+            let waits_for_client = progress.is_some_and(|progress| progress.waits_for_client());
+            return Attempt::Failed(match waits_for_client {
+                true => body_refusal(BodyError::Stalled),
+                false => SERVICE_TIMEOUT,
+            });
         }
     };
     let mut error = match outcome {
@@ -279,7 +283,9 @@ impl Refusal {
             HeaderValue::from_static("text/plain; charset=utf-8"),
         );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.status.is_client_error() && version < Version::HTTP_2 {
+        // What follows on a connection whose request was not understood is not to be trusted either.
+        let was_refused = self.status.is_client_error() || self.status == StatusCode::NOT_IMPLEMENTED;
+        if was_refused && version < Version::HTTP_2 {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response

@@ -78,7 +78,9 @@ async fn answer(
     Ok(match path.as_str() {
         "/who" => Response::new(Script::text(name)),
         "/echo" => {
-            let collected = request.into_body().collect().await.unwrap();
+            let Ok(collected) = request.into_body().collect().await else {
+                return Ok(status(StatusCode::BAD_REQUEST));
+            };
             let trailers = collected.trailers().cloned();
             let mut response = Response::new(Script::bytes(collected.to_bytes()));
             if let Some(trailers) = trailers {
