@@ -183,9 +183,11 @@ async fn answer(
     Ok(match (request.method(), request.uri().path()) {
         (&Method::GET, "/status") => to_json(&instance.status()),
         (&Method::GET, "/zerotouch") => to_json(&instance.status().zero_touch),
-        (&Method::GET, "/metrics") => {
-            text(StatusCode::OK, "text/plain; version=0.0.4", instance.metrics_text())
-        }
+        (&Method::GET, "/metrics") => text(
+            StatusCode::OK,
+            "text/plain; version=0.0.4",
+            instance.metrics_text(),
+        ),
         (&Method::GET, "/explain") => match explain_query(request.uri().query().unwrap_or("")) {
             Ok(query) => to_json(&json!({
                 "explanations": instance.explain(&query),
@@ -216,7 +218,11 @@ fn explain_query(text: &str) -> Result<ExplainQuery, String> {
                 let names = names.collect::<Result<_, _>>();
                 query.signatures = Some(names.map_err(|error| error.to_string())?);
             }
-            _ => return Err(format!("\"{key}\" is not an argument; use sni, vserver, sigalgs")),
+            _ => {
+                return Err(format!(
+                    "\"{key}\" is not an argument; use sni, vserver, sigalgs"
+                ));
+            }
         }
     }
     Ok(query)

@@ -85,9 +85,7 @@ impl StartError {
             Self::CertKey { .. } => {
                 "Give PEM files that belong together; paths are relative to ns.conf."
             }
-            Self::StateDir { .. } => {
-                "Give a directory that this user may write, with --state-dir."
-            }
+            Self::StateDir { .. } => "Give a directory that this user may write, with --state-dir.",
             Self::CacheKey { .. } => {
                 "Restore the key file; or remove it together with zerotouch.cache, and let the instance sync anew."
             }

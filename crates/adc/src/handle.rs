@@ -63,7 +63,10 @@ impl Adc {
         let Running { vservers, warnings } = running::build(&config, &surroundings)?;
         let keeper = Arc::new(Keeper::open(cache, store.clone(), config.clock.clone()));
         let listeners = open_sockets(vservers)?;
-        let shared = Arc::new(Shared::new(config.limits.clone(), store.observations.clone()));
+        let shared = Arc::new(Shared::new(
+            config.limits.clone(),
+            store.observations.clone(),
+        ));
         let agent = config.console.clone().map(|link| {
             Arc::new(Agent::new(
                 link,

@@ -50,7 +50,12 @@ impl Instance {
     pub(crate) fn explain(&self, query: &ExplainQuery) -> Vec<Explanation> {
         self.vservers
             .iter()
-            .filter(|(vserver, _)| query.vserver.as_deref().is_none_or(|name| *name == *vserver.name))
+            .filter(|(vserver, _)| {
+                query
+                    .vserver
+                    .as_deref()
+                    .is_none_or(|name| *name == *vserver.name)
+            })
             .filter_map(|(vserver, _)| Some(explain(&vserver.name, &vserver.tls()?.policy, query)))
             .collect()
     }
@@ -71,7 +76,8 @@ impl Instance {
                     Some(record) => record.parts().names.iter().any(covers),
                     None => DomainName::new(&held.name).is_ok_and(|name| covers(&name)),
                 };
-                is_about.then(|| item_status(problem.id, held, Some((&problem.code, &problem.detail))))
+                is_about
+                    .then(|| item_status(problem.id, held, Some((&problem.code, &problem.detail))))
             });
             items.collect()
         })
@@ -81,10 +87,14 @@ impl Instance {
         let counts = self.store.counts();
         let as_gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let metrics = &self.metrics;
-        metrics.zero_touch_names.set(as_gauge(self.store.table.len()));
+        metrics
+            .zero_touch_names
+            .set(as_gauge(self.store.table.len()));
         metrics.zero_touch_items.set(as_gauge(counts.held));
         metrics.zero_touch_rejected.set(as_gauge(counts.rejected));
-        metrics.zero_touch_revision.set(self.store.cursor().revision);
+        metrics
+            .zero_touch_revision
+            .set(self.store.cursor().revision);
         let misses = i64::try_from(self.store.hot.misses()).unwrap_or(i64::MAX);
         metrics.key_parses.set(misses);
         metrics.text()
@@ -126,7 +136,11 @@ impl Instance {
             let problems = ledger.problems(MAX_ITEMS);
             let exceptions = problems.iter().filter_map(|problem| {
                 let held = ledger.get(&problem.id)?;
-                Some(item_status(problem.id, held, Some((&problem.code, &problem.detail))))
+                Some(item_status(
+                    problem.id,
+                    held,
+                    Some((&problem.code, &problem.detail)),
+                ))
             });
             let active = ledger
                 .iter()
@@ -158,11 +172,19 @@ fn item_status(
         fingerprint: held.fingerprint,
         state,
         names: shown.map_or_else(Vec::new, |record| {
-            record.parts().names.iter().map(ToString::to_string).collect()
+            record
+                .parts()
+                .names
+                .iter()
+                .map(ToString::to_string)
+                .collect()
         }),
         not_after: shown.map(|record| record.parts().not_after),
         handshakes,
-        serving_generation: held.previous.as_ref().map(|record| record.parts().generation),
+        serving_generation: held
+            .previous
+            .as_ref()
+            .map(|record| record.parts().generation),
         code: exception.map(|(code, _)| code.clone()),
         detail: exception.map(|(_, detail)| detail.clone()),
     }

@@ -24,6 +24,7 @@ pub mod config;
 pub mod error;
 mod handle;
 mod instance;
+pub mod measure;
 mod metrics;
 mod running;
 pub mod status;

@@ -81,7 +81,11 @@ impl Metrics {
         let zero_touch_revision = gauge("zero_touch_revision", "Store revision applied");
         let key_parses = gauge("key_parses", "Keys parsed because they were not hot");
         let sync_calls = Family::default();
-        registry.register("sync_calls", "Calls to the Console by result", sync_calls.clone());
+        registry.register(
+            "sync_calls",
+            "Calls to the Console by result",
+            sync_calls.clone(),
+        );
         Self {
             registry,
             vservers,

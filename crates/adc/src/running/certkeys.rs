@@ -71,7 +71,10 @@ impl<'a> CertKeys<'a> {
         &mut self,
         bound: &[CertKeyRef],
     ) -> Result<Vec<Arc<ManualCertificate>>, StartError> {
-        bound.iter().map(|certkey| self.server(&certkey.name)).collect()
+        bound
+            .iter()
+            .map(|certkey| self.server(&certkey.name))
+            .collect()
     }
 
     /// CA certificates as trust anchors.
@@ -104,7 +107,10 @@ impl<'a> CertKeys<'a> {
     }
 
     fn key_and_chain(&self, view: &CertKeyView) -> Result<(KeyPair, Chain), StartError> {
-        let password = view.password.as_ref().map_or("", |password| password.expose());
+        let password = view
+            .password
+            .as_ref()
+            .map_or("", |password| password.expose());
         if view.inform == Inform::Pfx {
             let bytes = self.bytes(view, &view.cert)?;
             return pkcs12::import(&bytes, password)
@@ -127,8 +133,8 @@ impl<'a> CertKeys<'a> {
         for linked in self.config.certkey_chain(&view.name) {
             pool.extend(self.certificates(&linked)?);
         }
-        let chain = Chain::for_key(pool, &key)
-            .map_err(|error| unusable(&view.name, &view.cert, &error))?;
+        let chain =
+            Chain::for_key(pool, &key).map_err(|error| unusable(&view.name, &view.cert, &error))?;
         Ok((key, chain))
     }
 

@@ -104,7 +104,10 @@ impl Builder<'_> {
             (ServiceType::Ssl, Some(ssl)) => VserverKind::Ssl(self.tls(view, ssl)?),
             (ServiceType::SslTcp, Some(ssl)) => VserverKind::SslTcp(self.tls(view, ssl)?),
             (kind, _) => {
-                self.warn(format!("vserver {} is not served: type {kind:?}", view.name));
+                self.warn(format!(
+                    "vserver {} is not served: type {kind:?}",
+                    view.name
+                ));
                 return Ok(());
             }
         };
@@ -148,7 +151,10 @@ impl Builder<'_> {
     fn warn_of_gaps(&mut self, view: &VserverView) {
         let name = &view.name;
         let gaps = [
-            (view.persistence != PersistenceType::None, "-persistenceType"),
+            (
+                view.persistence != PersistenceType::None,
+                "-persistenceType",
+            ),
             (view.redirect_url.is_some(), "-redirectURL"),
             (view.redirect_from.is_some(), "-redirectFromPort"),
             (view.backup.is_some(), "-backupVServer"),
@@ -218,8 +224,7 @@ impl Builder<'_> {
             TlsVersions { tls13: true, .. } => Ok(Versions::Tls13),
             _ => {
                 let name = &view.name;
-                let complaint =
-                    format!("vserver {name}: neither TLS 1.2 nor TLS 1.3 is enabled");
+                let complaint = format!("vserver {name}: neither TLS 1.2 nor TLS 1.3 is enabled");
                 Err(config_error(self.config, vec![complaint]))
             }
         }
@@ -230,8 +235,8 @@ impl Builder<'_> {
         if view.kind != ServiceType::Ssl {
             return Alpn::None;
         }
-        let profile = (view.http_profile.as_deref())
-            .and_then(|name| self.ns.object("ns httpProfile", name));
+        let profile =
+            (view.http_profile.as_deref()).and_then(|name| self.ns.object("ns httpProfile", name));
         match profile.and_then(|profile| profile.value("http2")) {
             Some(Value::Choice("DISABLED")) => Alpn::Http1,
             _ => Alpn::Http2,
@@ -294,7 +299,8 @@ impl Builder<'_> {
             return Ok(Some(DefaultCertificate::CertKeys(certkeys)));
         }
         let name = DomainName::new(name).map_err(|error| {
-            let complaint = format!("the default certificate is neither a certkey nor a name: {error}");
+            let complaint =
+                format!("the default certificate is neither a certkey nor a name: {error}");
             config_error(self.config, vec![complaint])
         })?;
         Ok(Some(DefaultCertificate::Name(name)))

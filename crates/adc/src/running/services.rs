@@ -5,9 +5,7 @@ use std::sync::Arc;
 use evercert_ns::model::{BackendSslView, ServiceAddress, ServiceType, ServiceView, TlsVersions};
 use evercert_x509::tls::crypto_provider;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{
-    Resumption, verify_server_cert_signed_by_trust_anchor, verify_server_name,
-};
+use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, IpAddr, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -31,12 +29,18 @@ pub(super) fn service(
 ) -> Result<Result<Arc<Service>, String>, StartError> {
     let fits = match vserver {
         ServiceType::SslTcp => {
-            matches!(view.kind, ServiceType::Tcp | ServiceType::SslTcp | ServiceType::Any)
+            matches!(
+                view.kind,
+                ServiceType::Tcp | ServiceType::SslTcp | ServiceType::Any
+            )
         }
         _ => view.kind.is_http(),
     };
     if !fits || view.port == 65535 {
-        let warning = format!("service {} is not used: its type or port does not fit", view.name);
+        let warning = format!(
+            "service {} is not used: its type or port does not fit",
+            view.name
+        );
         return Ok(Err(warning));
     }
     let tls = match &view.ssl {
@@ -79,7 +83,9 @@ fn service_tls(
         None => None,
         Some(name) => Some(server_name(name).map_err(failed)?),
     };
-    let name = wanted.clone().map_or_else(|| own_name(view).map_err(failed), Ok)?;
+    let name = wanted
+        .clone()
+        .map_or_else(|| own_name(view).map_err(failed), Ok)?;
     let verifier = ServiceVerifier { anchors, wanted };
     let builder = ClientConfig::builder_with_provider(crypto_provider())
         .with_protocol_versions(versions(ssl.versions))

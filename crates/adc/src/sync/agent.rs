@@ -233,8 +233,7 @@ impl Agent {
             (Some(paging), false) => paging.cursor(have),
             (None, false) => have.clone(),
         };
-        let may_wait =
-            session.answered && !cursor.scope.is_empty() && session.paging.is_none();
+        let may_wait = session.answered && !cursor.scope.is_empty() && session.paging.is_none();
         let wait_secs = match self.link.polling {
             Polling::Long if may_wait => MAX_WAIT_SECS,
             _ => 0,
@@ -317,7 +316,10 @@ impl Agent {
             session.identity = Identity::load(&self.state_dir)?;
         }
         let fresh_token = token.filter(|token| {
-            session.identity.as_ref().is_none_or(|identity| !identity.is_from(token))
+            session
+                .identity
+                .as_ref()
+                .is_none_or(|identity| !identity.is_from(token))
         });
         let is_unusable =
             (session.identity.as_ref()).is_none_or(|identity| identity.is_expired(now));
@@ -347,7 +349,11 @@ impl Agent {
     }
 
     async fn renew_if_due(&self, session: &mut Session, now: Timestamp) -> Result<(), AgentError> {
-        let Some(identity) = session.identity.clone().filter(|identity| identity.is_due(now)) else {
+        let Some(identity) = session
+            .identity
+            .clone()
+            .filter(|identity| identity.is_due(now))
+        else {
             return Ok(());
         };
         let client = identity.client(&self.link, &self.clock)?;
@@ -409,8 +415,9 @@ impl Agent {
             applied: self.applied(&have, &batch),
             have,
         };
-        let _: Answer<serde_json::Value> =
-            client.post("/zts/v1/status", &report, Duration::ZERO).await?;
+        let _: Answer<serde_json::Value> = client
+            .post("/zts/v1/status", &report, Duration::ZERO)
+            .await?;
         batch.acknowledged();
         Ok(())
     }
@@ -435,7 +442,11 @@ impl Agent {
         let state = self.state_after(error, session);
         let mut progress = self.lock();
         if progress.detail.as_ref() != Some(&detail) {
-            tracing::warn!(error = detail, remedy = error.remedy(), "no sync with the Console");
+            tracing::warn!(
+                error = detail,
+                remedy = error.remedy(),
+                "no sync with the Console"
+            );
         }
         progress.state = state;
         progress.detail = Some(detail);
@@ -472,7 +483,10 @@ impl Agent {
     /// The items that a refused deletion named are reported, so that the Console can show why they stay.
     fn note_guarded(&self, ids: &[evercert_api::sync::ItemId]) {
         let problems = self.store.look(|ledger| {
-            let held = ids.iter().take(100).filter_map(|id| Some((id, ledger.get(id)?)));
+            let held = ids
+                .iter()
+                .take(100)
+                .filter_map(|id| Some((id, ledger.get(id)?)));
             held.map(|(id, held)| ItemProblem {
                 id: *id,
                 generation: held.generation,
@@ -503,7 +517,9 @@ impl Agent {
     fn back_off(&self, failures: u32, error: &AgentError) -> Duration {
         let doubled = Duration::from_secs(1) * 2u32.saturating_pow(failures.min(16) - 1);
         let limit = doubled.min(self.link.poll_interval.max(Duration::from_secs(1)));
-        let pause = limit.mul_f64(random_fraction()).max(Duration::from_millis(50));
+        let pause = limit
+            .mul_f64(random_fraction())
+            .max(Duration::from_millis(50));
         let wanted = match error {
             AgentError::Call(call) | AgentError::Enroll(EnrollError::Call(call)) => {
                 call.retry_after()

@@ -147,7 +147,9 @@ fn write_sealed<W: Write>(out: W, key: &MasterKey, contents: &Contents) -> io::R
     let mut writer = SealingWriter::new(BufWriter::with_capacity(256 << 10, out), key)?;
     codec::write(contents, &mut writer)?;
     let buffered = writer.finish()?;
-    buffered.into_inner().map_err(io::IntoInnerError::into_error)
+    buffered
+        .into_inner()
+        .map_err(io::IntoInnerError::into_error)
 }
 
 fn make_key(path: &Path) -> Result<(), StartError> {
@@ -255,7 +257,10 @@ mod tests {
         let read = cache(dir.path()).load().unwrap().unwrap();
         assert_eq!(read.cursor.revision, 5);
         for file in [FILE, KEY_FILE] {
-            let mode = fs::metadata(dir.path().join(file)).unwrap().permissions().mode();
+            let mode = fs::metadata(dir.path().join(file))
+                .unwrap()
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o777, 0o600, "{file}");
         }
     }

@@ -35,7 +35,10 @@ pub(crate) fn write(contents: &Contents, out: &mut impl Write) -> io::Result<()>
     header.write_to(out)?;
     let mut chains: HashMap<*const Intermediates, i64> = HashMap::new();
     for (id, held) in &contents.items {
-        for record in [held.record(), held.previous.as_ref()].into_iter().flatten() {
+        for record in [held.record(), held.previous.as_ref()]
+            .into_iter()
+            .flatten()
+        {
             let chain = &record.parts().chain;
             let next = chains.len() as i64;
             if let std::collections::hash_map::Entry::Vacant(vacant) =
@@ -193,7 +196,12 @@ impl Frame {
         self.integer(parts.not_before.as_second());
         self.integer(parts.not_after.as_second());
         self.integer(parts.committed_at_ms);
-        self.integer(chains.get(&Arc::as_ptr(&parts.chain)).copied().unwrap_or(-1));
+        self.integer(
+            chains
+                .get(&Arc::as_ptr(&parts.chain))
+                .copied()
+                .unwrap_or(-1),
+        );
         self.bytes(record.leaf());
         self.bytes(record.pkcs8());
     }
@@ -305,9 +313,11 @@ mod tests {
         let mut ledger = Ledger::default();
         let mut interner = Interner::default();
         let id = CertificateId::new();
-        for (certificate, generation, from, to) in
-            [(id, 1, 0, 10), (id, 2, 5, 20), (CertificateId::new(), 1, 0, 9)]
-        {
+        for (certificate, generation, from, to) in [
+            (id, 1, 0, 10),
+            (id, 2, 5, 20),
+            (CertificateId::new(), 1, 0, 9),
+        ] {
             let item = store.item_of(certificate, "a.example b.example", generation, from, to);
             let verified = verify(&item, &chains(&store), None, now(), &mut interner);
             ledger.stage(item.id, verified.unwrap().record, now());
@@ -318,7 +328,10 @@ mod tests {
         ledger.advance_to("scope", 3, 77);
         Contents {
             cursor: ledger.cursor(),
-            items: ledger.iter().map(|(id, held)| (*id, held.clone())).collect(),
+            items: ledger
+                .iter()
+                .map(|(id, held)| (*id, held.clone()))
+                .collect(),
         }
     }
 

@@ -141,7 +141,9 @@ pub(crate) fn take_page(
         ..
     } = response;
     let begins = snapshot
-        || paging.as_ref().is_none_or(|p| p.scope != manifest.scope || p.epoch != manifest.epoch);
+        || paging
+            .as_ref()
+            .is_none_or(|p| p.scope != manifest.scope || p.epoch != manifest.epoch);
     if begins {
         let restarts = paging.as_ref().map_or(0, |before| before.restarts + 1);
         if restarts > MAX_RESTARTS {
@@ -285,7 +287,9 @@ mod tests {
     #[test]
     fn what_a_paged_snapshot_does_not_name_goes_after_its_last_page() {
         let store = Store::new();
-        let items: Vec<Item> = (0..3).map(|i| store.item(&format!("{i}.example"))).collect();
+        let items: Vec<Item> = (0..3)
+            .map(|i| store.item(&format!("{i}.example")))
+            .collect();
         let put = |i: usize| Change::Put {
             item: Box::new(items[i].clone()),
         };
@@ -321,8 +325,17 @@ mod tests {
         let put_last = take(vec![remove.clone(), put.clone()]).unwrap();
         let removed_last = take(vec![put, remove]).unwrap();
 
-        assert_eq!((put_last.puts.len(), put_last.last.unwrap().removes.len()), (1, 0));
-        assert_eq!((removed_last.puts.len(), removed_last.last.unwrap().removes.len()), (0, 1));
+        assert_eq!(
+            (put_last.puts.len(), put_last.last.unwrap().removes.len()),
+            (1, 0)
+        );
+        assert_eq!(
+            (
+                removed_last.puts.len(),
+                removed_last.last.unwrap().removes.len()
+            ),
+            (0, 1)
+        );
     }
 
     #[test]
@@ -331,15 +344,30 @@ mod tests {
         let snapshot = response(true, 9, false, Vec::new());
 
         assert_eq!(check_history(&have(1, 9), &have(1, 9), &delta), Ok(()));
-        assert_eq!(check_history(&Cursor::default(), &Cursor::default(), &snapshot), Ok(()));
+        assert_eq!(
+            check_history(&Cursor::default(), &Cursor::default(), &snapshot),
+            Ok(())
+        );
         assert_eq!(check_history(&have(0, 50), &have(0, 50), &snapshot), Ok(()));
         // The second page of a snapshot of the next epoch.
         assert_eq!(check_history(&have(0, 50), &have(1, 3), &delta), Ok(()));
         let check = |have: &Cursor, response| check_history(have, have, response).unwrap_err();
-        assert!(matches!(check(&have(0, 9), &delta), Refused::OtherHistory { .. }));
-        assert!(matches!(check(&have(2, 9), &snapshot), Refused::EpochWentBack { .. }));
-        assert!(matches!(check(&have(1, 10), &snapshot), Refused::RevisionWentBack { .. }));
-        assert!(matches!(check(&have(1, 10), &delta), Refused::RevisionWentBack { .. }));
+        assert!(matches!(
+            check(&have(0, 9), &delta),
+            Refused::OtherHistory { .. }
+        ));
+        assert!(matches!(
+            check(&have(2, 9), &snapshot),
+            Refused::EpochWentBack { .. }
+        ));
+        assert!(matches!(
+            check(&have(1, 10), &snapshot),
+            Refused::RevisionWentBack { .. }
+        ));
+        assert!(matches!(
+            check(&have(1, 10), &delta),
+            Refused::RevisionWentBack { .. }
+        ));
     }
 
     #[test]
@@ -350,9 +378,8 @@ mod tests {
         let refused = take_page(&mut paging, response(false, 3, true, Vec::new()), []);
 
         assert_eq!(refused.unwrap_err(), Refused::NoProgress(3));
-        let first_page_again = (0..9).find_map(|_| {
-            take_page(&mut paging, response(true, 3, true, Vec::new()), []).err()
-        });
+        let first_page_again = (0..9)
+            .find_map(|_| take_page(&mut paging, response(true, 3, true, Vec::new()), []).err());
         assert_eq!(first_page_again, Some(Refused::NoProgress(3)));
     }
 

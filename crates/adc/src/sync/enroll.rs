@@ -117,9 +117,12 @@ pub(crate) async fn enroll(
         csr_pem: csr.to_pem(),
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let answer: Answer<EnrollResponse> =
-        client.post("/zts/v1/enroll", &request, Duration::ZERO).await?;
-    let response = answer.body.ok_or_else(|| unusable("the answer was empty"))?;
+    let answer: Answer<EnrollResponse> = client
+        .post("/zts/v1/enroll", &request, Duration::ZERO)
+        .await?;
+    let response = answer
+        .body
+        .ok_or_else(|| unusable("the answer was empty"))?;
     let ca = Certificate::from_pem(&response.ca_pem).map_err(unusable)?;
     if ca.fingerprint() != secret.ca_fingerprint {
         return Err(unusable("its CA is not the one that the token names"));
@@ -254,7 +257,9 @@ impl Identity {
         let answer: Answer<RenewIdentityResponse> = client
             .post("/zts/v1/renew-identity", &request, Duration::ZERO)
             .await?;
-        let response = answer.body.ok_or_else(|| unusable("the answer was empty"))?;
+        let response = answer
+            .body
+            .ok_or_else(|| unusable("the answer was empty"))?;
         let ca = Certificate::from_pem(&response.ca_pem).map_err(unusable)?;
         Ok(Self {
             certificate: leaf(&response.certificate_pem, &key, &ca)?,

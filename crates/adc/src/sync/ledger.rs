@@ -67,7 +67,10 @@ impl Held {
             HeldState::Active(record) => Some(record.parts().not_after),
             HeldState::Expired(_) | HeldState::Rejected(_) => None,
         };
-        let previous = self.previous.as_ref().map(|record| record.parts().not_after);
+        let previous = self
+            .previous
+            .as_ref()
+            .map(|record| record.parts().not_after);
         own.into_iter().chain(previous)
     }
 }
@@ -338,7 +341,13 @@ mod tests {
         now() + SignedDuration::from_hours(24 * day)
     }
 
-    fn record(store: &Store, certificate: CertificateId, generation: i64, from: i64, to: i64) -> Arc<Record> {
+    fn record(
+        store: &Store,
+        certificate: CertificateId,
+        generation: i64,
+        from: i64,
+        to: i64,
+    ) -> Arc<Record> {
         let item = store.item_of(certificate, "a.example", generation, from, to);
         let verified = verify(&item, &chains(store), None, now(), &mut Interner::default());
         verified.unwrap().record
@@ -348,7 +357,8 @@ mod tests {
     fn the_old_generation_is_served_until_the_new_one_is_valid_and_expiry_drops_it() {
         let store = Store::new();
         let id = CertificateId::new();
-        let [old, new] = [(1, 0, 10), (2, 5, 20)].map(|(g, from, to)| record(&store, id, g, from, to));
+        let [old, new] =
+            [(1, 0, 10), (2, 5, 20)].map(|(g, from, to)| record(&store, id, g, from, to));
         let item = old.parts().item;
         let mut ledger = Ledger::default();
         ledger.stage(item, old.clone(), now());

@@ -37,8 +37,9 @@ pub(super) async fn repair(
         have,
         buckets: store.buckets(),
     };
-    let answer: Answer<BucketsResponse> =
-        client.post("/zts/v1/buckets", &request, Duration::ZERO).await?;
+    let answer: Answer<BucketsResponse> = client
+        .post("/zts/v1/buckets", &request, Duration::ZERO)
+        .await?;
     let Some(BucketsResponse { manifest, differ }) = answer.body else {
         return Ok(false);
     };
@@ -47,8 +48,9 @@ pub(super) async fn repair(
     guard(remove.len(), held, &manifest)?;
     for ids in fetch.chunks(ITEMS_AT_ONCE) {
         let request = ItemsRequest { ids: ids.to_vec() };
-        let answer: Answer<ItemsResponse> =
-            client.post("/zts/v1/items", &request, Duration::ZERO).await?;
+        let answer: Answer<ItemsResponse> = client
+            .post("/zts/v1/items", &request, Duration::ZERO)
+            .await?;
         let Some(response) = answer.body else {
             return Ok(false);
         };
@@ -61,14 +63,21 @@ pub(super) async fn repair(
     let equal = store.cursor().digest == manifest.digest;
     if equal {
         store.advance_to(&manifest.scope, manifest.epoch, manifest.revision);
-        tracing::info!(fetched = fetch.len(), removed = remove.len(), "the set was repaired");
+        tracing::info!(
+            fetched = fetch.len(),
+            removed = remove.len(),
+            "the set was repaired"
+        );
     }
     Ok(equal)
 }
 
 fn compare(ledger: &Ledger, differ: &BTreeMap<u8, Vec<ItemRef>>) -> Repair {
-    let wanted: HashMap<ItemId, &ItemRef> =
-        differ.values().flatten().map(|item| (item.id, item)).collect();
+    let wanted: HashMap<ItemId, &ItemRef> = differ
+        .values()
+        .flatten()
+        .map(|item| (item.id, item))
+        .collect();
     let mut repair = Repair::default();
     for (id, held) in ledger.iter() {
         let bucket = ItemDigest::of(id, held.generation, &held.fingerprint).bucket();

@@ -57,7 +57,8 @@ impl Observations {
         let mut counts = Vec::new();
         let mut collected = self.lock();
         while counts.len() < limit
-            && let Ok(record) = collected.try_recv() {
+            && let Ok(record) = collected.try_recv()
+        {
             let handshakes = record.take_unreported();
             if handshakes > 0 {
                 counts.push((record, handshakes));

@@ -26,7 +26,9 @@ impl Store {
         let start = now() - SignedDuration::from_hours(DAY * 300);
         let root = Authority::self_signed("Root", algorithm, years, start).unwrap();
         Self {
-            issuing: root.intermediate("Issuing", algorithm, years, start).unwrap(),
+            issuing: root
+                .intermediate("Issuing", algorithm, years, start)
+                .unwrap(),
             foreign: Authority::self_signed("Foreign", algorithm, years, start).unwrap(),
         }
     }

@@ -137,7 +137,9 @@ impl<R: Read> OpeningReader<R> {
         for last in [false, true] {
             self.chunk.copy_from_slice(&sealed);
             let aad = Aad::from([u8::from(last)]);
-            let opened = self.key.open_in_place(nonce(self.number), aad, &mut self.chunk);
+            let opened = self
+                .key
+                .open_in_place(nonce(self.number), aad, &mut self.chunk);
             if opened.is_ok() {
                 return Ok(last);
             }

@@ -102,7 +102,9 @@ impl Store {
     /// `None` when the delivery is what is held already.
     fn examine(&self, item: &Item, chains: &Chains) -> Option<Result<Verified, Rejection>> {
         let held = self.lock().ledger.get(&item.id).cloned();
-        let record = held.as_ref().and_then(|held| held.record().or(held.serving()));
+        let record = held
+            .as_ref()
+            .and_then(|held| held.record().or(held.serving()));
         if let Some(held) = &held
             && let Some(record) = held.record()
             && is_same(record, item, chains)
@@ -111,7 +113,13 @@ impl Store {
         }
         let mut interner = self.interner.lock().unwrap_or_else(PoisonError::into_inner);
         let record = record.map(|record| &**record);
-        Some(verify(item, chains, record, self.clock.now(), &mut interner))
+        Some(verify(
+            item,
+            chains,
+            record,
+            self.clock.now(),
+            &mut interner,
+        ))
     }
 
     /// Removes items: their names first.

@@ -180,7 +180,11 @@ mod tests {
     use super::*;
     use crate::tls::samples::now;
 
-    fn check(trust: Trust, ca: &Authority, change: impl FnOnce(&mut LeafRequest)) -> Result<(), Error> {
+    fn check(
+        trust: Trust,
+        ca: &Authority,
+        change: impl FnOnce(&mut LeafRequest),
+    ) -> Result<(), Error> {
         let key = KeyPair::generate(KeyAlgorithm::EcdsaP256).unwrap();
         let mut request = LeafRequest::for_key(&key, &[], SignedDuration::from_hours(24), now());
         request.names = vec!["console.example".parse().unwrap()];
@@ -202,7 +206,8 @@ mod tests {
     #[test]
     fn only_a_server_certificate_of_the_identity_ca_is_accepted() {
         let year = SignedDuration::from_hours(24 * 365);
-        let make = || Authority::self_signed("Identity", KeyAlgorithm::EcdsaP256, year, now()).unwrap();
+        let make =
+            || Authority::self_signed("Identity", KeyAlgorithm::EcdsaP256, year, now()).unwrap();
         let (ca, other) = (make(), make());
         let pin = Trust::Pinned(ca.certificate().fingerprint());
         let known = Trust::Ca(ca.certificate().clone());

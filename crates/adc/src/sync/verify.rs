@@ -67,8 +67,8 @@ pub(crate) fn verify(
             "the leaf is not the one its fingerprint names",
         ));
     }
-    let leaf = Certificate::from_der(leaf_der)
-        .map_err(|error| Rejection::new("malformed", error))?;
+    let leaf =
+        Certificate::from_der(leaf_der).map_err(|error| Rejection::new("malformed", error))?;
     let ItemKey::Transport { data } = &item.key;
     let pkcs8 = Secret::new(decode(data.expose(), "the private key")?);
     let key = KeyPair::from_pkcs8_der(pkcs8.expose())
@@ -78,9 +78,8 @@ pub(crate) fn verify(
     check_dates(item, &leaf, now)?;
     let intermediates = intermediates(item, chains, &leaf)?;
     let record = record(item, &leaf, &pkcs8, intermediates, interner);
-    let is_known = known.is_some_and(|known| {
-        known.leaf() == record.leaf() && known.pkcs8() == record.pkcs8()
-    });
+    let is_known =
+        known.is_some_and(|known| known.leaf() == record.leaf() && known.pkcs8() == record.pkcs8());
     let certified = match is_known {
         true => None,
         false => Some(check_handshake(&record)?),
@@ -105,7 +104,10 @@ fn same_chain(record: &Record, item: &Item, chains: &Chains) -> bool {
         None => held.is_empty() && item.chain.is_none(),
         Some(ders) => {
             ders.len() == held.len()
-                && ders.iter().zip(held.iter()).all(|(text, der)| STANDARD.encode(der) == *text)
+                && ders
+                    .iter()
+                    .zip(held.iter())
+                    .all(|(text, der)| STANDARD.encode(der) == *text)
         }
     }
 }
@@ -129,13 +131,20 @@ fn check_key(item: &Item, leaf: &Certificate, key: &KeyPair) -> Result<(), Rejec
 /// Every name is one of the leaf; an old leaf may have its only name as common name.
 fn check_names(item: &Item, leaf: &Certificate) -> Result<(), Rejection> {
     if item.names.is_empty() {
-        return Err(Rejection::new("name_invalid", "the item has no domain name"));
+        return Err(Rejection::new(
+            "name_invalid",
+            "the item has no domain name",
+        ));
     }
     if leaf.dns_names().is_empty() {
         let common_name = leaf
             .common_name()
             .and_then(|name| DomainName::new(&name).ok());
-        if item.names.iter().all(|name| Some(name) == common_name.as_ref()) {
+        if item
+            .names
+            .iter()
+            .all(|name| Some(name) == common_name.as_ref())
+        {
             return Ok(());
         }
     }

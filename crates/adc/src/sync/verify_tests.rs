@@ -15,7 +15,14 @@ fn a_good_item_with_its_chain_is_staged() {
     let store = Store::new();
     let item = store.item("www.a.example *.a.example");
 
-    let verified = verify(&item, &chains(&store), None, now(), &mut Interner::default()).unwrap();
+    let verified = verify(
+        &item,
+        &chains(&store),
+        None,
+        now(),
+        &mut Interner::default(),
+    )
+    .unwrap();
     let record = verified.record;
 
     assert_eq!(record.parts().chain.len(), 1);
@@ -36,19 +43,49 @@ fn each_defect_has_its_code() {
     };
 
     assert_eq!(broken(&|_| ()), Ok(()));
-    assert_eq!(broken(&|item| item.key = other.key.clone()), Err("key_mismatch".into()));
+    assert_eq!(
+        broken(&|item| item.key = other.key.clone()),
+        Err("key_mismatch".into())
+    );
     let wrong = |item: &mut Item| item.id.algorithm = evercert_types::KeyAlgorithm::Rsa2048;
     assert_eq!(broken(&wrong), Err("key_mismatch".into()));
-    assert_eq!(broken(&|item| item.leaf = other.leaf.clone()), Err("fingerprint_mismatch".into()));
-    assert_eq!(broken(&|item| item.leaf = "?".into()), Err("malformed".into()));
-    assert_eq!(broken(&|item| item.names = other.names.clone()), Err("name_invalid".into()));
-    assert_eq!(broken(&|item| item.names.clear()), Err("name_invalid".into()));
-    assert_eq!(broken(&|item| item.not_after = now()), Err("malformed".into()));
+    assert_eq!(
+        broken(&|item| item.leaf = other.leaf.clone()),
+        Err("fingerprint_mismatch".into())
+    );
+    assert_eq!(
+        broken(&|item| item.leaf = "?".into()),
+        Err("malformed".into())
+    );
+    assert_eq!(
+        broken(&|item| item.names = other.names.clone()),
+        Err("name_invalid".into())
+    );
+    assert_eq!(
+        broken(&|item| item.names.clear()),
+        Err("name_invalid".into())
+    );
+    assert_eq!(
+        broken(&|item| item.not_after = now()),
+        Err("malformed".into())
+    );
     let garbage = ItemKey::Transport {
         data: Secret::new(STANDARD.encode(b"garbage")),
     };
-    assert_eq!(broken(&|item| item.key = garbage.clone()), Err("key_invalid".into()));
+    assert_eq!(
+        broken(&|item| item.key = garbage.clone()),
+        Err("key_invalid".into())
+    );
     assert_eq!(code(&good, &Chains::new()), Err("chain_broken".into()));
-    assert_eq!(code(&store.expired_item("e.example"), &chains), Err("expired".into()));
-    assert_eq!(code(&store.item_with_foreign_chain("f.example"), &Store::foreign_chains(&store)), Err("chain_broken".into()));
+    assert_eq!(
+        code(&store.expired_item("e.example"), &chains),
+        Err("expired".into())
+    );
+    assert_eq!(
+        code(
+            &store.item_with_foreign_chain("f.example"),
+            &Store::foreign_chains(&store)
+        ),
+        Err("chain_broken".into())
+    );
 }

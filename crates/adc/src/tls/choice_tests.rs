@@ -88,15 +88,24 @@ fn a_manual_binding_switches_zero_touch_off_even_for_names_it_lacks() {
     let sni = bench.certkey("sni", "m.example *.w.example");
     bench.policy.manual = Some(ManualBindings::new(vec![sni.clone()], Vec::new()));
 
-    assert_eq!(bench.choose(Some("m.example"), ECDSA), Ok(Step::ManualExact));
-    assert_eq!(bench.choose(Some("q.w.example"), ECDSA), Ok(Step::ManualWildcard));
+    assert_eq!(
+        bench.choose(Some("m.example"), ECDSA),
+        Ok(Step::ManualExact)
+    );
+    assert_eq!(
+        bench.choose(Some("q.w.example"), ECDSA),
+        Ok(Step::ManualWildcard)
+    );
     let unknown = bench.choose(Some("www.a.example"), ECDSA);
     assert_eq!(unknown, Err(Refusal::UnknownName));
     assert_eq!(bench.choose(None, ECDSA), Err(Refusal::NoName));
 
     let default = bench.certkey("def", "def.example");
     bench.policy.manual = Some(ManualBindings::new(vec![sni], vec![default]));
-    assert_eq!(bench.choose(Some("www.a.example"), ECDSA), Ok(Step::ManualDefault));
+    assert_eq!(
+        bench.choose(Some("www.a.example"), ECDSA),
+        Ok(Step::ManualDefault)
+    );
     assert_eq!(bench.choose(None, ECDSA), Ok(Step::ManualDefault));
 }
 
@@ -106,7 +115,10 @@ fn without_a_name_or_default_the_client_is_refused() {
     bench.zero_touch("www.a.example");
 
     assert_eq!(bench.choose(None, ECDSA), Err(Refusal::NoName));
-    assert_eq!(bench.choose(Some("b.example"), ECDSA), Err(Refusal::UnknownName));
+    assert_eq!(
+        bench.choose(Some("b.example"), ECDSA),
+        Err(Refusal::UnknownName)
+    );
     let no_scheme = bench.choose(Some("www.a.example"), RSA);
     assert_eq!(no_scheme, Err(Refusal::NoCommonScheme));
     assert_eq!(Refusal::UnknownName.alert(), 112);

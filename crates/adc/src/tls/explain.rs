@@ -169,9 +169,7 @@ impl From<&Decision> for Outcome {
             Decision::Serve { step, served } => {
                 let (certificate, algorithm, fingerprint) = match served {
                     Served::Manual(c) => (&c.certkey, c.algorithm, c.fingerprint),
-                    Served::ZeroTouch(r) => {
-                        (&r.parts().name, r.algorithm(), r.parts().fingerprint)
-                    }
+                    Served::ZeroTouch(r) => (&r.parts().name, r.algorithm(), r.parts().fingerprint),
                 };
                 Self::Served {
                     certificate: certificate.to_string(),

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rustls::SignatureScheme;
 use rustls::crypto::aws_lc_rs::sign::{RsaSigningKey, any_ecdsa_type};
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use zeroize::Zeroize;
 
 use super::intern::Intermediates;

@@ -82,7 +82,10 @@ pub(crate) trait Trace {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Found<'a> {
     Nothing,
-    Manual(&'a [Arc<ManualCertificate>], Option<&'a Arc<ManualCertificate>>),
+    Manual(
+        &'a [Arc<ManualCertificate>],
+        Option<&'a Arc<ManualCertificate>>,
+    ),
     ZeroTouch(&'a CertificateSet, Option<&'a Arc<Record>>),
 }
 
@@ -135,9 +138,7 @@ impl<T: Trace> Chooser<'_, T> {
         if let Some(name) = sni {
             let hit = self
                 .certkeys(Step::ManualExact, name, bindings.exact(name))
-                .or_else(|| {
-                    self.certkeys(Step::ManualWildcard, name, bindings.wildcard(name))
-                });
+                .or_else(|| self.certkeys(Step::ManualWildcard, name, bindings.wildcard(name)));
             if hit.is_some() {
                 return hit;
             }
@@ -251,7 +252,7 @@ impl ConnectionResolver {
         }
     }
 
-    /// What was chosen, once the ClientHello was answered.
+    /// What was chosen, once the `ClientHello` was answered.
     pub(crate) fn served(&self) -> Option<&Served> {
         self.served.get()
     }

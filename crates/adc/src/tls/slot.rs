@@ -135,8 +135,13 @@ mod tests {
     fn ecdsa_goes_first_and_rsa_serves_clients_without_it() {
         let sampler = Sampler::new();
         let certificate = CertificateId::new();
-        let [rsa, ecdsa] = [KeyAlgorithm::Rsa2048, KeyAlgorithm::EcdsaP256]
-            .map(|a| sampler.spec("a.example").certificate(certificate).algorithm(a).build());
+        let [rsa, ecdsa] = [KeyAlgorithm::Rsa2048, KeyAlgorithm::EcdsaP256].map(|a| {
+            sampler
+                .spec("a.example")
+                .certificate(certificate)
+                .algorithm(a)
+                .build()
+        });
 
         let set = CertificateSet::choose(vec![rsa.clone(), ecdsa.clone()]);
 

@@ -131,7 +131,12 @@ fn readers_always_find_a_served_name_while_the_writer_swaps_and_contests_it() {
     let generations: Vec<_> = (1..=8)
         .map(|g| sampler.spec(names).certificate(id).generation(g).build())
         .collect();
-    let rivals = vec![sampler.spec("a.example *.example").certificate(rival).build()];
+    let rivals = vec![
+        sampler
+            .spec("a.example *.example")
+            .certificate(rival)
+            .build(),
+    ];
     writer.set(id, vec![generations[0].clone()]);
     let stop = AtomicBool::new(false);
 

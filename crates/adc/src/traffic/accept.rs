@@ -135,4 +135,3 @@ async fn refuse_unservable(
     }
     Err(AcceptError::Refused { sni, refusal })
 }
-

@@ -132,7 +132,9 @@ fn upgrade(parts: &Parts) -> Result<Kind, Refusal> {
     if headers.get_all(header::SEC_WEBSOCKET_KEY).iter().count() != 1
         || !is_exactly(headers, &header::SEC_WEBSOCKET_VERSION, "13")
     {
-        return Err(bad("a WebSocket needs one Sec-WebSocket-Key and version 13"));
+        return Err(bad(
+            "a WebSocket needs one Sec-WebSocket-Key and version 13",
+        ));
     }
     let no_body = headers
         .get(header::CONTENT_LENGTH)
@@ -289,7 +291,10 @@ fn check_hop_by_hop(headers: &HeaderMap) -> Result<(), Refusal> {
         .get_all(header::CONNECTION)
         .iter()
         .flat_map(tokens)
-        .any(|token| KEPT.iter().any(|kept| token.eq_ignore_ascii_case(kept.as_bytes())));
+        .any(|token| {
+            KEPT.iter()
+                .any(|kept| token.eq_ignore_ascii_case(kept.as_bytes()))
+        });
     if names_kept {
         return Err(bad("Connection names a field that is not hop-by-hop"));
     }
@@ -324,16 +329,18 @@ fn target(parts: &Parts, facts: &Facts<'_>) -> Result<PathAndQuery, Refusal> {
     if let Some(scheme) = parts.uri.scheme_str() {
         // Behind another TLS terminator HTTP/2 clients may name either scheme; HTTP/1.1 proxies must not.
         if !is_http2 && scheme != facts.scheme.as_str() {
-            return Err(bad("the scheme of the request target is not that of the connection"));
+            return Err(bad(
+                "the scheme of the request target is not that of the connection",
+            ));
         }
     }
     let path = parts.uri.path_and_query();
     match path.map(PathAndQuery::as_str) {
         None | Some("") => Ok(PathAndQuery::from_static("/")),
         Some("*") if parts.method == Method::OPTIONS => Ok(PathAndQuery::from_static("*")),
-        Some(text) if text.starts_with('/') => {
-            Ok(path.cloned().unwrap_or_else(|| PathAndQuery::from_static("/")))
-        }
+        Some(text) if text.starts_with('/') => Ok(path
+            .cloned()
+            .unwrap_or_else(|| PathAndQuery::from_static("/"))),
         Some(text) if text.starts_with('?') => PathAndQuery::try_from(format!("/{text}"))
             .map_err(|_| bad("the request target is not a path")),
         Some(_) => Err(bad("the request target is not a path")),

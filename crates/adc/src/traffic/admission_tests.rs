@@ -37,23 +37,63 @@ fn parts(text: &str) -> Parts {
 fn good_requests_are_let_in_with_their_target_in_origin_form() {
     for (text, authority, target) in [
         ("GET / HTTP/1.1|Host: a.example", Some("a.example"), "/"),
-        ("GET /a?b=c HTTP/1.1|Host: A.Example:8443", Some("A.Example:8443"), "/a?b=c"),
-        ("GET https://a.example/x HTTP/1.1|Host: a.example", Some("a.example"), "/x"),
-        ("GET https://a.example HTTP/1.1|Host: a.example:443", Some("a.example:443"), "/"),
+        (
+            "GET /a?b=c HTTP/1.1|Host: A.Example:8443",
+            Some("A.Example:8443"),
+            "/a?b=c",
+        ),
+        (
+            "GET https://a.example/x HTTP/1.1|Host: a.example",
+            Some("a.example"),
+            "/x",
+        ),
+        (
+            "GET https://a.example HTTP/1.1|Host: a.example:443",
+            Some("a.example:443"),
+            "/",
+        ),
         ("GET / HTTP/1.0", None, "/"),
         ("GET / HTTP/1.0|Host: a.example", Some("a.example"), "/"),
         ("OPTIONS * HTTP/1.1|Host: a.example", Some("a.example"), "*"),
         ("GET https://a.example/y HTTP/2", Some("a.example"), "/y"),
-        ("GET https://a.example/y HTTP/2|Host: a.example", Some("a.example"), "/y"),
-        ("GET / HTTP/1.1|Host: [2001:db8::1]:443", Some("[2001:db8::1]:443"), "/"),
+        (
+            "GET https://a.example/y HTTP/2|Host: a.example",
+            Some("a.example"),
+            "/y",
+        ),
+        (
+            "GET / HTTP/1.1|Host: [2001:db8::1]:443",
+            Some("[2001:db8::1]:443"),
+            "/",
+        ),
         ("GET / HTTP/1.1|Host: a_b.example", Some("a_b.example"), "/"),
-        ("POST / HTTP/1.1|Host: a|Transfer-Encoding: Chunked", Some("a"), "/"),
-        ("POST / HTTP/1.1|Host: a|Content-Length: 1000", Some("a"), "/"),
-        ("GET / HTTP/1.1|Host: a|Upgrade: h2c|Connection: upgrade", Some("a"), "/"),
+        (
+            "POST / HTTP/1.1|Host: a|Transfer-Encoding: Chunked",
+            Some("a"),
+            "/",
+        ),
+        (
+            "POST / HTTP/1.1|Host: a|Content-Length: 1000",
+            Some("a"),
+            "/",
+        ),
+        (
+            "GET / HTTP/1.1|Host: a|Upgrade: h2c|Connection: upgrade",
+            Some("a"),
+            "/",
+        ),
     ] {
         let admitted = admit(&parts(text), &facts()).unwrap_or_else(|e| panic!("{text}: {e:?}"));
-        assert_eq!(admitted.authority.as_ref().map(Authority::as_str), authority, "{text}");
-        assert_eq!((admitted.target.as_str(), admitted.kind), (target, Kind::Plain), "{text}");
+        assert_eq!(
+            admitted.authority.as_ref().map(Authority::as_str),
+            authority,
+            "{text}"
+        );
+        assert_eq!(
+            (admitted.target.as_str(), admitted.kind),
+            (target, Kind::Plain),
+            "{text}"
+        );
     }
 }
 
@@ -77,19 +117,34 @@ fn ambiguous_or_unsupported_requests_are_refused() {
         (400, "GET https://a.example/ HTTP/1.1"),
         (400, "GET http://a.example/ HTTP/1.1|Host: a.example"),
         (400, "GET https://a.example/ HTTP/2|Host: b.example"),
-        (400, "GET https://a.example/ HTTP/2|Host: a.example|Host: a.example"),
+        (
+            400,
+            "GET https://a.example/ HTTP/2|Host: a.example|Host: a.example",
+        ),
         (400, "GET / HTTP/2"),
         // Framing.
-        (400, "POST / HTTP/1.1|Host: a|Content-Length: 3|Transfer-Encoding: chunked"),
-        (400, "POST / HTTP/1.1|Host: a|Content-Length: 3|Content-Length: 3"),
+        (
+            400,
+            "POST / HTTP/1.1|Host: a|Content-Length: 3|Transfer-Encoding: chunked",
+        ),
+        (
+            400,
+            "POST / HTTP/1.1|Host: a|Content-Length: 3|Content-Length: 3",
+        ),
         (400, "POST / HTTP/1.1|Host: a|Content-Length: 3, 3"),
         (400, "POST / HTTP/1.1|Host: a|Content-Length: +3"),
         (400, "POST / HTTP/1.1|Host: a|Content-Length: 0x3"),
         (400, "POST / HTTP/1.1|Host: a|Content-Length: "),
-        (400, "POST / HTTP/1.1|Host: a|Transfer-Encoding: chunked|Transfer-Encoding: chunked"),
+        (
+            400,
+            "POST / HTTP/1.1|Host: a|Transfer-Encoding: chunked|Transfer-Encoding: chunked",
+        ),
         (400, "POST / HTTP/1.0|Host: a|Transfer-Encoding: chunked"),
         (400, "POST https://a/ HTTP/2|Transfer-Encoding: chunked"),
-        (501, "POST / HTTP/1.1|Host: a|Transfer-Encoding: gzip, chunked"),
+        (
+            501,
+            "POST / HTTP/1.1|Host: a|Transfer-Encoding: gzip, chunked",
+        ),
         (501, "POST / HTTP/1.1|Host: a|Transfer-Encoding: identity"),
         (501, "POST / HTTP/1.1|Host: a|Transfer-Encoding: xchunked"),
         (413, "POST / HTTP/1.1|Host: a|Content-Length: 1001"),
@@ -104,11 +159,26 @@ fn ambiguous_or_unsupported_requests_are_refused() {
         (501, "TRACE / HTTP/1.1|Host: a.example"),
         (400, "GET * HTTP/1.1|Host: a.example"),
         // WebSocket.
-        (400, "POST / HTTP/1.1|Host: a|Connection: upgrade|Upgrade: websocket"),
-        (400, "GET / HTTP/1.1|Host: a|Connection: upgrade|Upgrade: websocket"),
-        (400, "GET / HTTP/1.1|Host: a|Connection: upgrade|Upgrade: websocket, h2c|Sec-WebSocket-Key: x|Sec-WebSocket-Version: 13"),
-        (400, "GET / HTTP/1.1|Host: a|Connection: upgrade|Upgrade: websocket|Sec-WebSocket-Key: x|Sec-WebSocket-Version: 8"),
-        (400, "GET / HTTP/1.1|Host: a|Connection: upgrade|Upgrade: websocket|Sec-WebSocket-Key: x|Sec-WebSocket-Version: 13|Content-Length: 5"),
+        (
+            400,
+            "POST / HTTP/1.1|Host: a|Connection: upgrade|Upgrade: websocket",
+        ),
+        (
+            400,
+            "GET / HTTP/1.1|Host: a|Connection: upgrade|Upgrade: websocket",
+        ),
+        (
+            400,
+            "GET / HTTP/1.1|Host: a|Connection: upgrade|Upgrade: websocket, h2c|Sec-WebSocket-Key: x|Sec-WebSocket-Version: 13",
+        ),
+        (
+            400,
+            "GET / HTTP/1.1|Host: a|Connection: upgrade|Upgrade: websocket|Sec-WebSocket-Key: x|Sec-WebSocket-Version: 8",
+        ),
+        (
+            400,
+            "GET / HTTP/1.1|Host: a|Connection: upgrade|Upgrade: websocket|Sec-WebSocket-Key: x|Sec-WebSocket-Version: 13|Content-Length: 5",
+        ),
     ] {
         let refusal = admit(&parts(text), &facts()).expect_err(text);
         assert_eq!(refusal.status.as_u16(), status, "{text}: {}", refusal.why);

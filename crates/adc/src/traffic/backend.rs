@@ -8,7 +8,7 @@ use std::time::Duration;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
-use rustls_pki_types::ServerName;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -197,7 +197,8 @@ impl Service {
 
     fn pass_over(&self) {
         let millis = u64::try_from(DOWN_FOR.as_millis()).unwrap_or(0);
-        self.down_until.store(self.age() + millis, Ordering::Relaxed);
+        self.down_until
+            .store(self.age() + millis, Ordering::Relaxed);
     }
 
     fn age(&self) -> u64 {
@@ -346,7 +347,7 @@ mod tests {
         a.pass_over();
 
         assert_eq!(picks(&balancer, 3), "bbb");
-        assert_eq!(&*balancer.pick(&[b.clone()]).unwrap().name, "a");
+        assert_eq!(&*balancer.pick(std::slice::from_ref(&b)).unwrap().name, "a");
         assert!(balancer.pick(&[a, b]).is_none());
     }
 }

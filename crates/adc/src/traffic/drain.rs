@@ -13,7 +13,7 @@ pub enum Drained {
     Cut(usize),
 }
 
-/// Ends all connections: HTTP/2 gets GOAWAY, HTTP/1 `Connection: close`; WebSockets and raw connections may go on
+/// Ends all connections: HTTP/2 gets GOAWAY, HTTP/1 `Connection: close`; `WebSockets` and raw connections may go on
 /// until the limit.
 pub(crate) async fn drain(shared: &Shared, limit: Duration) -> Drained {
     shared.drain.cancel();

@@ -283,7 +283,8 @@ mod tests {
 
     #[test]
     fn bodies_are_stepped_over() {
-        let stream = b"\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: 20\r\n\r\nGET /x HTTP/1.1\r\n\r\n\
+        let stream =
+            b"\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: 20\r\n\r\nGET /x HTTP/1.1\r\n\r\n\
             POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\nGET \r\n0\r\nA: b\r\n\r\n\
             GET / HTTP/1.1\n\n";
 
@@ -294,9 +295,18 @@ mod tests {
     fn length_with_coding_and_repeated_lengths_are_found_in_either_order() {
         let good = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
         for (fields, violation) in [
-            ("Content-Length: 3\r\nTransfer-Encoding: chunked", Violation::LengthAndCoding),
-            ("transfer-encoding: chunked\r\ncontent-length: 3", Violation::LengthAndCoding),
-            ("Content-Length: 3\r\nContent-Length: 3", Violation::SeveralLengths),
+            (
+                "Content-Length: 3\r\nTransfer-Encoding: chunked",
+                Violation::LengthAndCoding,
+            ),
+            (
+                "transfer-encoding: chunked\r\ncontent-length: 3",
+                Violation::LengthAndCoding,
+            ),
+            (
+                "Content-Length: 3\r\nContent-Length: 3",
+                Violation::SeveralLengths,
+            ),
             ("Content-Length: 3, 3", Violation::Unparsable),
             ("Content-Length: +3", Violation::Unparsable),
         ] {

@@ -206,12 +206,17 @@ mod tests {
                 "x-forwarded-proto: https",
             ]
         );
-        assert_eq!((parts.version, parts.uri.to_string()), (Version::HTTP_11, "/x".to_owned()));
+        assert_eq!(
+            (parts.version, parts.uri.to_string()),
+            (Version::HTTP_11, "/x".to_owned())
+        );
     }
 
     #[test]
     fn split_cookies_are_joined() {
-        let request = Request::get("/").header("Cookie", "a=1").header("Cookie", "b=2");
+        let request = Request::get("/")
+            .header("Cookie", "a=1")
+            .header("Cookie", "b=2");
 
         let parts = forward(request, Kind::Plain);
 
@@ -221,7 +226,9 @@ mod tests {
 
     #[test]
     fn an_extended_connect_becomes_an_upgrade() {
-        let request = Request::builder().method(Method::CONNECT).uri("https://a.example/x");
+        let request = Request::builder()
+            .method(Method::CONNECT)
+            .uri("https://a.example/x");
 
         let parts = forward(request, Kind::ExtendedConnect);
 

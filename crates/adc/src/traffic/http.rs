@@ -167,10 +167,12 @@ async fn attempt(
         }
     }
     // Only a connection that was idle can be stale, and only a safe, empty request may be repeated.
-    let spare = (lease.is_reused && body.is_empty() && is_repeatable(&head.method))
-        .then(|| head.clone());
+    let spare =
+        (lease.is_reused && body.is_empty() && is_repeatable(&head.method)).then(|| head.clone());
     let progress = body.progress();
-    let sending = lease.sender.try_send_request(Request::from_parts(head, body));
+    let sending = lease
+        .sender
+        .try_send_request(Request::from_parts(head, body));
     let outcome = tokio::select! {
         outcome = sending => outcome,
         () = silence(progress.as_deref(), service.response_timeout) => {
@@ -284,7 +286,8 @@ impl Refusal {
         );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         // What follows on a connection whose request was not understood is not to be trusted either.
-        let was_refused = self.status.is_client_error() || self.status == StatusCode::NOT_IMPLEMENTED;
+        let was_refused =
+            self.status.is_client_error() || self.status == StatusCode::NOT_IMPLEMENTED;
         if was_refused && version < Version::HTTP_2 {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

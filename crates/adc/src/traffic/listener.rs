@@ -176,13 +176,8 @@ struct Conversation<'a> {
 }
 
 impl Conversation<'_> {
-    async fn http1<S>(
-        &self,
-        stream: S,
-        scheme: Scheme,
-        sni: Option<Box<str>>,
-        asks_clients: bool,
-    ) where
+    async fn http1<S>(&self, stream: S, scheme: Scheme, sni: Option<Box<str>>, asks_clients: bool)
+    where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let limits = &self.shared.limits;
@@ -240,7 +235,7 @@ impl Conversation<'_> {
         self.log(outcome);
     }
 
-    /// SSL_TCP: bytes both ways.
+    /// `SSL_TCP`: bytes both ways.
     async fn raw<S>(&self, stream: S)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin,
@@ -287,4 +282,3 @@ impl Conversation<'_> {
         }
     }
 }
-

@@ -1,4 +1,4 @@
-//! Bytes carried both ways, until both sides are done or silent: SSL_TCP, and upgraded connections.
+//! Bytes carried both ways, until both sides are done or silent: `SSL_TCP`, and upgraded connections.
 
 use std::io;
 use std::time::Duration;

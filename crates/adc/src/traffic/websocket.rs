@@ -1,4 +1,4 @@
-//! WebSockets: an upgrade at the client joined to an upgrade at the service.
+//! `WebSockets`: an upgrade at the client joined to an upgrade at the service.
 //!
 //! Over HTTP/2 the client opens by extended CONNECT (RFC 8441) and is answered with 200; the service always sees
 //! HTTP/1.1 (RFC 6455).

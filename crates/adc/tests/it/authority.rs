@@ -7,7 +7,9 @@ use std::sync::OnceLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use evercert_api::sync::{Item, ItemId, ItemKey};
-use evercert_types::{CertificateId, Clock, DomainName, Fingerprint, KeyAlgorithm, Secret, SystemClock};
+use evercert_types::{
+    CertificateId, Clock, DomainName, Fingerprint, KeyAlgorithm, Secret, SystemClock,
+};
 use evercert_x509::mint::{Authority, LeafRequest, Usage};
 use evercert_x509::{Certificate, KeyPair, sha256};
 use jiff::{SignedDuration, Timestamp};
@@ -35,7 +37,9 @@ pub(crate) fn now() -> Timestamp {
 }
 
 pub(crate) fn names(text: &str) -> Vec<DomainName> {
-    text.split_whitespace().map(|name| name.parse().unwrap()).collect()
+    text.split_whitespace()
+        .map(|name| name.parse().unwrap())
+        .collect()
 }
 
 impl ItemSpec {
@@ -74,7 +78,9 @@ impl TestCa {
         let start = now() - SignedDuration::from_hours(24 * 365);
         let algorithm = KeyAlgorithm::EcdsaP256;
         let root = Authority::self_signed("Test Root", algorithm, years, start).unwrap();
-        let issuing = root.intermediate("Test Issuing", algorithm, years, start).unwrap();
+        let issuing = root
+            .intermediate("Test Issuing", algorithm, years, start)
+            .unwrap();
         Self { root, issuing }
     }
 
@@ -145,7 +151,9 @@ impl TestCa {
 fn key(algorithm: KeyAlgorithm) -> KeyPair {
     static RSA: OnceLock<KeyPair> = OnceLock::new();
     match algorithm {
-        KeyAlgorithm::Rsa2048 => RSA.get_or_init(|| KeyPair::generate(algorithm).unwrap()).clone(),
+        KeyAlgorithm::Rsa2048 => RSA
+            .get_or_init(|| KeyPair::generate(algorithm).unwrap())
+            .clone(),
         _ => KeyPair::generate(algorithm).unwrap(),
     }
 }

@@ -85,7 +85,12 @@ async fn answer(
             let mut response = Response::new(Script::bytes(collected.to_bytes()));
             if let Some(trailers) = trailers {
                 for (key, value) in &trailers {
-                    response.headers_mut().insert(format!("x-trailer-{key}").parse::<http::HeaderName>().unwrap(), value.clone());
+                    response.headers_mut().insert(
+                        format!("x-trailer-{key}")
+                            .parse::<http::HeaderName>()
+                            .unwrap(),
+                        value.clone(),
+                    );
                 }
             }
             response
@@ -95,7 +100,9 @@ async fn answer(
             trailers.insert("x-sum", HeaderValue::from_static("42"));
             let parts = vec![Frame::data(Bytes::from("body")), Frame::trailers(trailers)];
             let mut response = Response::new(Script::frames(parts));
-            response.headers_mut().insert("trailer", HeaderValue::from_static("x-sum"));
+            response
+                .headers_mut()
+                .insert("trailer", HeaderValue::from_static("x-sum"));
             response
         }
         "/slow-head" => {
@@ -116,7 +123,9 @@ async fn answer(
                 ("x-internal", "secret"),
                 ("x-kept", "1"),
             ] {
-                response.headers_mut().append(name, HeaderValue::from_static(value));
+                response
+                    .headers_mut()
+                    .append(name, HeaderValue::from_static(value));
             }
             response
         }
@@ -138,8 +147,16 @@ fn describe(request: &Request<Incoming>) -> String {
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("?")))
         .collect();
     fields.sort();
-    let line = format!("{} {} {:?}", request.method(), request.uri(), request.version());
-    std::iter::once(line).chain(fields).collect::<Vec<_>>().join("\n")
+    let line = format!(
+        "{} {} {:?}",
+        request.method(),
+        request.uri(),
+        request.version()
+    );
+    std::iter::once(line)
+        .chain(fields)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Switches protocols, then sends back whatever comes; no frames are looked at.
@@ -148,14 +165,19 @@ fn websocket_echo(request: &mut Request<Incoming>) -> Response<Script> {
     tokio::spawn(async move {
         let Ok(upgraded) = upgraded.await else { return };
         let (mut read, mut write) = tokio::io::split(TokioIo::new(upgraded));
-        tokio::io::copy(&mut read, &mut write).await.unwrap_or_default();
+        tokio::io::copy(&mut read, &mut write)
+            .await
+            .unwrap_or_default();
         write.shutdown().await.unwrap_or_default();
     });
     let mut response = status(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();
     headers.insert("connection", HeaderValue::from_static("upgrade"));
     headers.insert("upgrade", HeaderValue::from_static("websocket"));
-    headers.insert("sec-websocket-accept", HeaderValue::from_static("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    headers.insert(
+        "sec-websocket-accept",
+        HeaderValue::from_static("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+    );
     headers.insert("sec-websocket-protocol", HeaderValue::from_static("chat"));
     response
 }
@@ -219,7 +241,8 @@ impl Body for Script {
     }
 
     fn size_hint(&self) -> hyper::body::SizeHint {
-        self.length.map_or_else(Default::default, hyper::body::SizeHint::with_exact)
+        self.length
+            .map_or_else(Default::default, hyper::body::SizeHint::with_exact)
     }
 }
 
@@ -231,7 +254,9 @@ pub(crate) struct ScriptedBackend {
 
 impl ScriptedBackend {
     /// Connection number n gets `script(n)`: answers to its requests, in order; then it is closed.
-    pub(crate) async fn start(script: impl Fn(usize) -> Vec<&'static str> + Send + 'static) -> Self {
+    pub(crate) async fn start(
+        script: impl Fn(usize) -> Vec<&'static str> + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let connections = Arc::new(AtomicUsize::new(0));

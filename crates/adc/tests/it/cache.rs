@@ -16,9 +16,13 @@ async fn a_restarted_instance_serves_at_once_without_its_console() {
     within(async {
         let dir = tempfile::tempdir().unwrap();
         let (mut console, ca) = (FakeConsole::start().await, TestCa::new());
-        let items: Vec<_> = (0..3).map(|i| ca.item(&ItemSpec::new(&format!("{i}.example")))).collect();
+        let items: Vec<_> = (0..3)
+            .map(|i| ca.item(&ItemSpec::new(&format!("{i}.example"))))
+            .collect();
         console.put(items.clone(), ca.chains());
-        let setup = Setup::new(dir.path()).vserver("v", "SSL", &[]).console(&console);
+        let setup = Setup::new(dir.path())
+            .vserver("v", "SSL", &[])
+            .console(&console);
         let adc = setup.start().await;
         adc.active(3).await;
         adc.stop().await;
@@ -28,15 +32,25 @@ async fn a_restarted_instance_serves_at_once_without_its_console() {
 
         let adc = setup.start().await;
         for (i, item) in items.iter().enumerate() {
-            let shown = Tls::plain().look(adc.addr("v"), &format!("{i}.example")).await.unwrap();
+            let shown = Tls::plain()
+                .look(adc.addr("v"), &format!("{i}.example"))
+                .await
+                .unwrap();
             assert_eq!((shown.leaf, shown.certificates), (item.fingerprint, 2));
         }
-        adc.until("unreachable", |s| s.zero_touch.state == AgentState::Unreachable).await;
+        adc.until("unreachable", |s| {
+            s.zero_touch.state == AgentState::Unreachable
+        })
+        .await;
 
         console.start_again().await;
         let revision = console.remove([items[0].id]);
         adc.at_revision(revision).await;
-        let snapshots = console.calls().iter().filter(|call| *call == "snapshot").count();
+        let snapshots = console
+            .calls()
+            .iter()
+            .filter(|call| *call == "snapshot")
+            .count();
         assert_eq!(snapshots, 1, "the cursor was kept, so a delta was enough");
         adc.stop().await;
     })
@@ -50,7 +64,9 @@ async fn a_damaged_cache_is_set_aside_and_everything_is_fetched_again() {
         let (mut console, ca) = (FakeConsole::start().await, TestCa::new());
         let item = ca.item(&ItemSpec::new("a.example"));
         console.put([item.clone()], ca.chains());
-        let setup = Setup::new(dir.path()).vserver("v", "SSL", &[]).console(&console);
+        let setup = Setup::new(dir.path())
+            .vserver("v", "SSL", &[])
+            .console(&console);
         let adc = setup.start().await;
         adc.active(1).await;
         adc.stop().await;
@@ -66,12 +82,19 @@ async fn a_damaged_cache_is_set_aside_and_everything_is_fetched_again() {
         assert!(cache.problem.unwrap().contains("damaged"));
         assert!(cache.remedy.unwrap().contains("zerotouch.cache.damaged"));
         assert!(dir.path().join("state/zerotouch.cache.damaged").exists());
-        Tls::plain().look(adc.addr("v"), "a.example").await.unwrap_err();
+        Tls::plain()
+            .look(adc.addr("v"), "a.example")
+            .await
+            .unwrap_err();
 
         console.start_again().await;
         adc.active(1).await;
-        assert_eq!(Tls::plain().leaf(adc.addr("v"), "a.example").await, item.fingerprint);
-        adc.until("written again", |s| s.zero_touch.cache.problem.is_none()).await;
+        assert_eq!(
+            Tls::plain().leaf(adc.addr("v"), "a.example").await,
+            item.fingerprint
+        );
+        adc.until("written again", |s| s.zero_touch.cache.problem.is_none())
+            .await;
         adc.stop().await;
     })
     .await;
@@ -86,15 +109,30 @@ async fn a_cache_that_cannot_be_written_stops_nothing_and_is_tried_again() {
         fs::create_dir_all(obstacle.join("in-the-way")).unwrap();
         let item = ca.item(&ItemSpec::new("a.example"));
         console.put([item.clone()], ca.chains());
-        let adc = Setup::new(dir.path()).vserver("v", "SSL", &[]).console(&console).start().await;
+        let adc = Setup::new(dir.path())
+            .vserver("v", "SSL", &[])
+            .console(&console)
+            .start()
+            .await;
 
         let failing = |s: &evercert_adc::Status| s.zero_touch.cache.problem.is_some();
         let status = adc.until("the failure is told", failing).await;
-        assert!(status.zero_touch.cache.remedy.unwrap().contains("from memory"));
-        assert_eq!(Tls::plain().leaf(adc.addr("v"), "a.example").await, item.fingerprint);
+        assert!(
+            status
+                .zero_touch
+                .cache
+                .remedy
+                .unwrap()
+                .contains("from memory")
+        );
+        assert_eq!(
+            Tls::plain().leaf(adc.addr("v"), "a.example").await,
+            item.fingerprint
+        );
 
         fs::remove_dir_all(&obstacle).unwrap();
-        adc.until("written", |s| s.zero_touch.cache.problem.is_none()).await;
+        adc.until("written", |s| s.zero_touch.cache.problem.is_none())
+            .await;
         assert!(dir.path().join("state/zerotouch.cache").exists());
         adc.stop().await;
     })
@@ -121,11 +159,16 @@ async fn what_cannot_be_started_is_told_with_line_and_remedy() {
         .vserver("v", "SSL", &[])
         .conf("add ssl certKey c -cert none.pem -key none.key\nbind ssl vserver v -certkeyName c");
     let error = Adc::start(setup.config()).await.unwrap_err();
-    assert!(matches!(&error, StartError::CertKey { path, .. } if path.contains("none.")), "{error}");
+    assert!(
+        matches!(&error, StartError::CertKey { path, .. } if path.contains("none.")),
+        "{error}"
+    );
 
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let mut config = Setup::new(dir.path()).vserver("v", "HTTP", &[]).config();
-    config.listen.insert("v".into(), taken.local_addr().unwrap());
+    config
+        .listen
+        .insert("v".into(), taken.local_addr().unwrap());
     let error = Adc::start(config).await.unwrap_err();
     assert!(matches!(error, StartError::Listen { .. }));
 

@@ -27,7 +27,11 @@ async fn clients_of_tls_1_2_and_1_3_get_exact_names_before_wildcards() {
         let (console, ca) = (FakeConsole::start().await, TestCa::new());
         let [wild, exact] = ["*.a.example", "www.a.example"].map(|n| ca.item(&ItemSpec::new(n)));
         console.put([wild.clone(), exact.clone()], ca.chains());
-        let adc = Setup::new(dir.path()).vserver("v", "SSL", &[]).console(&console).start().await;
+        let adc = Setup::new(dir.path())
+            .vserver("v", "SSL", &[])
+            .console(&console)
+            .start()
+            .await;
         adc.active(2).await;
         let addr = adc.addr("v");
 
@@ -35,7 +39,10 @@ async fn clients_of_tls_1_2_and_1_3_get_exact_names_before_wildcards() {
             (ONLY_TLS12, ProtocolVersion::TLSv1_2),
             (ONLY_TLS13, ProtocolVersion::TLSv1_3),
         ] {
-            let tls = Tls::new(TlsOptions { versions, ..TlsOptions::default() });
+            let tls = Tls::new(TlsOptions {
+                versions,
+                ..TlsOptions::default()
+            });
             let shown = tls.look(addr, "WWW.a.example").await.unwrap();
             assert_eq!((shown.leaf, shown.version), (exact.fingerprint, expected));
             assert_eq!(shown.certificates, 2);
@@ -57,19 +64,36 @@ async fn rsa_and_ecdsa_stand_side_by_side() {
         let ecdsa = ca.item(&spec);
         let rsa = ca.item(&spec.rsa());
         console.put([rsa.clone(), ecdsa.clone()], ca.chains());
-        let adc = Setup::new(dir.path()).vserver("v", "SSL", &[]).console(&console).start().await;
+        let adc = Setup::new(dir.path())
+            .vserver("v", "SSL", &[])
+            .console(&console)
+            .start()
+            .await;
         adc.active(2).await;
         let addr = adc.addr("v");
         let with = |schemes: &[_], versions| {
             let schemes = schemes.to_vec();
-            Tls::new(TlsOptions { schemes, versions, ..TlsOptions::default() })
+            Tls::new(TlsOptions {
+                schemes,
+                versions,
+                ..TlsOptions::default()
+            })
         };
 
         for versions in [rustls::ALL_VERSIONS, ONLY_TLS12] {
-            assert_eq!(with(ECDSA, versions).leaf(addr, "a.example").await, ecdsa.fingerprint);
-            assert_eq!(with(RSA, versions).leaf(addr, "a.example").await, rsa.fingerprint);
+            assert_eq!(
+                with(ECDSA, versions).leaf(addr, "a.example").await,
+                ecdsa.fingerprint
+            );
+            assert_eq!(
+                with(RSA, versions).leaf(addr, "a.example").await,
+                rsa.fingerprint
+            );
             let both = [RSA, ECDSA].concat();
-            assert_eq!(with(&both, versions).leaf(addr, "a.example").await, ecdsa.fingerprint);
+            assert_eq!(
+                with(&both, versions).leaf(addr, "a.example").await,
+                ecdsa.fingerprint
+            );
         }
         adc.stop().await;
     })
@@ -83,7 +107,8 @@ async fn a_manual_binding_switches_zero_touch_off_on_its_vserver_only() {
         let (console, ca) = (FakeConsole::start().await, TestCa::new());
         let zero_touch = ca.item(&ItemSpec::new("a.example"));
         console.put([zero_touch.clone()], ca.chains());
-        let files = |name, domains, algorithm| ca.files(dir.path(), name, domains, algorithm).fingerprint();
+        let files =
+            |name, domains, algorithm| ca.files(dir.path(), name, domains, algorithm).fingerprint();
         let ecdsa = files("legacy", "old.example", KeyAlgorithm::EcdsaP256);
         let rsa = files("legacy-rsa", "old.example", KeyAlgorithm::Rsa2048);
         let sni = files("sni", "sni.example *.w.example", KeyAlgorithm::EcdsaP256);
@@ -110,7 +135,10 @@ async fn a_manual_binding_switches_zero_touch_off_on_its_vserver_only() {
         assert_eq!(tls.leaf(manual, "127.0.0.1").await, ecdsa);
         assert_eq!(tls.leaf(manual, "sni.example").await, sni);
         assert_eq!(tls.leaf(manual, "x.w.example").await, sni);
-        let rsa_only = Tls::new(TlsOptions { schemes: RSA.to_vec(), ..TlsOptions::default() });
+        let rsa_only = Tls::new(TlsOptions {
+            schemes: RSA.to_vec(),
+            ..TlsOptions::default()
+        });
         assert_eq!(rsa_only.leaf(manual, "sni.example").await, rsa);
         let status = adc.handle.status();
         let zero_touch_on: Vec<bool> = status.vservers.iter().map(|v| v.zero_touch).collect();
@@ -142,7 +170,10 @@ async fn clients_without_sni_get_a_default_or_are_refused() {
         let error = tls.look(adc.addr("none"), "127.0.0.1").await.unwrap_err();
         assert_eq!(alert(&error), Some(AlertDescription::HandshakeFailure));
         assert_eq!(tls.leaf(adc.addr("own"), "127.0.0.1").await, a.fingerprint);
-        assert_eq!(tls.leaf(adc.addr("own"), "unknown.example").await, a.fingerprint);
+        assert_eq!(
+            tls.leaf(adc.addr("own"), "unknown.example").await,
+            a.fingerprint
+        );
         adc.stop().await;
 
         setup.default_certificate = Some("x.b.example".into());
@@ -209,14 +240,27 @@ async fn a_vserver_speaks_only_the_versions_it_is_set_to() {
             )
             .start()
             .await;
-        let with = |versions| Tls::new(TlsOptions { versions, ..TlsOptions::default() });
+        let with = |versions| {
+            Tls::new(TlsOptions {
+                versions,
+                ..TlsOptions::default()
+            })
+        };
         let version = async |tls: Tls, vserver| {
-            tls.look(adc.addr(vserver), "a.example").await.map(|shown| shown.version)
+            tls.look(adc.addr(vserver), "a.example")
+                .await
+                .map(|shown| shown.version)
         };
 
-        assert_eq!(version(Tls::plain(), "old").await, Ok(ProtocolVersion::TLSv1_2));
+        assert_eq!(
+            version(Tls::plain(), "old").await,
+            Ok(ProtocolVersion::TLSv1_2)
+        );
         version(with(ONLY_TLS13), "old").await.unwrap_err();
-        assert_eq!(version(Tls::plain(), "new").await, Ok(ProtocolVersion::TLSv1_3));
+        assert_eq!(
+            version(Tls::plain(), "new").await,
+            Ok(ProtocolVersion::TLSv1_3)
+        );
         version(with(ONLY_TLS12), "new").await.unwrap_err();
         adc.stop().await;
     })

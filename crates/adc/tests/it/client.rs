@@ -28,8 +28,10 @@ pub(crate) const ECDSA: &[SignatureScheme] = &[
     SignatureScheme::ECDSA_NISTP256_SHA256,
     SignatureScheme::ECDSA_NISTP384_SHA384,
 ];
-pub(crate) const RSA: &[SignatureScheme] =
-    &[SignatureScheme::RSA_PSS_SHA256, SignatureScheme::RSA_PKCS1_SHA256];
+pub(crate) const RSA: &[SignatureScheme] = &[
+    SignatureScheme::RSA_PSS_SHA256,
+    SignatureScheme::RSA_PKCS1_SHA256,
+];
 
 /// A TLS client that accepts any chain, but checks signatures; keeps its session between connections.
 #[derive(Clone)]
@@ -75,7 +77,10 @@ impl Tls {
         let mut config = match options.identity {
             None => builder.with_no_client_auth(),
             Some((chain, key)) => {
-                let ders = chain.iter().map(|c| CertificateDer::from(c.der().to_vec())).collect();
+                let ders = chain
+                    .iter()
+                    .map(|c| CertificateDer::from(c.der().to_vec()))
+                    .collect();
                 let certified = certified_key_from_der(ders, key.to_pkcs8_der().expose()).unwrap();
                 builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
             }
@@ -99,7 +104,9 @@ impl Tls {
         let tcp = TcpStream::connect(addr).await?;
         tcp.set_nodelay(true)?;
         let name = ServerName::try_from(name.to_owned()).unwrap();
-        TlsConnector::from(self.config.clone()).connect(name, tcp).await
+        TlsConnector::from(self.config.clone())
+            .connect(name, tcp)
+            .await
     }
 
     /// Makes a handshake, and reads until the session's tickets have arrived.
@@ -108,7 +115,10 @@ impl Tls {
         let shown = shown(&stream);
         // Tickets and late alerts (client authentication in TLS 1.3) come with the first answer.
         let request = format!("GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.map_err(tls_error)?;
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .map_err(tls_error)?;
         let mut answer = Vec::new();
         if let Err(error) = stream.read_to_end(&mut answer).await {
             match error.kind() {
@@ -127,11 +137,16 @@ impl Tls {
         Http1::over(self.connect(addr, name).await.unwrap()).await
     }
 
-    pub(crate) async fn http2(&self, addr: SocketAddr, name: &str) -> http2::SendRequest<Full<Bytes>> {
+    pub(crate) async fn http2(
+        &self,
+        addr: SocketAddr,
+        name: &str,
+    ) -> http2::SendRequest<Full<Bytes>> {
         let stream = self.connect(addr, name).await.unwrap();
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
-        let (sender, connection) =
-            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
         tokio::spawn(connection);
         sender
     }
@@ -141,7 +156,9 @@ pub(crate) fn shown(stream: &TlsStream<TcpStream>) -> Shown {
     let session = stream.get_ref().1;
     let certificates = session.peer_certificates().unwrap_or_default();
     Shown {
-        leaf: certificates.first().map_or(Fingerprint([0; 32]), |der| sha256(der)),
+        leaf: certificates
+            .first()
+            .map_or(Fingerprint([0; 32]), |der| sha256(der)),
         certificates: certificates.len(),
         version: session.protocol_version().unwrap(),
         kind: session.handshake_kind().unwrap(),
@@ -150,7 +167,10 @@ pub(crate) fn shown(stream: &TlsStream<TcpStream>) -> Shown {
 
 fn tls_error(error: std::io::Error) -> Error {
     let text = error.to_string();
-    match error.into_inner().and_then(|inner| inner.downcast::<Error>().ok()) {
+    match error
+        .into_inner()
+        .and_then(|inner| inner.downcast::<Error>().ok())
+    {
         Some(error) => *error,
         None => Error::General(text),
     }
@@ -172,7 +192,10 @@ impl Http1 {
     }
 
     pub(crate) async fn get(&mut self, host: &str, path: &str) -> (u16, String) {
-        let request = Request::get(path).header("Host", host).body(Full::default()).unwrap();
+        let request = Request::get(path)
+            .header("Host", host)
+            .body(Full::default())
+            .unwrap();
         text(self.sender.send_request(request).await.unwrap()).await
     }
 }

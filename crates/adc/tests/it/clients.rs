@@ -1,8 +1,8 @@
 //! Client authentication, and sessions that must not carry over.
 
 use evercert_types::KeyAlgorithm;
-use rustls::version::{TLS12, TLS13};
 use rustls::HandshakeKind;
+use rustls::version::{TLS12, TLS13};
 
 use crate::authority::TestCa;
 use crate::client::{Tls, TlsOptions};
@@ -12,7 +12,12 @@ const ONLY_TLS12: &[&rustls::SupportedProtocolVersion] = &[&TLS12];
 const ONLY_TLS13: &[&rustls::SupportedProtocolVersion] = &[&TLS13];
 
 async fn start(dir: &std::path::Path, ca: &TestCa) -> TestAdc {
-    ca.files(dir, "server", "a.example b.example", KeyAlgorithm::EcdsaP256);
+    ca.files(
+        dir,
+        "server",
+        "a.example b.example",
+        KeyAlgorithm::EcdsaP256,
+    );
     std::fs::write(dir.join("ca.pem"), ca.root.certificate().to_pem()).unwrap();
     Setup::new(dir)
         .vserver("open", "SSL", &[])
@@ -41,17 +46,35 @@ async fn clients_authenticate_where_the_vserver_wants_it() {
         let dir = tempfile::tempdir().unwrap();
         let (ca, foreign) = (TestCa::new(), TestCa::new());
         let adc = start(dir.path(), &ca).await;
-        let known = Tls::new(TlsOptions { identity: Some(ca.client("alice")), ..TlsOptions::default() });
-        let stranger = Tls::new(TlsOptions { identity: Some(foreign.client("eve")), ..TlsOptions::default() });
+        let known = Tls::new(TlsOptions {
+            identity: Some(ca.client("alice")),
+            ..TlsOptions::default()
+        });
+        let stranger = Tls::new(TlsOptions {
+            identity: Some(foreign.client("eve")),
+            ..TlsOptions::default()
+        });
         let nobody = Tls::plain();
 
         for vserver in ["open", "optional", "mandatory"] {
             known.look(adc.addr(vserver), "a.example").await.unwrap();
         }
-        nobody.look(adc.addr("optional"), "a.example").await.unwrap();
-        nobody.look(adc.addr("mandatory"), "a.example").await.unwrap_err();
-        stranger.look(adc.addr("optional"), "a.example").await.unwrap_err();
-        stranger.look(adc.addr("mandatory"), "a.example").await.unwrap_err();
+        nobody
+            .look(adc.addr("optional"), "a.example")
+            .await
+            .unwrap();
+        nobody
+            .look(adc.addr("mandatory"), "a.example")
+            .await
+            .unwrap_err();
+        stranger
+            .look(adc.addr("optional"), "a.example")
+            .await
+            .unwrap_err();
+        stranger
+            .look(adc.addr("mandatory"), "a.example")
+            .await
+            .unwrap_err();
         adc.stop().await;
     })
     .await;
@@ -66,8 +89,13 @@ async fn a_session_resumes_on_its_own_vserver_and_on_no_other() {
         for versions in [ONLY_TLS13, ONLY_TLS12] {
             for other in ["open2", "optional", "mandatory"] {
                 let identity = (other == "mandatory").then(|| ca.client("alice"));
-                let tls = Tls::new(TlsOptions { versions, identity, ..TlsOptions::default() });
-                let look = async |vserver| tls.look(adc.addr(vserver), "a.example").await.unwrap().kind;
+                let tls = Tls::new(TlsOptions {
+                    versions,
+                    identity,
+                    ..TlsOptions::default()
+                });
+                let look =
+                    async |vserver| tls.look(adc.addr(vserver), "a.example").await.unwrap().kind;
                 assert_ne!(look("open").await, HandshakeKind::Resumed);
                 assert_eq!(look("open").await, HandshakeKind::Resumed);
                 assert_ne!(look(other).await, HandshakeKind::Resumed, "{other}");
@@ -77,7 +105,10 @@ async fn a_session_resumes_on_its_own_vserver_and_on_no_other() {
         // A ticket of the open vserver opens nothing on the protected one for a client without a certificate.
         let nobody = Tls::plain();
         nobody.look(adc.addr("open"), "a.example").await.unwrap();
-        nobody.look(adc.addr("mandatory"), "a.example").await.unwrap_err();
+        nobody
+            .look(adc.addr("mandatory"), "a.example")
+            .await
+            .unwrap_err();
         adc.stop().await;
     })
     .await;
@@ -89,7 +120,10 @@ async fn a_connection_with_client_authentication_answers_421_for_another_host() 
         let dir = tempfile::tempdir().unwrap();
         let ca = TestCa::new();
         let adc = start(dir.path(), &ca).await;
-        let tls = Tls::new(TlsOptions { identity: Some(ca.client("alice")), ..TlsOptions::default() });
+        let tls = Tls::new(TlsOptions {
+            identity: Some(ca.client("alice")),
+            ..TlsOptions::default()
+        });
 
         let mut own = tls.http1(adc.addr("mandatory"), "a.example").await;
         assert_eq!(own.get("a.example", "/").await.0, 503);

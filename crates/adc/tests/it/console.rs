@@ -13,13 +13,16 @@ use axum::{Extension, Json, Router};
 use evercert_api::digest::{BUCKETS, SetDigest};
 use evercert_api::instances::EnrollmentSecret;
 use evercert_api::sync::{
-    Applied, BucketsRequest, BucketsResponse, Change, Cursor, EnrollRequest, EnrollResponse, Item, ItemId,
-    ItemRef, ItemsRequest, ItemsResponse, Manifest, RenewIdentityRequest, RenewIdentityResponse,
-    StatusReport, SyncRequest, SyncResponse, instance_from_uris, instance_uri,
+    Applied, BucketsRequest, BucketsResponse, Change, Cursor, EnrollRequest, EnrollResponse, Item,
+    ItemId, ItemRef, ItemsRequest, ItemsResponse, Manifest, RenewIdentityRequest,
+    RenewIdentityResponse, StatusReport, SyncRequest, SyncResponse, instance_from_uris,
+    instance_uri,
 };
 use evercert_types::{Fingerprint, InstanceId, KeyAlgorithm, Labels};
 use evercert_x509::mint::{Authority, LeafRequest, Usage};
-use evercert_x509::tls::{ClientAuth, certified_key_from_der, root_store, server_config, single_certificate};
+use evercert_x509::tls::{
+    ClientAuth, certified_key_from_der, root_store, server_config, single_certificate,
+};
 use evercert_x509::{Certificate, Csr, KeyPair};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
@@ -73,7 +76,8 @@ impl FakeConsole {
     pub(crate) async fn start() -> Self {
         let years = SignedDuration::from_hours(24 * 3650);
         let start = now() - SignedDuration::from_hours(24 * 365);
-        let ca = Authority::self_signed("Identity CA", KeyAlgorithm::EcdsaP256, years, start).unwrap();
+        let ca =
+            Authority::self_signed("Identity CA", KeyAlgorithm::EcdsaP256, years, start).unwrap();
         let shared = Arc::new(Shared {
             ca,
             state: Mutex::new(State {
@@ -198,7 +202,10 @@ impl FakeConsole {
     /// Changes an item without a revision: what a lost write would do.
     pub(crate) fn tamper(&self, item: Item) {
         let mut state = self.state();
-        let revision = state.items.get(&item.id).map_or(0, |(revision, _)| *revision);
+        let revision = state
+            .items
+            .get(&item.id)
+            .map_or(0, |(revision, _)| *revision);
         state.items.insert(item.id, (revision, Some(item)));
         drop(state);
         self.wake();
@@ -269,11 +276,14 @@ impl State {
         };
         self.page_ended = if more { to } else { -1 };
         let changes = changed.into_iter().map(|(id, (_, item))| match item {
-            Some(item) => Change::Put { item: Box::new(item.clone()) },
+            Some(item) => Change::Put {
+                item: Box::new(item.clone()),
+            },
             None => Change::Remove { id: *id },
         });
         let changes = changes.collect();
-        self.calls.push(if snapshot { "snapshot" } else { "delta" }.to_owned());
+        self.calls
+            .push(if snapshot { "snapshot" } else { "delta" }.to_owned());
         Some(SyncResponse {
             manifest,
             snapshot,
@@ -291,7 +301,10 @@ impl Shared {
         let key = KeyPair::generate(KeyAlgorithm::EcdsaP256).unwrap();
         let validity = SignedDuration::from_hours(24 * 30);
         let names = vec!["console.test".parse().unwrap()];
-        let leaf = self.ca.issue(&LeafRequest::for_key(&key, &names, validity, now())).unwrap();
+        let leaf = self
+            .ca
+            .issue(&LeafRequest::for_key(&key, &names, validity, now()))
+            .unwrap();
         let ders = [&leaf, self.ca.certificate()].map(|c| CertificateDer::from(c.der().to_vec()));
         let certified = certified_key_from_der(ders.to_vec(), key.to_pkcs8_der().expose()).unwrap();
         let roots = root_store(&self.ca.certificate().to_pem()).unwrap();
@@ -317,7 +330,9 @@ impl Shared {
 struct Peer(Option<InstanceId>);
 
 async fn connection(acceptor: TlsAcceptor, shared: Arc<Shared>, tcp: tokio::net::TcpStream) {
-    let Ok(stream) = acceptor.accept(tcp).await else { return };
+    let Ok(stream) = acceptor.accept(tcp).await else {
+        return;
+    };
     let certificates = stream.get_ref().1.peer_certificates();
     let leaf = certificates.map(|c| Certificate::from_der(c[0].to_vec()).unwrap());
     let uris = leaf.map(|leaf| leaf.san_uris()).unwrap_or_default();
@@ -340,14 +355,14 @@ async fn connection(acceptor: TlsAcceptor, shared: Arc<Shared>, tcp: tokio::net:
 type App = Extract<Arc<Shared>>;
 
 /// Counts the call and refuses strangers, or everybody when told so.
-fn enter(shared: &Shared, peer: &Peer, call: &str) -> Result<InstanceId, Response> {
+fn enter(shared: &Shared, peer: &Peer, call: &str) -> Result<InstanceId, StatusCode> {
     let mut state = shared.state.lock().unwrap();
     state.calls.push(call.to_owned());
     if let Some(status) = state.failing {
-        return Err(status.into_response());
+        return Err(status);
     }
     let known = peer.0.filter(|id| state.instances.contains(id));
-    known.ok_or_else(|| StatusCode::UNAUTHORIZED.into_response())
+    known.ok_or(StatusCode::UNAUTHORIZED)
 }
 
 async fn enroll(Extract(shared): App, Json(request): Json<EnrollRequest>) -> Response {
@@ -381,7 +396,7 @@ async fn renew(
             ca_pem: shared.ca.certificate().to_pem(),
         })
         .into_response(),
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.into_response(),
     }
 }
 
@@ -391,7 +406,7 @@ async fn sync(
     Json(request): Json<SyncRequest>,
 ) -> Response {
     if let Err(refusal) = enter(&shared, &peer, "sync") {
-        return refusal;
+        return refusal.into_response();
     }
     shared.state.lock().unwrap().reports.push(request.applied);
     let deadline = tokio::time::Instant::now() + Duration::from_secs(request.wait_secs.into());
@@ -400,7 +415,10 @@ async fn sync(
         if let Some(response) = shared.state.lock().unwrap().answer(&request.have) {
             return Json(response).into_response();
         }
-        if tokio::time::timeout_at(deadline, changed.changed()).await.is_err() {
+        if tokio::time::timeout_at(deadline, changed.changed())
+            .await
+            .is_err()
+        {
             shared.state.lock().unwrap().calls.push("304".into());
             return StatusCode::NOT_MODIFIED.into_response();
         }
@@ -420,7 +438,7 @@ async fn status(
             shared.state.lock().unwrap().reports.push(report.applied);
             StatusCode::NO_CONTENT.into_response()
         }
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.into_response(),
     }
 }
 
@@ -430,7 +448,7 @@ async fn buckets(
     Json(request): Json<BucketsRequest>,
 ) -> Response {
     if let Err(refusal) = enter(&shared, &peer, "buckets") {
-        return refusal;
+        return refusal.into_response();
     }
     let state = shared.state.lock().unwrap();
     let mut ours = vec![SetDigest::default(); BUCKETS];
@@ -440,7 +458,9 @@ async fn buckets(
     let mut differ = BTreeMap::new();
     for bucket in 0..=255u8 {
         if ours[usize::from(bucket)] != request.buckets[usize::from(bucket)] {
-            let inside = state.present().filter(|item| item.digest().bucket() == bucket);
+            let inside = state
+                .present()
+                .filter(|item| item.digest().bucket() == bucket);
             let refs = inside.map(|item| ItemRef {
                 id: item.id,
                 generation: item.generation,
@@ -459,10 +479,12 @@ async fn items(
     Json(request): Json<ItemsRequest>,
 ) -> Response {
     if let Err(refusal) = enter(&shared, &peer, "items") {
-        return refusal;
+        return refusal.into_response();
     }
     let state = shared.state.lock().unwrap();
-    let wanted = state.present().filter(|item| request.ids.contains(&item.id));
+    let wanted = state
+        .present()
+        .filter(|item| request.ids.contains(&item.id));
     Json(ItemsResponse {
         items: wanted.cloned().collect(),
         chains: state.chains.clone(),

@@ -83,7 +83,10 @@ async fn connections_are_kept_on_both_sides() {
             let (status, _) = client.get("a", path).await;
             assert!(status == 200 || status == 204);
         }
-        let head = Request::head("/who").header("Host", "a").body(Full::default()).unwrap();
+        let head = Request::head("/who")
+            .header("Host", "a")
+            .body(Full::default())
+            .unwrap();
         let response = client.sender.send_request(head).await.unwrap();
         assert_eq!(response.headers()["content-length"], "7");
         assert_eq!(text(response).await, (200, String::new()));
@@ -91,8 +94,17 @@ async fn connections_are_kept_on_both_sides() {
 
         assert_eq!(backend.connections(), 1);
         let old = exchange_raw(adc.addr("v"), b"GET /who HTTP/1.0\r\n\r\n").await;
-        assert!(old.starts_with("HTTP/1.0 200") || old.starts_with("HTTP/1.1 200"), "{old}");
-        assert!(backend.requests().last().unwrap().contains(&format!("host: {}", backend.addr)));
+        assert!(
+            old.starts_with("HTTP/1.0 200") || old.starts_with("HTTP/1.1 200"),
+            "{old}"
+        );
+        assert!(
+            backend
+                .requests()
+                .last()
+                .unwrap()
+                .contains(&format!("host: {}", backend.addr))
+        );
         adc.stop().await;
     })
     .await;
@@ -168,9 +180,15 @@ async fn requests_go_around_the_services_and_past_one_that_is_down() {
             seen.push(who);
         }
 
-        assert!(seen.contains(&"a".to_owned()) && seen.contains(&"b".to_owned()), "{seen:?}");
+        assert!(
+            seen.contains(&"a".to_owned()) && seen.contains(&"b".to_owned()),
+            "{seen:?}"
+        );
         let services = &adc.handle.status().vservers[0].services;
-        assert_eq!(services.iter().map(|s| s.up).collect::<Vec<_>>(), [true, false, true]);
+        assert_eq!(
+            services.iter().map(|s| s.up).collect::<Vec<_>>(),
+            [true, false, true]
+        );
         adc.stop().await;
     })
     .await;
@@ -180,7 +198,11 @@ async fn requests_go_around_the_services_and_past_one_that_is_down() {
 async fn a_service_that_fails_is_answered_for_with_a_reason() {
     within(async {
         let dir = tempfile::tempdir().unwrap();
-        let dead = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap();
+        let dead = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .unwrap()
+            .local_addr()
+            .unwrap();
         let rude = ScriptedBackend::start(|_| vec!["this is no HTTP\r\n\r\n"]).await;
         let slow = Backend::start().await;
         let setup = Setup::new(dir.path())
@@ -198,7 +220,10 @@ async fn a_service_that_fails_is_answered_for_with_a_reason() {
         ] {
             let request = b"GET /slow-head HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
             let answer = exchange_raw(adc.addr(vserver), request).await;
-            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{vserver}: {answer}");
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status}")),
+                "{vserver}: {answer}"
+            );
             assert!(answer.contains(reason), "{vserver}: {answer}");
         }
         adc.stop().await;
@@ -211,7 +236,9 @@ async fn a_stale_connection_is_replaced_without_the_client_noticing() {
     within(async {
         let dir = tempfile::tempdir().unwrap();
         // Every connection answers once, promises to stay, and closes when the next request comes.
-        let stale = ScriptedBackend::start(|_| vec!["HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", ""]).await;
+        let stale =
+            ScriptedBackend::start(|_| vec!["HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", ""])
+                .await;
         let adc = plain(dir.path(), &[stale.addr]).await;
         let mut client = connect(&adc).await;
 
@@ -221,8 +248,16 @@ async fn a_stale_connection_is_replaced_without_the_client_noticing() {
 
         assert_eq!(stale.connections(), 5);
         // A request that may change something is not repeated once it was sent.
-        let post = Request::post("/").header("Host", "a").body(Full::from("x")).unwrap();
-        assert_eq!(text(client.sender.send_request(post).await.unwrap()).await.0, 502);
+        let post = Request::post("/")
+            .header("Host", "a")
+            .body(Full::from("x"))
+            .unwrap();
+        assert_eq!(
+            text(client.sender.send_request(post).await.unwrap())
+                .await
+                .0,
+            502
+        );
         adc.stop().await;
     })
     .await;
@@ -239,14 +274,20 @@ async fn bodies_that_are_too_long_or_stop_arriving_end_the_exchange() {
         let endless = format!("{head}{}", chunk.repeat(20));
 
         let answer = exchange_raw(adc.addr("v"), endless.as_bytes()).await;
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413"), "{answer}");
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 413"),
+            "{answer}"
+        );
         let answer = exchange_raw(adc.addr("v"), format!("{head}3\r\nabc").as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
 
         let began = Instant::now();
         let request = b"GET /stuck-body HTTP/1.1\r\nHost: a\r\n\r\n";
         let answer = exchange_raw(adc.addr("v"), request).await;
-        assert!(answer.contains("begin") && !answer.ends_with("0\r\n\r\n"), "{answer}");
+        assert!(
+            answer.contains("begin") && !answer.ends_with("0\r\n\r\n"),
+            "{answer}"
+        );
         assert!(began.elapsed() < Duration::from_secs(10));
         adc.stop().await;
     })

@@ -19,7 +19,10 @@ fn tls() -> Tls {
 
 async fn start(dir: &std::path::Path, console: &FakeConsole, backend: &Backend) -> TestAdc {
     let ca = TestCa::new();
-    console.put([ca.item(&ItemSpec::new("a.example b.example"))], ca.chains());
+    console.put(
+        [ca.item(&ItemSpec::new("a.example b.example"))],
+        ca.chains(),
+    );
     let adc = Setup::new(dir)
         .vserver("v", "SSL", &[backend.addr])
         .vserver("one", "SSL", &[backend.addr])

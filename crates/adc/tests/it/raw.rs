@@ -1,4 +1,4 @@
-//! SSL_TCP vservers, and services reached over TLS.
+//! `SSL_TCP` vservers, and services reached over TLS.
 
 use std::sync::Arc;
 
@@ -22,16 +22,25 @@ async fn bytes_are_carried_behind_tls_and_either_side_may_finish_first() {
         console.put([ca.item(&ItemSpec::new("db.example"))], ca.chains());
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let backend = listener.local_addr().unwrap();
-        let adc = Setup::new(dir.path()).vserver("v", "SSL_TCP", &[backend]).console(&console).start().await;
+        let adc = Setup::new(dir.path())
+            .vserver("v", "SSL_TCP", &[backend])
+            .console(&console)
+            .start()
+            .await;
         adc.active(1).await;
         let server = tokio::spawn(async move {
             let (mut tcp, _) = listener.accept().await.unwrap();
             let mut question = String::new();
             tcp.read_to_string(&mut question).await.unwrap();
-            tcp.write_all(format!("you said {question}").as_bytes()).await.unwrap();
+            tcp.write_all(format!("you said {question}").as_bytes())
+                .await
+                .unwrap();
         });
 
-        let mut client = Tls::plain().connect(adc.addr("v"), "db.example").await.unwrap();
+        let mut client = Tls::plain()
+            .connect(adc.addr("v"), "db.example")
+            .await
+            .unwrap();
         client.write_all(b"hello").await.unwrap();
         client.shutdown().await.unwrap();
         let mut answer = String::new();
@@ -47,8 +56,10 @@ async fn bytes_are_carried_behind_tls_and_either_side_may_finish_first() {
 /// A TLS service that answers one request a connection.
 async fn tls_service(dir: &std::path::Path, ca: &TestCa) -> std::net::SocketAddr {
     ca.files(dir, "backend", "backend.example", KeyAlgorithm::EcdsaP256);
-    let chain = Chain::from_pem(&std::fs::read_to_string(dir.join("backend.pem")).unwrap()).unwrap();
-    let key = KeyPair::from_pem(&std::fs::read_to_string(dir.join("backend.key")).unwrap()).unwrap();
+    let chain =
+        Chain::from_pem(&std::fs::read_to_string(dir.join("backend.pem")).unwrap()).unwrap();
+    let key =
+        KeyPair::from_pem(&std::fs::read_to_string(dir.join("backend.key")).unwrap()).unwrap();
     let certified = certified_key(&chain, &key).unwrap();
     let config = server_config(single_certificate(certified), ClientAuth::None, &[]).unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -58,10 +69,13 @@ async fn tls_service(dir: &std::path::Path, ca: &TestCa) -> std::net::SocketAddr
         while let Ok((tcp, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
-                let Ok(mut stream) = acceptor.accept(tcp).await else { return };
+                let Ok(mut stream) = acceptor.accept(tcp).await else {
+                    return;
+                };
                 let mut buffer = [0; 4096];
                 stream.read(&mut buffer).await.unwrap_or_default();
-                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nsecret";
+                let answer =
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nsecret";
                 stream.write_all(answer).await.unwrap_or_default();
                 stream.shutdown().await.unwrap_or_default();
             });

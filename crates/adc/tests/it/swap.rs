@@ -13,16 +13,24 @@ use crate::authority::{ItemSpec, TestCa};
 use crate::backend::Backend;
 use crate::client::{Tls, TlsOptions, text};
 use crate::console::FakeConsole;
-use crate::world::{Setup, eventually, within, SOON};
+use crate::world::{SOON, Setup, eventually, within};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_renewals_under_twenty_clients_fail_no_handshake_and_no_request() {
     within(async {
         let dir = tempfile::tempdir().unwrap();
-        let (console, ca, backend) = (FakeConsole::start().await, TestCa::new(), Backend::start().await);
+        let (console, ca, backend) = (
+            FakeConsole::start().await,
+            TestCa::new(),
+            Backend::start().await,
+        );
         let mut spec = ItemSpec::new("a.example *.b.example");
         console.put([ca.item(&spec)], ca.chains());
-        let adc = Setup::new(dir.path()).vserver("v", "SSL", &[backend.addr]).console(&console).start().await;
+        let adc = Setup::new(dir.path())
+            .vserver("v", "SSL", &[backend.addr])
+            .console(&console)
+            .start()
+            .await;
         adc.active(1).await;
         let addr = adc.addr("v");
         let stop = Arc::new(AtomicBool::new(false));
@@ -32,10 +40,14 @@ async fn fifty_renewals_under_twenty_clients_fail_no_handshake_and_no_request() 
                 let (stop, count) = (stop.clone(), count.clone());
                 tokio::spawn(async move {
                     let name = ["a.example", "x.b.example"][number % 2];
-                    let alpn: &'static [&'static [u8]] = if number % 4 < 2 { &[b"h2"] } else { &[] };
+                    let alpn: &'static [&'static [u8]] =
+                        if number % 4 < 2 { &[b"h2"] } else { &[] };
                     while !stop.load(Ordering::Relaxed) {
                         // A new client each time: a full handshake.
-                        let tls = Tls::new(TlsOptions { alpn, ..TlsOptions::default() });
+                        let tls = Tls::new(TlsOptions {
+                            alpn,
+                            ..TlsOptions::default()
+                        });
                         if alpn.is_empty() {
                             let mut client = tls.http1(addr, name).await;
                             for _ in 0..3 {
@@ -45,7 +57,10 @@ async fn fifty_renewals_under_twenty_clients_fail_no_handshake_and_no_request() 
                             let mut sender = tls.http2(addr, name).await;
                             let request = Request::get(format!("https://{name}/"));
                             let request = request.body(Full::<Bytes>::default()).unwrap();
-                            assert_eq!(text(sender.send_request(request).await.unwrap()).await.0, 200);
+                            assert_eq!(
+                                text(sender.send_request(request).await.unwrap()).await.0,
+                                200
+                            );
                         }
                         count.fetch_add(1, Ordering::Relaxed);
                     }
@@ -84,16 +99,29 @@ async fn fifty_renewals_under_twenty_clients_fail_no_handshake_and_no_request() 
 async fn requests_under_way_are_finished_before_the_instance_stops() {
     within(async {
         let dir = tempfile::tempdir().unwrap();
-        let (console, ca, backend) = (FakeConsole::start().await, TestCa::new(), Backend::start().await);
+        let (console, ca, backend) = (
+            FakeConsole::start().await,
+            TestCa::new(),
+            Backend::start().await,
+        );
         console.put([ca.item(&ItemSpec::new("a.example"))], ca.chains());
-        let adc = Setup::new(dir.path()).vserver("v", "SSL", &[backend.addr]).console(&console).start().await;
+        let adc = Setup::new(dir.path())
+            .vserver("v", "SSL", &[backend.addr])
+            .console(&console)
+            .start()
+            .await;
         adc.active(1).await;
         let addr = adc.addr("v");
         let mut one = Tls::plain().http1(addr, "a.example").await;
         let idle = Tls::plain().http1(addr, "a.example").await;
-        let h2 = Tls::new(TlsOptions { alpn: &[b"h2"], ..TlsOptions::default() });
+        let h2 = Tls::new(TlsOptions {
+            alpn: &[b"h2"],
+            ..TlsOptions::default()
+        });
         let mut two = h2.http2(addr, "a.example").await;
-        let request = Request::get("https://a.example/pause").body(Full::<Bytes>::default()).unwrap();
+        let request = Request::get("https://a.example/pause")
+            .body(Full::<Bytes>::default())
+            .unwrap();
         let pending = tokio::spawn(async move {
             let two = async { text(two.send_request(request).await.unwrap()).await };
             tokio::join!(one.get("a.example", "/pause"), two)
@@ -119,10 +147,16 @@ async fn what_does_not_end_in_time_is_cut() {
     within(async {
         let dir = tempfile::tempdir().unwrap();
         let backend = Backend::start().await;
-        let adc = Setup::new(dir.path()).vserver("v", "HTTP", &[backend.addr]).start().await;
+        let adc = Setup::new(dir.path())
+            .vserver("v", "HTTP", &[backend.addr])
+            .start()
+            .await;
         let stream = tokio::net::TcpStream::connect(adc.addr("v")).await.unwrap();
         let mut client = crate::client::Http1::over(stream).await;
-        let request = Request::get("/slow-head").header("Host", "a").body(Full::default()).unwrap();
+        let request = Request::get("/slow-head")
+            .header("Host", "a")
+            .body(Full::default())
+            .unwrap();
         let pending = tokio::spawn(async move { client.sender.send_request(request).await });
         eventually("the request is under way", SOON, async || {
             (backend.requests().len() == 1).then_some(())

@@ -1,4 +1,4 @@
-//! WebSockets over HTTP/1.1 and HTTP/2.
+//! `WebSockets` over HTTP/1.1 and HTTP/2.
 
 use bytes::Bytes;
 use http::{Method, Request};
@@ -42,14 +42,26 @@ async fn echoes(upgraded: hyper::upgrade::Upgraded) {
 async fn websockets_are_carried_both_ways_and_outlive_a_certificate_change() {
     within(async {
         let dir = tempfile::tempdir().unwrap();
-        let (console, ca, backend) = (FakeConsole::start().await, TestCa::new(), Backend::start().await);
+        let (console, ca, backend) = (
+            FakeConsole::start().await,
+            TestCa::new(),
+            Backend::start().await,
+        );
         let spec = ItemSpec::new("a.example");
         console.put([ca.item(&spec)], ca.chains());
-        let adc = Setup::new(dir.path()).vserver("v", "SSL", &[backend.addr]).console(&console).start().await;
+        let adc = Setup::new(dir.path())
+            .vserver("v", "SSL", &[backend.addr])
+            .console(&console)
+            .start()
+            .await;
         adc.active(1).await;
         let mut client = Tls::plain().http1(adc.addr("v"), "a.example").await;
 
-        let response = client.sender.send_request(upgrade("/ws?room=1")).await.unwrap();
+        let response = client
+            .sender
+            .send_request(upgrade("/ws?room=1"))
+            .await
+            .unwrap();
         assert_eq!(response.status(), 101);
         assert_eq!(response.headers()["sec-websocket-protocol"], "chat");
         assert_eq!(response.headers()["upgrade"], "websocket");
@@ -59,7 +71,10 @@ async fn websockets_are_carried_both_ways_and_outlive_a_certificate_change() {
         echoes(upgraded).await;
 
         let seen = &backend.requests()[0];
-        assert!(seen.contains("upgrade: websocket") && seen.contains("connection: upgrade"), "{seen}");
+        assert!(
+            seen.contains("upgrade: websocket") && seen.contains("connection: upgrade"),
+            "{seen}"
+        );
         let mut other = Tls::plain().http1(adc.addr("v"), "a.example").await;
         let refused = other.sender.send_request(upgrade("/who")).await.unwrap();
         assert_eq!(refused.status(), 200);
@@ -72,14 +87,27 @@ async fn websockets_are_carried_both_ways_and_outlive_a_certificate_change() {
 async fn an_http_2_client_opens_one_by_extended_connect() {
     within(async {
         let dir = tempfile::tempdir().unwrap();
-        let (console, ca, backend) = (FakeConsole::start().await, TestCa::new(), Backend::start().await);
+        let (console, ca, backend) = (
+            FakeConsole::start().await,
+            TestCa::new(),
+            Backend::start().await,
+        );
         console.put([ca.item(&ItemSpec::new("a.example"))], ca.chains());
-        let adc = Setup::new(dir.path()).vserver("v", "SSL", &[backend.addr]).console(&console).start().await;
+        let adc = Setup::new(dir.path())
+            .vserver("v", "SSL", &[backend.addr])
+            .console(&console)
+            .start()
+            .await;
         adc.active(1).await;
-        let tls = Tls::new(TlsOptions { alpn: &[b"h2"], ..TlsOptions::default() });
+        let tls = Tls::new(TlsOptions {
+            alpn: &[b"h2"],
+            ..TlsOptions::default()
+        });
         let mut sender = tls.http2(adc.addr("v"), "a.example").await;
         // The server's settings, which allow extended CONNECT, come with the first exchange.
-        let first = Request::get("https://a.example/").body(Full::<Bytes>::default()).unwrap();
+        let first = Request::get("https://a.example/")
+            .body(Full::<Bytes>::default())
+            .unwrap();
         sender.send_request(first).await.unwrap();
 
         let request = Request::builder()
@@ -94,7 +122,10 @@ async fn an_http_2_client_opens_one_by_extended_connect() {
         echoes(hyper::upgrade::on(response).await.unwrap()).await;
 
         let seen = backend.requests().pop().unwrap();
-        assert!(seen.starts_with("GET /ws HTTP/1.1") && seen.contains("sec-websocket-key"), "{seen}");
+        assert!(
+            seen.starts_with("GET /ws HTTP/1.1") && seen.contains("sec-websocket-key"),
+            "{seen}"
+        );
         adc.stop().await;
     })
     .await;

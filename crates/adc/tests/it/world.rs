@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use evercert_adc::config::{AdcConfig, ConsoleLink, Limits, NsConf, Polling};
 use evercert_adc::{Adc, AdcHandle, Status};
-use evercert_types::{Secret, SharedClock, SystemClock};
 pub(crate) use evercert_testkit::wait::eventually;
+use evercert_types::{Secret, SharedClock, SystemClock};
 
 use crate::console::FakeConsole;
 
@@ -70,7 +70,10 @@ impl Setup {
     }
 
     pub(crate) fn console(mut self, console: &FakeConsole) -> Self {
-        self.console = Some(ConsoleLink::new(console.url(), Some(Secret::new(console.token()))));
+        self.console = Some(ConsoleLink::new(
+            console.url(),
+            Some(Secret::new(console.token())),
+        ));
         self
     }
 
@@ -95,10 +98,16 @@ impl Setup {
         let mut config = AdcConfig::new(ns_conf, self.dir.join("state"));
         config.console.clone_from(&self.console);
         config.clock = self.clock.clone();
-        config.default_certificate.clone_from(&self.default_certificate);
+        config
+            .default_certificate
+            .clone_from(&self.default_certificate);
         config.limits = self.limits.clone();
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        config.listen = self.vservers.iter().map(|name| (name.clone(), free)).collect();
+        config.listen = self
+            .vservers
+            .iter()
+            .map(|name| (name.clone(), free))
+            .collect();
         config
     }
 
@@ -128,11 +137,17 @@ impl TestAdc {
     }
 
     pub(crate) async fn active(&self, items: usize) -> Status {
-        self.until("items are active", |status| status.zero_touch.counts.active == items).await
+        self.until("items are active", |status| {
+            status.zero_touch.counts.active == items
+        })
+        .await
     }
 
     pub(crate) async fn at_revision(&self, revision: i64) -> Status {
-        self.until("the revision is taken over", |status| status.zero_touch.revision == revision).await
+        self.until("the revision is taken over", |status| {
+            status.zero_touch.revision == revision
+        })
+        .await
     }
 
     pub(crate) async fn stop(self) {
@@ -142,5 +157,7 @@ impl TestAdc {
 
 /// Fails a test that hangs.
 pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), work).await.expect("the test hangs")
+    tokio::time::timeout(Duration::from_secs(60), work)
+        .await
+        .expect("the test hangs")
 }
