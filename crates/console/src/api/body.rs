@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use evercert_api::sync::MAX_REQUEST_BYTES;
 use evercert_api::{Problem, ProblemCode};
 use http::header::CONTENT_TYPE;
@@ -29,6 +29,10 @@ pub(crate) struct JsonBody<T>(pub(crate) T);
 #[derive(Debug)]
 pub(crate) struct OptionalJson<T>(pub(crate) T);
 
+/// The one part of the path that is a name or an id.
+#[derive(Debug)]
+pub(crate) struct Part(pub(crate) String);
+
 /// The query of the URL.
 #[derive(Debug)]
 pub(crate) struct Params<T>(pub(crate) T);
@@ -54,6 +58,16 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalJson<T> {
         }
         typed?;
         Ok(Self(parse(&body)?))
+    }
+}
+
+impl FromRequestParts<App> for Part {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let part = Path::<String>::from_request_parts(parts, app).await;
+        let unreadable = |_| Problem::new(ProblemCode::Invalid, "the path is not UTF-8");
+        Ok(Self(part.map_err(unreadable)?.0))
     }
 }
 

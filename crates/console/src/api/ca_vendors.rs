@@ -1,14 +1,14 @@
 //! `/api/v1/ca-vendors`: who issues.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use evercert_api::Page;
 use evercert_api::ca_vendors::{CaVendor, NewCaVendor, TestReport};
 use http::StatusCode;
 use serde_json::json;
 
 use super::app::App;
-use super::body::JsonBody;
+use super::body::{JsonBody, Part};
 use crate::auth::audit::{self, Entry};
 use crate::auth::caller::{Operator, Viewer};
 use crate::lifecycle::vendors;
@@ -50,7 +50,7 @@ pub(crate) async fn add(
 pub(crate) async fn show(
     State(app): State<App>,
     _caller: Viewer,
-    Path(name): Path<String>,
+    Part(name): Part,
 ) -> Result<Json<CaVendor>, ApiError> {
     Ok(Json(vendors::show(&app.console, &name).await?))
 }
@@ -62,7 +62,7 @@ pub(crate) async fn show(
 pub(crate) async fn remove(
     State(app): State<App>,
     Operator(caller): Operator,
-    Path(name): Path<String>,
+    Part(name): Part,
 ) -> Result<StatusCode, ApiError> {
     vendors::remove(&app.console, &caller.actor(), &name).await?;
     let entry = Entry {
@@ -81,7 +81,7 @@ pub(crate) async fn remove(
 pub(crate) async fn test(
     State(app): State<App>,
     _caller: Operator,
-    Path(name): Path<String>,
+    Part(name): Part,
 ) -> Result<Json<TestReport>, ApiError> {
     Ok(Json(vendors::test_vendor(&app.console, &name).await?))
 }

@@ -6,7 +6,7 @@
 )]
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use evercert_api::certificates::{
     Certificate, CertificateChange, Deployment, Export, ExportRequest, ImportRequest, IssueRequest,
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use utoipa::IntoParams;
 
 use super::app::App;
-use super::body::{JsonBody, OptionalJson, Params};
+use super::body::{JsonBody, OptionalJson, Params, Part};
 use super::instances;
 use super::paging::limit;
 use crate::auth::audit::{self, Entry};
@@ -127,7 +127,7 @@ pub(crate) async fn import(
 pub(crate) async fn show(
     State(app): State<App>,
     _caller: Viewer,
-    Path(name): Path<String>,
+    Part(name): Part,
 ) -> Result<Json<Certificate>, ApiError> {
     Ok(Json(certificates::show(&app.console, &name).await?))
 }
@@ -139,7 +139,7 @@ pub(crate) async fn show(
 pub(crate) async fn change(
     State(app): State<App>,
     Operator(caller): Operator,
-    Path(name): Path<String>,
+    Part(name): Part,
     JsonBody(change): JsonBody<CertificateChange>,
 ) -> Result<Json<Certificate>, ApiError> {
     let detail = serde_json::to_value(&change).unwrap_or_default();
@@ -155,7 +155,7 @@ pub(crate) async fn change(
 pub(crate) async fn delete(
     State(app): State<App>,
     Operator(caller): Operator,
-    Path(name): Path<String>,
+    Part(name): Part,
 ) -> Result<StatusCode, ApiError> {
     certificates::delete(&app.console, &caller.actor(), &name).await?;
     note(&app, &caller, "certificate.delete", &name, json!({})).await?;
@@ -169,7 +169,7 @@ pub(crate) async fn delete(
 pub(crate) async fn renew(
     State(app): State<App>,
     Operator(caller): Operator,
-    Path(name): Path<String>,
+    Part(name): Part,
     OptionalJson(wanted): OptionalJson<RenewRequest>,
 ) -> Result<Response, ApiError> {
     let force = wanted.force.unwrap_or(true);
@@ -197,7 +197,7 @@ pub(crate) async fn renew(
 pub(crate) async fn rollback(
     State(app): State<App>,
     Operator(caller): Operator,
-    Path(name): Path<String>,
+    Part(name): Part,
     OptionalJson(request): OptionalJson<RollbackRequest>,
 ) -> Result<Json<Certificate>, ApiError> {
     let detail = serde_json::to_value(&request).unwrap_or_default();
@@ -214,7 +214,7 @@ pub(crate) async fn rollback(
 pub(crate) async fn export(
     State(app): State<App>,
     Viewer(caller): Viewer,
-    Path(name): Path<String>,
+    Part(name): Part,
     OptionalJson(request): OptionalJson<ExportRequest>,
 ) -> Result<Json<Export>, ApiError> {
     if request.with_key {
@@ -242,7 +242,7 @@ pub(crate) async fn export(
 pub(crate) async fn versions(
     State(app): State<App>,
     _caller: Viewer,
-    Path(name): Path<String>,
+    Part(name): Part,
 ) -> Result<Json<Page<Version>>, ApiError> {
     Ok(Json(Page::last(
         certificates::versions(&app.console, &name).await?,
@@ -256,7 +256,7 @@ pub(crate) async fn versions(
 pub(crate) async fn log(
     State(app): State<App>,
     _caller: Viewer,
-    Path(name): Path<String>,
+    Part(name): Part,
     Params(query): Params<LogQuery>,
 ) -> Result<Json<Page<LogEntry>>, ApiError> {
     let limit = limit(query.limit)?;
@@ -272,7 +272,7 @@ pub(crate) async fn log(
 pub(crate) async fn deployments(
     State(app): State<App>,
     _caller: Viewer,
-    Path(name): Path<String>,
+    Part(name): Part,
 ) -> Result<Json<Page<Deployment>>, ApiError> {
     let certificate = certificates::show(&app.console, &name).await?;
     Ok(Json(Page::last(

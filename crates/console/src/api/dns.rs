@@ -1,7 +1,7 @@
 //! `/api/v1/dns-providers` and `/api/v1/domain-mappings`: who answers DNS-01 for which domain.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use evercert_api::ca_vendors::TestReport;
 use evercert_api::dns_providers::{
     DnsProvider, DnsProviderTest, DnsProviderType, DomainMapping, NewDnsProvider,
@@ -12,7 +12,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::app::App;
-use super::body::{JsonBody, OptionalJson};
+use super::body::{JsonBody, OptionalJson, Part};
 use crate::auth::audit::{self, Entry};
 use crate::auth::caller::{Operator, Viewer};
 use crate::lifecycle::dns;
@@ -61,7 +61,7 @@ pub(crate) async fn types(_caller: Viewer) -> Json<Page<DnsProviderType>> {
 pub(crate) async fn show(
     State(app): State<App>,
     _caller: Viewer,
-    Path(name): Path<String>,
+    Part(name): Part,
 ) -> Result<Json<DnsProvider>, ApiError> {
     let found = dns::list(&app.console)
         .await?
@@ -83,7 +83,7 @@ pub(crate) async fn show(
 pub(crate) async fn remove(
     State(app): State<App>,
     Operator(caller): Operator,
-    Path(name): Path<String>,
+    Part(name): Part,
 ) -> Result<StatusCode, ApiError> {
     dns::remove(&app.console, &caller.actor(), &name).await?;
     let entry = Entry {
@@ -102,7 +102,7 @@ pub(crate) async fn remove(
 pub(crate) async fn test(
     State(app): State<App>,
     _caller: Operator,
-    Path(name): Path<String>,
+    Part(name): Part,
     OptionalJson(wanted): OptionalJson<DnsProviderTest>,
 ) -> Result<Json<TestReport>, ApiError> {
     Ok(Json(
@@ -152,7 +152,7 @@ pub(crate) async fn map_domain(
 pub(crate) async fn unmap_domain(
     State(app): State<App>,
     Operator(caller): Operator,
-    Path(domain): Path<String>,
+    Part(domain): Part,
 ) -> Result<StatusCode, ApiError> {
     let invalid =
         |error: evercert_types::NameError| Problem::new(ProblemCode::Invalid, error.to_string());

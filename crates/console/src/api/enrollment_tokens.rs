@@ -1,7 +1,7 @@
 //! `/api/v1/enrollment-tokens`: one-time tokens that make instances.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use evercert_api::instances::{
     EnrollmentSecret, EnrollmentToken, NewEnrollmentToken, OpenEnrollmentToken,
 };
@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::app::App;
-use super::body::OptionalJson;
+use super::body::{OptionalJson, Part};
 use crate::auth::audit::{self, Entry};
 use crate::auth::caller::Operator;
 use crate::auth::{secret, token};
@@ -96,7 +96,7 @@ pub(crate) async fn create(
 pub(crate) async fn remove(
     State(app): State<App>,
     Operator(caller): Operator,
-    Path(id): Path<String>,
+    Part(id): Part,
 ) -> Result<StatusCode, ApiError> {
     let missing = || {
         Problem::new(

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use evercert_api::certificates::{Certificate, Deployment};
 use evercert_api::instances::{Instance, InstanceItem};
 use evercert_api::sync::ItemId;
@@ -15,6 +15,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::app::App;
+use super::body::Part;
 use crate::auth::audit::{self, Entry};
 use crate::auth::caller::{Operator, Viewer};
 use crate::problem::ApiError;
@@ -43,7 +44,7 @@ pub(crate) async fn list(
 pub(crate) async fn show(
     State(app): State<App>,
     _caller: Viewer,
-    Path(name): Path<String>,
+    Part(name): Part,
 ) -> Result<Json<Instance>, ApiError> {
     let instance = find(&app, &name).await?;
     let items = items_of(&app, &instance).await?;
@@ -60,7 +61,7 @@ pub(crate) async fn show(
 pub(crate) async fn remove(
     State(app): State<App>,
     Operator(caller): Operator,
-    Path(name): Path<String>,
+    Part(name): Part,
 ) -> Result<StatusCode, ApiError> {
     let instance = find(&app, &name).await?;
     let mut tx = app.console.db.begin_write().await?;

@@ -13,7 +13,7 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, RETRY_AFTER,
     STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tracing::Instrument;
 
 use super::app::App;
@@ -61,7 +61,7 @@ pub(crate) async fn around(State(app): State<App>, request: Request, next: Next)
         )
     });
     app.metrics.request(
-        method.as_str(),
+        known(&method),
         route.as_deref().unwrap_or("none"),
         status.as_u16(),
     );
@@ -76,6 +76,24 @@ fn is_localhost(request: &Request) -> bool {
         .and_then(|host| host.to_str().ok());
     let host = request.uri().host().or(header).unwrap_or_default();
     host.split(':').next() == Some("localhost")
+}
+
+/// The method as a label: one that is none of the usual must not make a series of its own.
+fn known(method: &Method) -> &str {
+    const KNOWN: [Method; 7] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    if KNOWN.contains(method) {
+        method.as_str()
+    } else {
+        "other"
+    }
 }
 
 /// Nothing is there.

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use evercert_api::certificates::LogEntry;
 use evercert_api::operations::{Operation, OperationState};
 use evercert_api::{Page, Problem, ProblemCode};
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use utoipa::IntoParams;
 
 use super::app::App;
-use super::body::Params;
+use super::body::{Params, Part};
 use super::paging::limit;
 use crate::auth::caller::Viewer;
 use crate::lifecycle::{certificates, operations};
@@ -63,7 +63,7 @@ pub(crate) struct LogsQuery {
 pub(crate) async fn show(
     State(app): State<App>,
     _caller: Viewer,
-    Path(id): Path<String>,
+    Part(id): Part,
     Params(query): Params<WaitQuery>,
 ) -> Result<Json<Operation>, ApiError> {
     let missing = || Problem::new(ProblemCode::NotFound, "there is no such operation");

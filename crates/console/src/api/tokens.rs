@@ -1,7 +1,7 @@
 //! `/api/v1/tokens`: API tokens.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use evercert_api::Page;
 use evercert_api::users::{ApiToken, NewApiToken};
 use evercert_api::{Problem, ProblemCode};
@@ -10,7 +10,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::app::App;
-use super::body::JsonBody;
+use super::body::{JsonBody, Part};
 use crate::auth::audit::{self, Entry};
 use crate::auth::caller::Admin;
 use crate::auth::{session, token};
@@ -61,7 +61,7 @@ pub(crate) async fn create(
 pub(crate) async fn remove(
     State(app): State<App>,
     Admin(caller): Admin,
-    Path(id): Path<String>,
+    Part(id): Part,
 ) -> Result<StatusCode, ApiError> {
     let missing = || Problem::new(ProblemCode::NotFound, "there is no such API token");
     let id: TokenId = id.parse().map_err(|_| missing())?;

@@ -38,7 +38,7 @@ impl Auth {
             passwords: Passwords::new(),
             logins: Limiter::new(20, minute),
             logins_by_name: Limiter::new(5, minute),
-            enrollments: Limiter::new(60, minute),
+            enrollments: Limiter::new(300, minute),
         }
     }
 }

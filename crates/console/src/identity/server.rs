@@ -180,3 +180,131 @@ fn file_error(
         source: source.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use evercert_db::{Db, DbConfig};
+    use evercert_types::{KeyAlgorithm, ManualClock, Secret, SharedClock};
+    use evercert_x509::mint::{Authority, LeafRequest};
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    struct Scene {
+        identity: Identity,
+        clock: Arc<ManualClock>,
+        dir: tempfile::TempDir,
+    }
+
+    async fn scene() -> Scene {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(
+            Timestamp::from_second(1_790_000_000).unwrap(),
+        ));
+        let shared: SharedClock = clock.clone();
+        let url = format!("sqlite:{}", dir.path().join("db").display());
+        let config = DbConfig::new(url, Secret::new([1; 32]));
+        let db = Db::open(&config, shared.clone()).await.unwrap();
+        let identity = Identity::open(&db, shared.clone()).await.unwrap();
+        let again = Identity::open(&db, shared).await.unwrap();
+        assert_eq!(identity.ca_pem(), again.ca_pem());
+        Scene {
+            identity,
+            clock,
+            dir,
+        }
+    }
+
+    fn names(given: &[&str]) -> Vec<String> {
+        given.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn leaf(key: &CertifiedKey) -> Certificate {
+        Certificate::from_der(key.cert[0].to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_own_certificate_names_what_it_can_and_leaves_the_rest_out() {
+        let scene = scene().await;
+        let given = names(&["localhost", "::1", "127.0.0.1", "no name!", "localhost"]);
+
+        let certificates = ServerCertificates::new(&scene.identity, &given).unwrap();
+
+        let leaf = leaf(&certificates.own());
+        assert_eq!(leaf.dns_names(), [DomainName::new("localhost").unwrap()]);
+        assert_eq!(leaf.ip_addresses().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn the_own_certificate_is_renewed_at_half_its_life() {
+        let scene = scene().await;
+        let certificates =
+            ServerCertificates::new(&scene.identity, &names(&["localhost"])).unwrap();
+        let first = leaf(&certificates.own());
+        let look = || {
+            certificates
+                .renew(&scene.identity, scene.identity.clock.now())
+                .unwrap();
+            leaf(&certificates.own())
+        };
+        scene
+            .clock
+            .advance(SERVER_VALIDITY / 2 - SignedDuration::from_secs(1));
+        assert_eq!(look(), first);
+
+        scene.clock.advance(SignedDuration::from_secs(1));
+
+        assert_ne!(look(), first);
+        assert!(look().not_after() > first.not_after());
+    }
+
+    #[tokio::test]
+    async fn browsers_see_the_operators_certificate_and_instances_the_own() {
+        let scene = scene().await;
+        let now = scene.identity.clock.now();
+        let year = SignedDuration::from_hours(24 * 365);
+        let ca = Authority::self_signed("Public CA", KeyAlgorithm::EcdsaP256, year, now).unwrap();
+        let key = KeyPair::generate(KeyAlgorithm::EcdsaP256).unwrap();
+        let name = [DomainName::new("console.example.com").unwrap()];
+        let theirs = ca
+            .issue(&LeafRequest::for_key(&key, &name, year, now))
+            .unwrap();
+        let (chain, key_file) = (
+            scene.dir.path().join("chain.pem"),
+            scene.dir.path().join("key.pem"),
+        );
+        std::fs::write(&chain, theirs.to_pem()).unwrap();
+        std::fs::write(&key_file, key.to_pkcs8_pem().expose()).unwrap();
+        let certificates =
+            ServerCertificates::new(&scene.identity, &names(&["localhost"])).unwrap();
+
+        let certificates = certificates.with_operators(&chain, &key_file).unwrap();
+
+        let shown = |name, trusts_us| leaf(&certificates.choose(name, trusts_us));
+        assert_eq!(shown(Some("Console.example.com"), false), theirs);
+        for (name, trusts_us) in [
+            (Some("console.example.com"), true),
+            (Some("localhost"), false),
+            (None, false),
+        ] {
+            assert_eq!(
+                shown(name, trusts_us),
+                leaf(&certificates.own()),
+                "{name:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_operators_file_that_cannot_be_used_is_named() {
+        let scene = scene().await;
+        let file = scene.dir.path().join("none.pem");
+        let certificates = ServerCertificates::new(&scene.identity, &[]).unwrap();
+
+        let error = certificates.with_operators(&file, &file).unwrap_err();
+
+        assert!(error.to_string().contains("none.pem"), "{error}");
+    }
+}

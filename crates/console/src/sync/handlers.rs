@@ -227,6 +227,7 @@ impl Call<'_> {
         let _waiting = self.app.metrics.waiting();
         tokio::select! {
             changed = changed.changed() => changed.is_ok(),
+            () = self.member.gone.cancelled() => true,
             () = tokio::time::sleep_until(until) => false,
             () = self.app.stop.cancelled() => false,
         }

@@ -107,9 +107,9 @@ impl Index {
         self.purge_until
     }
 
-    /// Takes over until when removing most of a set is meant.
-    pub(crate) const fn set_purge_until(&mut self, until: Option<Timestamp>) {
-        self.purge_until = until;
+    /// Takes over until when removing most of a set is meant; whether that is new.
+    pub(crate) fn set_purge_until(&mut self, until: Option<Timestamp>) -> bool {
+        std::mem::replace(&mut self.purge_until, until) != until
     }
 
     /// The last revision applied.

@@ -40,7 +40,7 @@ pub(crate) struct Store {
     /// The enrolled instances.
     pub(crate) registry: Registry,
     contents: Contents,
-    /// Counts up whenever index or registry changed.
+    /// Counts up whenever the index changed.
     changed: signal::Sender<u64>,
     /// Where the counters stood at the last refresh; held while one is going on.
     seen: tokio::sync::Mutex<StoreStates>,
@@ -68,7 +68,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Signals every change of the store or the register.
+    /// Signals every change of the store.
     pub(crate) fn subscribe(&self) -> signal::Receiver<u64> {
         self.changed.subscribe()
     }

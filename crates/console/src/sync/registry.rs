@@ -7,6 +7,7 @@ use evercert_api::sync::{Cursor, ItemProblem};
 use evercert_db::instances::{Instance, Watermark};
 use evercert_types::{InstanceId, Labels};
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::index::scope_name;
 
@@ -27,6 +28,8 @@ pub(crate) struct Member {
     pub(crate) labels: Labels,
     /// The name of its scope.
     pub(crate) scope: Arc<str>,
+    /// Cancelled when the instance was removed, or became another member: by then this one is stale.
+    pub(crate) gone: CancellationToken,
     said: Mutex<Said>,
 }
 
@@ -56,8 +59,13 @@ impl Member {
             name: instance.name,
             scope: scope_name(&instance.labels),
             labels: instance.labels,
+            gone: CancellationToken::new(),
             said: Mutex::new(said),
         }
+    }
+
+    fn is_still(&self, instance: &Instance) -> bool {
+        self.labels == instance.labels && self.name == instance.name
     }
 
     /// Looks at or changes what it said; the lock is held for the closure only.
@@ -110,7 +118,9 @@ impl Registry {
 
     /// Forgets an instance at once.
     pub(crate) fn remove(&self, id: InstanceId) {
-        self.write().remove(&id);
+        if let Some(removed) = self.write().remove(&id) {
+            removed.gone.cancel();
+        }
     }
 
     /// Takes over what the database says; what instances said to this process stays.
@@ -118,18 +128,27 @@ impl Registry {
         let mut members = self.write();
         let before = std::mem::take(&mut *members);
         members.extend(instances.into_iter().map(|instance| {
-            let member = match before.get(&instance.id) {
-                Some(known) if known.labels == instance.labels && known.name == instance.name => {
-                    known.clone()
-                }
-                Some(known) => Arc::new(Member::new(instance, known.said(|said| said.clone()))),
+            let known = before.get(&instance.id);
+            let member = match known.filter(|known| known.is_still(&instance)) {
+                Some(known) => known.clone(),
                 None => {
-                    let said = Said::of(&instance);
+                    let said = known.map_or_else(
+                        || Said::of(&instance),
+                        |known| known.said(|said| said.clone()),
+                    );
                     Arc::new(Member::new(instance, said))
                 }
             };
             (member.id, member)
         }));
+        for (id, old) in before {
+            if !members
+                .get(&id)
+                .is_some_and(|member| Arc::ptr_eq(member, &old))
+            {
+                old.gone.cancel();
+            }
+        }
     }
 
     /// The scopes of all instances.
@@ -156,5 +175,78 @@ impl Registry {
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<InstanceId, Arc<Member>>> {
         self.members.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use evercert_types::Fingerprint;
+
+    use super::*;
+
+    fn instance(id: InstanceId, site: &str) -> Instance {
+        Instance {
+            id,
+            name: "edge".to_owned(),
+            kind: "adc".to_owned(),
+            labels: Labels::from([("site".to_owned(), site.to_owned())]),
+            agent_version: "1".to_owned(),
+            boot: None,
+            identity_fingerprint: Fingerprint([0; 32]),
+            identity_not_after: Timestamp::MAX,
+            watermark: Watermark::default(),
+            last_seen_at: None,
+            enrolled_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn what_was_said_outlives_a_reading_of_the_database() {
+        let (registry, id) = (Registry::default(), InstanceId::new());
+        registry.replace(vec![instance(id, "fra")]);
+        let member = registry.member(id).unwrap();
+        member.said(|said| said.seen = Some(Timestamp::UNIX_EPOCH));
+
+        registry.replace(vec![instance(id, "fra")]);
+        assert!(Arc::ptr_eq(&member, &registry.member(id).unwrap()));
+        registry.replace(vec![instance(id, "ber")]);
+
+        let moved = registry.member(id).unwrap();
+        assert_ne!(moved.scope, member.scope);
+        assert_eq!(moved.said(|said| said.seen), Some(Timestamp::UNIX_EPOCH));
+        assert!(member.gone.is_cancelled() && !moved.gone.is_cancelled());
+    }
+
+    #[test]
+    fn who_is_removed_is_told() {
+        let (registry, id) = (Registry::default(), InstanceId::new());
+        registry.replace(vec![instance(id, "fra")]);
+        let member = registry.member(id).unwrap();
+
+        registry.replace(Vec::new());
+
+        assert!(member.gone.is_cancelled());
+        assert_eq!((registry.len(), registry.scopes().len()), (0, 0));
+    }
+
+    #[test]
+    fn the_same_cursor_is_counted_and_another_begins_anew() {
+        let (registry, id) = (Registry::default(), InstanceId::new());
+        registry.replace(vec![instance(id, "fra")]);
+        let member = registry.member(id).unwrap();
+        let cursor = Cursor::default();
+
+        assert_eq!(
+            [member.count_served(&cursor), member.count_served(&cursor)],
+            [1, 2]
+        );
+        let moved = Cursor {
+            revision: 1,
+            ..cursor.clone()
+        };
+        assert_eq!(
+            [member.count_served(&moved), member.count_served(&cursor)],
+            [1, 1]
+        );
     }
 }

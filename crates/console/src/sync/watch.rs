@@ -30,7 +30,8 @@ const AHEAD: usize = 256;
 const EPOCH_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
 impl Store {
-    /// Takes over what changed in the database; true when something did.
+    /// Takes over what changed in the database; true when the store did. Those who wait are woken then; an
+    /// instance that was removed or changed is told by itself.
     ///
     /// # Errors
     /// When the database fails.
@@ -40,9 +41,10 @@ impl Store {
         if states == *seen {
             return Ok(false);
         }
+        let mut changed = states.zero_touch != seen.zero_touch;
         if states.instances != seen.instances {
             let purge_until = self.saved_purge().await?;
-            self.write(|index| index.set_purge_until(purge_until));
+            changed |= self.write(|index| index.set_purge_until(purge_until));
             self.registry.replace(self.db.instances().await?);
             let scopes = self.registry.scopes();
             self.write(|index| index.retain_scopes(|scope| scopes.contains(scope)));
@@ -51,8 +53,10 @@ impl Store {
         self.write(|index| index.set_epoch(states.zero_touch.epoch));
         self.take_items(states.zero_touch.revision, first).await?;
         *seen = states;
-        self.changed.send_modify(|count| *count += 1);
-        Ok(true)
+        if changed {
+            self.changed.send_modify(|count| *count += 1);
+        }
+        Ok(changed)
     }
 
     /// Takes over what changed; if that cannot be now, the task that follows the database does it later.

@@ -82,6 +82,7 @@ async fn a_query_that_cannot_be_read_is_a_problem() {
     let scene = Scene::sqlite().await;
 
     for path in [
+        "/api/v1/certificates/%FF",
         "/api/v1/certificates?limit=0",
         "/api/v1/certificates?limit=many",
         "/api/v1/certificates?store=elsewhere",
