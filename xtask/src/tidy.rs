@@ -4,8 +4,11 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Files are split before this many lines; tables of data are the exception.
+/// Files are split before this many lines.
 const MAX_LINES: usize = 600;
+
+/// Folders of tables of data, which may be longer.
+const TABLES: &[&str] = &["crates/ns/src/catalog/"];
 
 /// Texts that must not stand in Rust sources, and why. Written in halves, so that this file passes.
 const FORBIDDEN: &[(&str, &str, &str)] = &[
@@ -54,7 +57,7 @@ pub(crate) fn check() -> Result<String> {
 fn complaints(file: &str, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let lines = text.lines().count();
-    if lines > MAX_LINES {
+    if lines > MAX_LINES && !TABLES.iter().any(|folder| file.starts_with(folder)) {
         found.push(format!(
             "{file}: {lines} lines; split it by reason to exist before {MAX_LINES}"
         ));
@@ -85,6 +88,7 @@ mod tests {
 
         assert_eq!(complaints("a.rs", &ignored).len(), 1);
         assert_eq!(complaints("a.rs", &long).len(), 1);
+        assert!(complaints("crates/ns/src/catalog/a.rs", &long).is_empty());
         assert_eq!(complaints("a.rs", "fn main() {}").len(), 1);
         assert!(complaints("a.rs", "//! x\nfn main() {}").is_empty());
     }

@@ -16,7 +16,12 @@ use crate::output::Output;
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct ClientArgs {
     /// The Console's URL.
-    #[arg(long, env = "EVERCERT_URL", default_value = "https://127.0.0.1:8443", global = true)]
+    #[arg(
+        long,
+        env = "EVERCERT_URL",
+        default_value = "https://127.0.0.1:8443",
+        global = true
+    )]
     url: String,
     /// File with an API token; EVERCERT_TOKEN holds the token itself.
     #[arg(long, env = "EVERCERT_TOKEN_FILE", global = true)]
@@ -40,7 +45,10 @@ impl ClientArgs {
     /// Reads token and CA, and makes the client.
     pub(crate) fn connect(&self) -> Result<Client> {
         let roots = match &self.cacert {
-            Some(file) => Some(std::fs::read_to_string(file).with_context(|| format!("reading --cacert {}", file.display()))?),
+            Some(file) => Some(
+                std::fs::read_to_string(file)
+                    .with_context(|| format!("reading --cacert {}", file.display()))?,
+            ),
             None => None,
         };
         Client::new(&self.url, self.token()?, roots.as_deref())
@@ -48,7 +56,8 @@ impl ClientArgs {
 
     fn token(&self) -> Result<Secret<String>> {
         if let Some(file) = &self.token_file {
-            let text = std::fs::read_to_string(file).with_context(|| format!("reading --token-file {}", file.display()))?;
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("reading --token-file {}", file.display()))?;
             return Ok(Secret::new(text.trim().to_owned()));
         }
         match std::env::var("EVERCERT_TOKEN") {
@@ -71,11 +80,16 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none());
         if let Some(pem) = roots {
             let roots = evercert_x509::tls::root_store(pem).context("reading the --cacert file")?;
-            let tls = evercert_x509::tls::client_config(roots, None, &[b"h2", b"http/1.1"]).context("preparing TLS")?;
+            let tls = evercert_x509::tls::client_config(roots, None, &[b"h2", b"http/1.1"])
+                .context("preparing TLS")?;
             builder = builder.tls_backend_preconfigured(tls);
         }
         let http = builder.build().context("preparing the HTTP client")?;
-        Ok(Self { http, base: format!("{}/api/v1", url.trim_end_matches('/')), token })
+        Ok(Self {
+            http,
+            base: format!("{}/api/v1", url.trim_end_matches('/')),
+            token,
+        })
     }
 
     /// Reads a resource.
@@ -84,12 +98,20 @@ impl Client {
     }
 
     /// Makes a resource, or does something to it.
-    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T> {
         self.call(Method::POST, path, Some(body)).await
     }
 
     /// Changes a resource.
-    pub(crate) async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
+    pub(crate) async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T> {
         self.call(Method::PATCH, path, Some(body)).await
     }
 
@@ -99,17 +121,32 @@ impl Client {
         Ok(())
     }
 
-    async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<T> {
-        let mut request = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(self.token.expose());
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T> {
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(self.token.expose());
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.map_err(|error| unreachable(&self.base, error))?;
+        let response = request
+            .send()
+            .await
+            .map_err(|error| unreachable(&self.base, error))?;
         let status = response.status();
-        let bytes = response.bytes().await.context("reading the Console's answer")?;
+        let bytes = response
+            .bytes()
+            .await
+            .context("reading the Console's answer")?;
         if status.is_success() {
             let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
-            return serde_json::from_slice(bytes).context("the Console's answer is not what this version understands");
+            return serde_json::from_slice(bytes)
+                .context("the Console's answer is not what this version understands");
         }
         Err(refusal(status, &bytes))
     }
@@ -119,7 +156,9 @@ fn refusal(status: StatusCode, body: &[u8]) -> anyhow::Error {
     serde_json::from_slice::<Problem>(body).map_or_else(
         |_| {
             let text: String = String::from_utf8_lossy(body).chars().take(200).collect();
-            anyhow::anyhow!("HTTP {status} without a problem document; is this a Console's URL? {text}")
+            anyhow::anyhow!(
+                "HTTP {status} without a problem document; is this a Console's URL? {text}"
+            )
         },
         anyhow::Error::new,
     )

@@ -11,7 +11,10 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(remedy) = problem.and_then(|p| p.remedy.as_deref()) {
         eprintln!("  → {remedy}");
     }
-    if let Some(request) = problem.and_then(|p| p.request_id.as_deref()).filter(|_| problem.is_some_and(|p| p.status >= 500)) {
+    if let Some(request) = problem
+        .and_then(|p| p.request_id.as_deref())
+        .filter(|_| problem.is_some_and(|p| p.status >= 500))
+    {
         eprintln!("  request {request}");
     }
     ExitCode::from(problem.map_or(1, code))

@@ -30,12 +30,16 @@ pub(crate) fn init(verbose: u8, format: Format, role: bool) {
         (1, _) => format!("info,{}", ours("debug")),
         _ => format!("debug,{}", ours("trace")),
     };
-    let filter = EnvFilter::try_from_env("EVERCERT_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter =
+        EnvFilter::try_from_env("EVERCERT_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // A second start (in tests) keeps the first.
     let started = match format {
         Format::Text => {
-            let colour = std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
+            let colour = std::io::IsTerminal::is_terminal(&std::io::stderr())
+                && std::env::var_os("NO_COLOR").is_none();
             builder.with_ansi(colour).with_target(false).try_init()
         }
         Format::Json => builder.json().flatten_event(true).try_init(),

@@ -2,13 +2,13 @@
 //!
 //! This file is the table of contents: one variant a command, one module in [`commands`] behind each.
 
+#[cfg(feature = "client")]
+mod client;
 mod commands;
 #[cfg(feature = "demo")]
 mod demo;
 mod exit;
 mod logging;
-#[cfg(feature = "client")]
-mod client;
 #[cfg(any(feature = "client", feature = "adc"))]
 mod output;
 
@@ -18,10 +18,17 @@ use clap::{Parser, Subcommand};
 
 /// Certificates that never lapse, from the CA to the handshake.
 #[derive(Parser)]
-#[command(name = "evercert", version, max_term_width = 100, propagate_version = false)]
-#[command(after_help = "Exit codes: 0 done or nothing to do · 1 failed · 2 usage · 3 not found · \
+#[command(
+    name = "evercert",
+    version,
+    max_term_width = 100,
+    propagate_version = false
+)]
+#[command(
+    after_help = "Exit codes: 0 done or nothing to do · 1 failed · 2 usage · 3 not found · \
     4 not logged in or not allowed · 5 conflict · 6 try again later · 130 interrupted.\n\
-    The guide is in docs/guide; start with `evercert demo`.")]
+    The guide is in docs/guide; start with `evercert demo`."
+)]
 struct Cli {
     /// Say more; twice for debugging. Data goes to standard output, everything else to standard error.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
@@ -70,9 +77,14 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     logging::init(cli.verbose, cli.log_format, cli.command.is_role());
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
-        Err(error) => return exit::report(&anyhow::Error::new(error).context("starting the runtime")),
+        Err(error) => {
+            return exit::report(&anyhow::Error::new(error).context("starting the runtime"));
+        }
     };
     let outcome = runtime.block_on(cli.command.run());
     // Blocking look-ups that nobody waits for any more must not hold the exit.
@@ -138,8 +150,15 @@ mod tests {
     #[test]
     fn every_command_and_option_says_what_it_is_for() {
         fn walk(command: &clap::Command, path: &str) {
-            for argument in command.get_arguments().filter(|a| a.get_id() != "help" && a.get_id() != "version") {
-                assert!(argument.get_help().is_some(), "{path} {}", argument.get_id());
+            for argument in command
+                .get_arguments()
+                .filter(|a| a.get_id() != "help" && a.get_id() != "version")
+            {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{path} {}",
+                    argument.get_id()
+                );
             }
             for sub in command.get_subcommands().filter(|s| s.get_name() != "help") {
                 assert!(sub.get_about().is_some(), "{path} {}", sub.get_name());

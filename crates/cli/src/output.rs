@@ -40,11 +40,21 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> Result<()> {
 /// Prints `label: value` lines, aligned.
 #[cfg(feature = "client")]
 pub(crate) fn fields(fields: &[(&str, String)]) -> Result<()> {
-    let width = fields.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
+    let width = fields
+        .iter()
+        .map(|(label, _)| label.len())
+        .max()
+        .unwrap_or(0);
     let text: String = fields
         .iter()
         .filter(|(_, value)| !value.is_empty())
-        .map(|(label, value)| format!("{:<width$}  {value}\n", format!("{label}:"), width = width + 1))
+        .map(|(label, value)| {
+            format!(
+                "{:<width$}  {value}\n",
+                format!("{label}:"),
+                width = width + 1
+            )
+        })
         .collect();
     print(&text)
 }
@@ -57,8 +67,11 @@ fn render(headings: &[&str], rows: &[Vec<String>]) -> String {
         }
     }
     let line = |cells: Vec<&str>| {
-        let padded: Vec<String> =
-            cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
+        let padded: Vec<String> = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}", width = *width))
+            .collect();
         padded.join("  ").trim_end().to_owned() + "\n"
     };
     let mut text = line(headings.to_vec());
@@ -76,7 +89,10 @@ pub(crate) fn time(at: jiff::Timestamp) -> String {
 
 /// A date ahead or behind, such as `in 59d` or `3h ago`.
 #[cfg(feature = "client")]
-#[expect(clippy::disallowed_methods, reason = "the command line shows times to a person, now")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line shows times to a person, now"
+)]
 pub(crate) fn relative(at: jiff::Timestamp) -> String {
     let seconds = at.as_second() - jiff::Timestamp::now().as_second();
     let size = match seconds.unsigned_abs() {
@@ -85,7 +101,11 @@ pub(crate) fn relative(at: jiff::Timestamp) -> String {
         s @ 7_200..172_800 => format!("{}h", s / 3_600),
         s => format!("{}d", s / 86_400),
     };
-    if seconds >= 0 { format!("in {size}") } else { format!("{size} ago") }
+    match seconds {
+        -1..=1 => "now".to_owned(),
+        2.. => format!("in {size}"),
+        _ => format!("{size} ago"),
+    }
 }
 
 #[cfg(test)]
@@ -94,7 +114,13 @@ mod tests {
 
     #[test]
     fn columns_are_aligned() {
-        let text = render(&["NAME", "STORE"], &[vec!["a-long-name".into(), "x".into()], vec!["b".into(), "y".into()]]);
+        let text = render(
+            &["NAME", "STORE"],
+            &[
+                vec!["a-long-name".into(), "x".into()],
+                vec!["b".into(), "y".into()],
+            ],
+        );
 
         assert_eq!(text, "NAME         STORE\na-long-name  x\nb            y\n");
     }

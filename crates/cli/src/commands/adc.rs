@@ -43,7 +43,13 @@ struct Run {
     #[arg(long, value_name = "URL", env = "EVERCERT_CONSOLE")]
     console: Option<String>,
     /// One-time token of `evercert instance token create`; not needed once enrolled. `@FILE` reads it from a file.
-    #[arg(long, value_name = "T", env = "EVERCERT_ENROLL_TOKEN", hide_env_values = true, requires = "console")]
+    #[arg(
+        long,
+        value_name = "T",
+        env = "EVERCERT_ENROLL_TOKEN",
+        hide_env_values = true,
+        requires = "console"
+    )]
     enroll_token: Option<String>,
     /// How often to ask the Console when not long-polling, and the longest pause after failures.
     #[arg(long, value_name = "SPAN", default_value = "600s", value_parser = parse_span)]
@@ -113,15 +119,23 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 async fn serve(args: Run) -> Result<ExitCode> {
     let path = args.ns_conf.context("--ns-conf FILE is missing")?;
     let state_dir = args.state_dir.context("--state-dir DIR is missing")?;
-    let text = std::fs::read_to_string(&path).with_context(|| format!("reading --ns-conf {}", path.display()))?;
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("reading --ns-conf {}", path.display()))?;
     let mut config = AdcConfig::new(NsConf { text, path }, state_dir);
-    config.name = args.name.or_else(host_name).unwrap_or_else(|| "adc".to_owned());
+    config.name = args
+        .name
+        .or_else(host_name)
+        .unwrap_or_else(|| "adc".to_owned());
     config.default_certificate = args.default_certificate;
     config.cache_key = args.cache_key;
     if let Some(url) = args.console {
         let mut link = ConsoleLink::new(url, args.enroll_token.map(token).transpose()?);
         link.poll_interval = Duration::try_from(args.poll_interval).context("--poll-interval")?;
-        link.polling = if args.no_long_poll { Polling::Plain } else { Polling::Long };
+        link.polling = if args.no_long_poll {
+            Polling::Plain
+        } else {
+            Polling::Long
+        };
         config.console = Some(link);
     }
     let adc = Adc::start(config).await.map_err(|error| {
@@ -133,7 +147,9 @@ async fn serve(args: Run) -> Result<ExitCode> {
     }
     let signal = super::stop::requested().await?;
     eprintln!("{signal}: draining");
-    let drained = adc.shutdown(Duration::try_from(args.drain).context("--drain")?).await;
+    let drained = adc
+        .shutdown(Duration::try_from(args.drain).context("--drain")?)
+        .await;
     tracing::debug!(?drained, "stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -141,7 +157,8 @@ async fn serve(args: Run) -> Result<ExitCode> {
 fn token(text: String) -> Result<Secret<String>> {
     match text.strip_prefix('@') {
         Some(file) => {
-            let read = std::fs::read_to_string(file).with_context(|| format!("reading --enroll-token {text}"))?;
+            let read = std::fs::read_to_string(file)
+                .with_context(|| format!("reading --enroll-token {text}"))?;
             Ok(Secret::new(read.trim().to_owned()))
         }
         None => Ok(Secret::new(text)),
@@ -155,7 +172,11 @@ fn host_name() -> Option<String> {
 
 async fn explain_choice(args: &Explain) -> Result<ExitCode> {
     let mut path = "/explain?".to_owned();
-    for (key, value) in [("sni", &args.sni), ("vserver", &args.vserver), ("sigalgs", &args.sigalgs)] {
+    for (key, value) in [
+        ("sni", &args.sni),
+        ("vserver", &args.vserver),
+        ("sigalgs", &args.sigalgs),
+    ] {
         if let Some(value) = value {
             path += &format!("{key}={}&", escaped(value));
         }
@@ -165,8 +186,8 @@ async fn explain_choice(args: &Explain) -> Result<ExitCode> {
         output::json(&answer)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let explanations: Vec<Explanation> =
-        serde_json::from_value(answer["explanations"].clone()).context("reading the ADC's answer")?;
+    let explanations: Vec<Explanation> = serde_json::from_value(answer["explanations"].clone())
+        .context("reading the ADC's answer")?;
     for explanation in &explanations {
         output::print(&tell(explanation))?;
     }
@@ -177,14 +198,20 @@ fn tell(explanation: &Explanation) -> String {
     let name = explanation.sni.as_deref().unwrap_or("(no server name)");
     let mut text = format!("{} for {name}\n", explanation.vserver);
     for (number, step) in (1..).zip(&explanation.steps) {
-        let wanted = if step.looked_for.is_empty() { String::new() } else { format!(" {}", step.looked_for) };
+        let wanted = if step.looked_for.is_empty() {
+            String::new()
+        } else {
+            format!(" {}", step.looked_for)
+        };
         text += &format!("  {number}. {}{wanted}\n", step.step);
         if step.candidates.is_empty() {
             text += "       nothing\n";
         }
         for candidate in &step.candidates {
             let mark = if candidate.chosen { "→" } else { " " };
-            let generation = candidate.generation.map_or_else(String::new, |g| format!(", generation {g}"));
+            let generation = candidate
+                .generation
+                .map_or_else(String::new, |g| format!(", generation {g}"));
             text += &format!(
                 "     {mark} {} ({}{generation}, until {}): {}\n",
                 candidate.certificate,
@@ -212,20 +239,38 @@ async fn show_status(args: &StatusArgs) -> Result<ExitCode> {
         .vservers
         .iter()
         .map(|v| {
-            let source = if v.zero_touch { "zero touch" } else { "bound by hand" };
-            let services: Vec<_> =
-                v.services.iter().map(|s| format!("{} {}", s.name, if s.up { "UP" } else { "DOWN" })).collect();
-            vec![v.name.clone(), v.kind.clone(), v.address.to_string(), source.to_owned(), services.join(", ")]
+            let source = if v.zero_touch {
+                "zero touch"
+            } else {
+                "bound by hand"
+            };
+            let services: Vec<_> = v
+                .services
+                .iter()
+                .map(|s| format!("{} {}", s.name, if s.up { "UP" } else { "DOWN" }))
+                .collect();
+            vec![
+                v.name.clone(),
+                v.kind.clone(),
+                v.address.to_string(),
+                source.to_owned(),
+                services.join(", "),
+            ]
         })
         .collect();
     output::print("\n")?;
-    output::table(&["VSERVER", "TYPE", "ADDRESS", "CERTIFICATES", "SERVICES"], &vservers)?;
+    output::table(
+        &["VSERVER", "TYPE", "ADDRESS", "CERTIFICATES", "SERVICES"],
+        &vservers,
+    )?;
     let items: Vec<_> = status
         .zero_touch
         .items
         .iter()
         .map(|i| {
-            let until = i.not_after.map_or_else(String::new, |at| at.strftime("%Y-%m-%d").to_string());
+            let until = i
+                .not_after
+                .map_or_else(String::new, |at| at.strftime("%Y-%m-%d").to_string());
             vec![
                 i.certificate.clone(),
                 i.algorithm.to_string(),
@@ -238,14 +283,33 @@ async fn show_status(args: &StatusArgs) -> Result<ExitCode> {
         })
         .collect();
     output::print("\n")?;
-    output::table(&["CERTIFICATE", "KEY", "GENERATION", "STATE", "HANDSHAKES", "UNTIL", "NAMES"], &items)?;
+    output::table(
+        &[
+            "CERTIFICATE",
+            "KEY",
+            "GENERATION",
+            "STATE",
+            "HANDSHAKES",
+            "UNTIL",
+            "NAMES",
+        ],
+        &items,
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn overview(status: &Status) -> String {
     let zero_touch = &status.zero_touch;
-    let word = serde_json::to_value(zero_touch.state).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-    let time = |at: Option<jiff::Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string());
+    let word = serde_json::to_value(zero_touch.state)
+        .ok()
+        .and_then(|v| v.as_str().map(str::to_owned))
+        .unwrap_or_default();
+    let time = |at: Option<jiff::Timestamp>| {
+        at.map_or_else(
+            || "-".to_owned(),
+            |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        )
+    };
     let counts = &zero_touch.counts;
     let mut text = format!(
         "{} {}: zero touch {word}\n  Console {}\n  last answer {}, next poll {}\n  revision {}, {} items ({} active, {} staged, {} rejected, {} expired), {} names\n",
@@ -253,7 +317,9 @@ fn overview(status: &Status) -> String {
         status.version,
         zero_touch.console.as_deref().unwrap_or("-"),
         time(zero_touch.last_success_at),
-        zero_touch.next_poll_at.map_or_else(|| "waiting at the Console".to_owned(), |at| time(Some(at))),
+        zero_touch
+            .next_poll_at
+            .map_or_else(|| "waiting at the Console".to_owned(), |at| time(Some(at))),
         zero_touch.revision,
         counts.held,
         counts.active,
@@ -262,7 +328,12 @@ fn overview(status: &Status) -> String {
         counts.expired,
         zero_touch.names,
     );
-    for line in [&zero_touch.detail, &zero_touch.remedy, &zero_touch.cache.problem, &zero_touch.cache.remedy] {
+    for line in [
+        &zero_touch.detail,
+        &zero_touch.remedy,
+        &zero_touch.cache.problem,
+        &zero_touch.cache.remedy,
+    ] {
         if let Some(line) = line {
             text += &format!("  ! {line}\n");
         }

@@ -39,15 +39,20 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let config = CaConfig {
         listen: args.listen,
         state_dir: args.state_dir,
-        resolver: args.dns.map_or(ValidationDns::System, ValidationDns::Server),
+        resolver: args
+            .dns
+            .map_or(ValidationDns::System, ValidationDns::Server),
         http01_port: args.http01_port,
         tls_alpn01_port: args.tls_alpn01_port,
         validity: args.validity,
         ..CaConfig::default()
     };
-    let ca = LocalCa::start(config).await.context("starting the Local CA")?;
+    let ca = LocalCa::start(config)
+        .await
+        .context("starting the Local CA")?;
     if let Some(file) = &args.root_file {
-        std::fs::write(file, ca.root_pem()).with_context(|| format!("writing {}", file.display()))?;
+        std::fs::write(file, ca.root_pem())
+            .with_context(|| format!("writing {}", file.display()))?;
     }
     eprintln!("Local CA: directory {}", ca.directory_url());
     match &args.root_file {

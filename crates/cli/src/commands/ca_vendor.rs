@@ -84,12 +84,16 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         }
         Action::List => list(&client, output).await,
         Action::Remove { name } => {
-            client.delete(&format!("/ca-vendors/{}", segment(&name))).await?;
+            client
+                .delete(&format!("/ca-vendors/{}", segment(&name)))
+                .await?;
             eprintln!("removed {name}");
             Ok(ExitCode::SUCCESS)
         }
         Action::Show { name } => {
-            let vendor: CaVendor = client.get(&format!("/ca-vendors/{}", segment(&name))).await?;
+            let vendor: CaVendor = client
+                .get(&format!("/ca-vendors/{}", segment(&name)))
+                .await?;
             show(&vendor, output)
         }
         Action::Test { name } => {
@@ -103,7 +107,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 fn body(add: &Add) -> Result<serde_json::Value> {
     let read = |file: &Option<PathBuf>| -> Result<Option<String>> {
         file.as_ref()
-            .map(|file| std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display())))
+            .map(|file| {
+                std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))
+            })
             .transpose()
     };
     Ok(json!({
@@ -127,7 +133,14 @@ async fn list(client: &Client, output: Output) -> Result<ExitCode> {
         let rows: Vec<_> = page
             .items
             .iter()
-            .map(|v| vec![v.name.clone(), v.certificates.to_string(), renewal(v), v.directory_url.clone()])
+            .map(|v| {
+                vec![
+                    v.name.clone(),
+                    v.certificates.to_string(),
+                    renewal(v),
+                    v.directory_url.clone(),
+                ]
+            })
             .collect();
         output::table(&["NAME", "CERTIFICATES", "RENEWS", "DIRECTORY"], &rows)?;
     }
@@ -135,8 +148,15 @@ async fn list(client: &Client, output: Output) -> Result<ExitCode> {
 }
 
 fn renewal(vendor: &CaVendor) -> String {
-    let plain = vendor.renew_before.as_ref().map_or_else(|| "at 2/3 of lifetime".to_owned(), |span| format!("{span} before expiry"));
-    if vendor.capabilities.ari { format!("{plain}, or when the CA says (ARI)") } else { plain }
+    let plain = vendor.renew_before.as_ref().map_or_else(
+        || "at 2/3 of lifetime".to_owned(),
+        |span| format!("{span} before expiry"),
+    );
+    if vendor.capabilities.ari {
+        format!("{plain}, or when the CA says (ARI)")
+    } else {
+        plain
+    }
 }
 
 fn show(vendor: &CaVendor, output: Output) -> Result<ExitCode> {
@@ -153,8 +173,14 @@ fn show(vendor: &CaVendor, output: Output) -> Result<ExitCode> {
         ("Renews", renewal(vendor)),
         ("Profile", vendor.profile.clone().unwrap_or_default()),
         ("Profiles on offer", offers.profiles.join(", ")),
-        ("Preferred chain", vendor.preferred_chain.clone().unwrap_or_default()),
-        ("Terms of service", offers.terms_of_service.clone().unwrap_or_default()),
+        (
+            "Preferred chain",
+            vendor.preferred_chain.clone().unwrap_or_default(),
+        ),
+        (
+            "Terms of service",
+            offers.terms_of_service.clone().unwrap_or_default(),
+        ),
         ("CAA identities", offers.caa_identities.join(", ")),
         ("Certificates", vendor.certificates.to_string()),
         ("Added", output::time(vendor.created_at)),
@@ -169,11 +195,18 @@ pub(crate) fn test_report(report: &TestReport, output: Output) -> Result<ExitCod
     } else {
         for step in &report.steps {
             let mark = if step.ok { "ok    " } else { "FAILED" };
-            output::print(&format!("{mark}  {} ({} ms): {}\n", step.name, step.duration_ms, step.detail))?;
+            output::print(&format!(
+                "{mark}  {} ({} ms): {}\n",
+                step.name, step.duration_ms, step.detail
+            ))?;
             if let Some(remedy) = step.remedy.as_deref().filter(|_| !step.ok) {
                 output::print(&format!("        → {remedy}\n"))?;
             }
         }
     }
-    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

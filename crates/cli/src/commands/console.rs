@@ -34,7 +34,12 @@ struct Place {
     #[arg(long, value_name = "DIR", env = "EVERCERT_DATA_DIR")]
     data_dir: Option<PathBuf>,
     /// `postgres://…`, or `sqlite:PATH`; default SQLite in the data directory.
-    #[arg(long, value_name = "URL", env = "EVERCERT_DATABASE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "EVERCERT_DATABASE",
+        hide_env_values = true
+    )]
     database: Option<String>,
     /// TOML file with further settings; options given here win over it.
     #[arg(long, value_name = "FILE", env = "EVERCERT_CONFIG")]
@@ -98,12 +103,25 @@ async fn serve(args: Run) -> Result<ExitCode> {
     let dir = config.data_dir.clone();
     let listener = tokio::net::TcpListener::bind(config.listen)
         .await
-        .with_context(|| format!("listening on {}: is another program using that port? choose one with --listen", config.listen))?;
-    let console = evercert_console::run(config, listener).await.map_err(|error| remedied(error.remedy(), error))?;
+        .with_context(|| {
+            format!(
+                "listening on {}: is another program using that port? choose one with --listen",
+                config.listen
+            )
+        })?;
+    let console = evercert_console::run(config, listener)
+        .await
+        .map_err(|error| remedied(error.remedy(), error))?;
     eprintln!("Console: https://{}", console.addr);
-    eprintln!("         clients trust it with --cacert {}", dir.join("console-ca.pem").display());
+    eprintln!(
+        "         clients trust it with --cacert {}",
+        dir.join("console-ca.pem").display()
+    );
     if let Some(url) = &console.setup_url {
-        eprintln!("         there is no administrator yet; make one, once, at\n         {}", url.expose());
+        eprintln!(
+            "         there is no administrator yet; make one, once, at\n         {}",
+            url.expose()
+        );
     }
     let signal = super::stop::requested().await?;
     eprintln!("{signal}: stopping");
@@ -123,16 +141,25 @@ async fn first_admin(init: Init) -> Result<ExitCode> {
     match &init.token_file {
         Some(file) => {
             write_private(file, &(token + "\n"))?;
-            eprintln!("administrator {} is made; its API token is in {}", init.admin, file.display());
+            eprintln!(
+                "administrator {} is made; its API token is in {}",
+                init.admin,
+                file.display()
+            );
         }
-        None => eprintln!("administrator {} is made; log in, or make a token with `evercert token create`", init.admin),
+        None => eprintln!(
+            "administrator {} is made; log in, or make a token with `evercert token create`",
+            init.admin
+        ),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn settings(place: &Place) -> Result<ConsoleConfig> {
     let mut config = match &place.config {
-        Some(file) => ConsoleConfig::from_file(file).map_err(|error| remedied(Some(error.remedy()), error))?,
+        Some(file) => {
+            ConsoleConfig::from_file(file).map_err(|error| remedied(Some(error.remedy()), error))?
+        }
         None => ConsoleConfig::default(),
     };
     if let Some(dir) = &place.data_dir {
@@ -147,7 +174,10 @@ fn settings(place: &Place) -> Result<ConsoleConfig> {
 }
 
 /// The error with its remedy on the next line.
-fn remedied(remedy: Option<&'static str>, error: impl std::error::Error + Send + Sync + 'static) -> anyhow::Error {
+fn remedied(
+    remedy: Option<&'static str>,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> anyhow::Error {
     let error = anyhow::Error::new(error);
     match remedy {
         Some(remedy) => anyhow::anyhow!("{error:#}\n  → {remedy}"),

@@ -32,7 +32,12 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let story = Story::begin();
     let temporary = match &args.dir {
         Some(_) => None,
-        None => Some(tempfile::Builder::new().prefix("evercert-demo-").tempdir().context("making a temporary directory")?),
+        None => Some(
+            tempfile::Builder::new()
+                .prefix("evercert-demo-")
+                .tempdir()
+                .context("making a temporary directory")?,
+        ),
     };
     let dir = match (&args.dir, &temporary) {
         (Some(dir), _) => dir.clone(),
@@ -40,10 +45,20 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         (None, None) => unreachable!("one of the two is always there"),
     };
     if args.check {
-        let options = CheckOptions { renewals: args.renewals, clients: args.clients };
+        let options = CheckOptions {
+            renewals: args.renewals,
+            clients: args.clients,
+        };
         let report = demo::check::run(&story, &dir, options).await;
-        output::print(&format!("{}\n", serde_json::to_string(&report).context("printing the report")?))?;
-        return Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        output::print(&format!(
+            "{}\n",
+            serde_json::to_string(&report).context("printing the report")?
+        ))?;
+        return Ok(if report.ok {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        });
     }
     let world = World::start(&story, &dir).await?;
     demo::issue::run(&story, &world).await?;

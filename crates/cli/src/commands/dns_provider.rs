@@ -85,7 +85,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
             rows(&page.items, output)
         }
         Action::Remove { name } => {
-            client.delete(&format!("/dns-providers/{}", segment(&name))).await?;
+            client
+                .delete(&format!("/dns-providers/{}", segment(&name)))
+                .await?;
             eprintln!("removed {name}");
             Ok(ExitCode::SUCCESS)
         }
@@ -101,11 +103,14 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 fn body(add: &Add) -> Result<serde_json::Value> {
     let mut settings = BTreeMap::new();
     for pair in &add.settings {
-        let (key, value) = pair
-            .split_once('=')
-            .with_context(|| format!("--set {pair:?}: write KEY=VALUE, or KEY=@FILE for a secret kept in a file"))?;
+        let (key, value) = pair.split_once('=').with_context(|| {
+            format!("--set {pair:?}: write KEY=VALUE, or KEY=@FILE for a secret kept in a file")
+        })?;
         let value = match value.strip_prefix('@') {
-            Some(file) => std::fs::read_to_string(file).with_context(|| format!("reading {file}"))?.trim().to_owned(),
+            Some(file) => std::fs::read_to_string(file)
+                .with_context(|| format!("reading {file}"))?
+                .trim()
+                .to_owned(),
             None => value.to_owned(),
         };
         settings.insert(key.to_owned(), value);
@@ -133,8 +138,17 @@ fn rows(providers: &[DnsProvider], output: Output) -> Result<ExitCode> {
         .iter()
         .map(|p| {
             let domains: Vec<_> = p.domains.iter().map(ToString::to_string).collect();
-            let settings: Vec<_> = p.settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            vec![p.name.clone(), p.type_code.clone(), domains.join(","), settings.join(" ")]
+            let settings: Vec<_> = p
+                .settings
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect();
+            vec![
+                p.name.clone(),
+                p.type_code.clone(),
+                domains.join(","),
+                settings.join(" "),
+            ]
         })
         .collect();
     output::table(&["NAME", "TYPE", "DOMAINS", "SETTINGS"], &rows)?;
@@ -150,9 +164,16 @@ async fn types(client: &Client, output: Output) -> Result<ExitCode> {
     for kind in &types.items {
         output::print(&format!("{}  {}  {}\n", kind.code, kind.name, kind.docs))?;
         for field in &kind.fields {
-            let need = if field.optional { "optional" } else { "required" };
+            let need = if field.optional {
+                "optional"
+            } else {
+                "required"
+            };
             let secret = if field.secret { ", secret" } else { "" };
-            output::print(&format!("    --set {}=…  {} ({need}{secret}): {}\n", field.key, field.label, field.help))?;
+            output::print(&format!(
+                "    --set {}=…  {} ({need}{secret}): {}\n",
+                field.key, field.label, field.help
+            ))?;
         }
     }
     Ok(ExitCode::SUCCESS)

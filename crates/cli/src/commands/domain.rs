@@ -48,12 +48,18 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
             rows(&page.items, output)
         }
         Action::Map { domain, provider } => {
-            let mapping: DomainMapping =
-                client.post("/domain-mappings", &json!({ "domain": domain, "provider": provider })).await?;
+            let mapping: DomainMapping = client
+                .post(
+                    "/domain-mappings",
+                    &json!({ "domain": domain, "provider": provider }),
+                )
+                .await?;
             rows(&[mapping], output)
         }
         Action::Unmap { domain } => {
-            client.delete(&format!("/domain-mappings/{}", segment(&domain))).await?;
+            client
+                .delete(&format!("/domain-mappings/{}", segment(&domain)))
+                .await?;
             eprintln!("unmapped {domain}");
             Ok(ExitCode::SUCCESS)
         }
@@ -64,7 +70,10 @@ fn rows(mappings: &[DomainMapping], output: Output) -> Result<ExitCode> {
     if output == Output::Json {
         output::json(&mappings)?;
     } else {
-        let rows: Vec<_> = mappings.iter().map(|m| vec![m.domain.to_string(), m.provider.clone()]).collect();
+        let rows: Vec<_> = mappings
+            .iter()
+            .map(|m| vec![m.domain.to_string(), m.provider.clone()])
+            .collect();
         output::table(&["DOMAIN", "PROVIDER"], &rows)?;
     }
     Ok(ExitCode::SUCCESS)

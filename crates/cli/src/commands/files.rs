@@ -14,12 +14,20 @@ pub(crate) fn write_private(file: &Path, text: &str) -> Result<()> {
     let temporary = PathBuf::from(temporary);
     // A leftover of an interrupted run may have other rights.
     match std::fs::remove_file(&temporary) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).with_context(context),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(context);
+        }
         _ => {}
     }
-    let mut out =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).with_context(context)?;
-    out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).with_context(context)?;
+    let mut out = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)
+        .with_context(context)?;
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.sync_all())
+        .with_context(context)?;
     std::fs::rename(&temporary, file).with_context(context)
 }
 

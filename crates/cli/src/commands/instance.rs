@@ -63,21 +63,33 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
             list(&page, output)?;
         }
         Action::Remove { name } => {
-            client.delete(&format!("/instances/{}", segment(&name))).await?;
+            client
+                .delete(&format!("/instances/{}", segment(&name)))
+                .await?;
             eprintln!("removed {name}");
         }
         Action::Show { name } => {
-            let instance: Instance = client.get(&format!("/instances/{}", segment(&name))).await?;
+            let instance: Instance = client
+                .get(&format!("/instances/{}", segment(&name)))
+                .await?;
             show(&instance, output)?;
         }
-        Action::Token { action: TokenAction::Create { labels, expires_in } } => {
-            let wanted = NewEnrollmentToken { labels: labels.into_iter().collect(), expires_in };
+        Action::Token {
+            action: TokenAction::Create { labels, expires_in },
+        } => {
+            let wanted = NewEnrollmentToken {
+                labels: labels.into_iter().collect(),
+                expires_in,
+            };
             let made: EnrollmentToken = client.post("/enrollment-tokens", &wanted).await?;
             if output == Output::Json {
                 output::json(&made)?;
             } else {
                 output::print(&format!("{}\n", made.token))?;
-                eprintln!("usable once, until {}; it is not shown again", output::time(made.expires_at));
+                eprintln!(
+                    "usable once, until {}; it is not shown again",
+                    output::time(made.expires_at)
+                );
             }
         }
     }
@@ -92,20 +104,40 @@ fn list(page: &Page<Instance>, output: Output) -> Result<()> {
         .items
         .iter()
         .map(|i| {
-            let sync = if i.in_sync { "in sync".to_owned() } else { format!("at {} of {}", i.revision, i.store_revision) };
-            vec![i.name.clone(), i.kind.clone(), labels(i), sync, seen(i), i.agent_version.clone()]
+            let sync = if i.in_sync {
+                "in sync".to_owned()
+            } else {
+                format!("at {} of {}", i.revision, i.store_revision)
+            };
+            vec![
+                i.name.clone(),
+                i.kind.clone(),
+                labels(i),
+                sync,
+                seen(i),
+                i.agent_version.clone(),
+            ]
         })
         .collect();
-    output::table(&["NAME", "KIND", "LABELS", "STORE", "SEEN", "VERSION"], &rows)
+    output::table(
+        &["NAME", "KIND", "LABELS", "STORE", "SEEN", "VERSION"],
+        &rows,
+    )
 }
 
 fn labels(instance: &Instance) -> String {
-    let pairs: Vec<_> = instance.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let pairs: Vec<_> = instance
+        .labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     pairs.join(",")
 }
 
 fn seen(instance: &Instance) -> String {
-    instance.last_seen_at.map_or_else(|| "never".to_owned(), output::relative)
+    instance
+        .last_seen_at
+        .map_or_else(|| "never".to_owned(), output::relative)
 }
 
 fn show(instance: &Instance, output: Output) -> Result<()> {
@@ -118,10 +150,16 @@ fn show(instance: &Instance, output: Output) -> Result<()> {
         ("Kind", instance.kind.clone()),
         ("Labels", labels(instance)),
         ("Version", instance.agent_version.clone()),
-        ("Store revision", format!("{} of {}", instance.revision, instance.store_revision)),
+        (
+            "Store revision",
+            format!("{} of {}", instance.revision, instance.store_revision),
+        ),
         ("Seen", seen(instance)),
         ("Enrolled", output::time(instance.enrolled_at)),
-        ("Identity ends", output::relative(instance.identity_not_after)),
+        (
+            "Identity ends",
+            output::relative(instance.identity_not_after),
+        ),
     ])?;
     if instance.items.is_empty() {
         return Ok(());
@@ -131,7 +169,11 @@ fn show(instance: &Instance, output: Output) -> Result<()> {
         .items
         .iter()
         .map(|item| {
-            let why = item.detail.clone().or_else(|| item.code.clone()).unwrap_or_default();
+            let why = item
+                .detail
+                .clone()
+                .or_else(|| item.code.clone())
+                .unwrap_or_default();
             vec![
                 item.certificate.clone(),
                 item.algorithm.to_string(),
@@ -142,5 +184,15 @@ fn show(instance: &Instance, output: Output) -> Result<()> {
             ]
         })
         .collect();
-    output::table(&["CERTIFICATE", "KEY", "GENERATION", "STATE", "HANDSHAKES", "WHY"], &rows)
+    output::table(
+        &[
+            "CERTIFICATE",
+            "KEY",
+            "GENERATION",
+            "STATE",
+            "HANDSHAKES",
+            "WHY",
+        ],
+        &rows,
+    )
 }

@@ -45,13 +45,30 @@ enum Action {
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let (client, output) = (args.client.connect()?, args.client.output);
     match args.action {
-        Action::Create { name, role, expires_in } => {
-            let made: ApiToken = client.post("/tokens", &NewApiToken { name, role, expires_in }).await?;
+        Action::Create {
+            name,
+            role,
+            expires_in,
+        } => {
+            let made: ApiToken = client
+                .post(
+                    "/tokens",
+                    &NewApiToken {
+                        name,
+                        role,
+                        expires_in,
+                    },
+                )
+                .await?;
             if output == Output::Json {
                 output::json(&made)?;
             } else {
                 output::print(&format!("{}\n", made.token.as_deref().unwrap_or_default()))?;
-                eprintln!("role {}, expires {}; it is not shown again", made.role.as_str(), expiry(&made));
+                eprintln!(
+                    "role {}, expires {}; it is not shown again",
+                    made.role.as_str(),
+                    expiry(&made)
+                );
             }
         }
         Action::List => {
@@ -63,8 +80,16 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
                     .items
                     .iter()
                     .map(|t| {
-                        let used = t.last_used_at.map_or_else(|| "never".to_owned(), output::relative);
-                        vec![t.id.to_string(), t.name.clone(), t.role.as_str().to_owned(), expiry(t), used]
+                        let used = t
+                            .last_used_at
+                            .map_or_else(|| "never".to_owned(), output::relative);
+                        vec![
+                            t.id.to_string(),
+                            t.name.clone(),
+                            t.role.as_str().to_owned(),
+                            expiry(t),
+                            used,
+                        ]
                     })
                     .collect();
                 output::table(&["ID", "NAME", "ROLE", "EXPIRES", "USED"], &rows)?;
@@ -79,5 +104,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 }
 
 fn expiry(token: &ApiToken) -> String {
-    token.expires_at.map_or_else(|| "never".to_owned(), output::relative)
+    token
+        .expires_at
+        .map_or_else(|| "never".to_owned(), output::relative)
 }

@@ -29,13 +29,19 @@ pub(crate) struct AdcPart {
 
 impl AdcPart {
     /// Starts backend and ADC, and enrols it.
-    pub(crate) async fn start(dir: &Path, number: usize, console: &ConsolePart, client: &Client) -> Result<Self> {
+    pub(crate) async fn start(
+        dir: &Path,
+        number: usize,
+        console: &ConsolePart,
+        client: &Client,
+    ) -> Result<Self> {
         std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
         let name = format!("adc-{number}");
         let backend = Backend::start(&name).await?;
         let https = free_addr()?;
         let conf = format!(
             "# {name}: one SSL virtual server before one backend. Certificates come by themselves.\n\
+             enable ns feature LB SSL\n\
              add server web1 127.0.0.1\n\
              add service svc_web1 web1 HTTP {}\n\
              add lb vserver vs_https SSL {} {}\n\
@@ -46,10 +52,19 @@ impl AdcPart {
             https.port(),
         );
         std::fs::write(dir.join("ns.conf"), conf).context("writing ns.conf")?;
-        let wanted = NewEnrollmentToken { labels: Labels::from([("site".into(), "demo".into())]), expires_in: None };
+        let wanted = NewEnrollmentToken {
+            labels: Labels::from([("site".into(), "demo".into())]),
+            expires_in: None,
+        };
         let token: EnrollmentToken = client.post("/enrollment-tokens", &wanted).await?;
-        let mut part =
-            Self { name, https, backend, dir: dir.to_owned(), console_url: console.url(), running: None };
+        let mut part = Self {
+            name,
+            https,
+            backend,
+            dir: dir.to_owned(),
+            console_url: console.url(),
+            running: None,
+        };
         part.run(Some(Secret::new(token.token))).await?;
         Ok(part)
     }
@@ -68,11 +83,16 @@ impl AdcPart {
 
     async fn run(&mut self, token: Option<Secret<String>>) -> Result<()> {
         let path = self.dir.join("ns.conf");
-        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("reading {}", path.display()))?;
         let mut config = AdcConfig::new(NsConf { text, path }, &self.dir);
         config.name.clone_from(&self.name);
         config.console = Some(ConsoleLink::new(&self.console_url, token));
-        self.running = Some(Adc::start(config).await.with_context(|| format!("starting {}", self.name))?);
+        self.running = Some(
+            Adc::start(config)
+                .await
+                .with_context(|| format!("starting {}", self.name))?,
+        );
         Ok(())
     }
 }

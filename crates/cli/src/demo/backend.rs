@@ -24,10 +24,17 @@ pub(crate) struct Backend {
 impl Backend {
     /// Starts one on a free loopback port; it tells its name and the host it was asked for.
     pub(crate) async fn start(name: &str) -> Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("starting a backend")?;
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .context("starting a backend")?;
         let addr = listener.local_addr().context("starting a backend")?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(accept(listener, name.to_owned(), stop.clone(), tasks.clone()));
+        tasks.spawn(accept(
+            listener,
+            name.to_owned(),
+            stop.clone(),
+            tasks.clone(),
+        ));
         Ok(Self { addr, stop, tasks })
     }
 
@@ -55,7 +62,8 @@ async fn accept(listener: TcpListener, name: String, stop: CancellationToken, ta
         let (name, stop) = (name.clone(), stop.clone());
         tasks.spawn(async move {
             let service = service_fn(move |request| answer(name.clone(), request));
-            let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            let connection = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service);
             tokio::select! {
                 () = stop.cancelled() => {}
                 _ = connection => {}
@@ -64,8 +72,18 @@ async fn accept(listener: TcpListener, name: String, stop: CancellationToken, ta
     }
 }
 
-async fn answer(name: String, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("?");
-    let text = format!("Hello from the backend of {name}. You asked for {host}{}.\n", request.uri().path());
+async fn answer(
+    name: String,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|h| h.to_str().ok())
+        .unwrap_or("?");
+    let text = format!(
+        "Hello from the backend of {name}. You asked for {host}{}.\n",
+        request.uri().path()
+    );
     Ok(Response::new(Full::new(Bytes::from(text))))
 }

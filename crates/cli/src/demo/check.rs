@@ -13,7 +13,7 @@ use super::world::World;
 use super::{issue, outage, renewals};
 
 /// Each client rests this long between two requests.
-const CLIENT_PAUSE: Duration = Duration::from_millis(25);
+const CLIENT_PAUSE: Duration = Duration::from_millis(40);
 /// What the product promises on a machine of two cores.
 const FIRST_HANDSHAKE_LIMIT_MS: u64 = 5_000;
 const PROPAGATION_P99_LIMIT_MS: u64 = 250;
@@ -29,7 +29,10 @@ pub(crate) struct CheckOptions {
 
 /// Runs the play; everything that went wrong is in the report.
 pub(crate) async fn run(story: &Story, dir: &Path, options: CheckOptions) -> Report {
-    let mut report = Report { clients: options.clients.into(), ..Report::default() };
+    let mut report = Report {
+        clients: options.clients.into(),
+        ..Report::default()
+    };
     match World::start(story, dir).await {
         Ok(mut world) => {
             if let Err(error) = play(story, &mut world, options, &mut report).await {
@@ -47,10 +50,21 @@ pub(crate) async fn run(story: &Story, dir: &Path, options: CheckOptions) -> Rep
     report
 }
 
-async fn play(story: &Story, world: &mut World, options: CheckOptions, report: &mut Report) -> Result<()> {
+async fn play(
+    story: &Story,
+    world: &mut World,
+    options: CheckOptions,
+    report: &mut Report,
+) -> Result<()> {
     report.first_handshake_ms = millis(issue::run(story, world).await?);
     let clients = usize::try_from(options.clients).unwrap_or(usize::MAX);
-    let load = Load::start(&world.probe, &issue::targets(world), world.adcs.len(), clients, CLIENT_PAUSE);
+    let load = Load::start(
+        &world.probe,
+        &issue::targets(world),
+        world.adcs.len(),
+        clients,
+        CLIENT_PAUSE,
+    );
     story.tell(&format!("{clients} clients at work"));
     let outcome = under_load(story, world, &load, options, report).await;
     load.stop().await;
@@ -91,15 +105,25 @@ async fn under_load(
 fn judge(report: &mut Report) {
     let mut wrong = Vec::new();
     if report.first_handshake_ms > FIRST_HANDSHAKE_LIMIT_MS {
-        wrong.push(format!("the first handshake took {} ms, promised are {FIRST_HANDSHAKE_LIMIT_MS}", report.first_handshake_ms));
+        wrong.push(format!(
+            "the first handshake took {} ms, promised are {FIRST_HANDSHAKE_LIMIT_MS}",
+            report.first_handshake_ms
+        ));
     }
     if report.propagation_ms_p99 > PROPAGATION_P99_LIMIT_MS {
-        wrong.push(format!("propagation p99 is {} ms, promised are {PROPAGATION_P99_LIMIT_MS}", report.propagation_ms_p99));
+        wrong.push(format!(
+            "propagation p99 is {} ms, promised are {PROPAGATION_P99_LIMIT_MS}",
+            report.propagation_ms_p99
+        ));
     }
     if report.failed_handshakes + report.failed_requests > 0 {
-        wrong.push(format!("{} handshakes and {} requests failed", report.failed_handshakes, report.failed_requests));
+        wrong.push(format!(
+            "{} handshakes and {} requests failed",
+            report.failed_handshakes, report.failed_requests
+        ));
     }
-    if report.errors.is_empty() && (report.handshakes_during_renewals == 0 || report.renewals == 0) {
+    if report.errors.is_empty() && (report.handshakes_during_renewals == 0 || report.renewals == 0)
+    {
         wrong.push("nothing was measured".to_owned());
     }
     report.errors.extend(wrong);
@@ -111,7 +135,13 @@ mod tests {
     use super::*;
 
     fn good() -> Report {
-        Report { first_handshake_ms: 900, propagation_ms_p99: 80, handshakes_during_renewals: 9, renewals: 24, ..Report::default() }
+        Report {
+            first_handshake_ms: 900,
+            propagation_ms_p99: 80,
+            handshakes_during_renewals: 9,
+            renewals: 24,
+            ..Report::default()
+        }
     }
 
     #[test]
@@ -124,11 +154,26 @@ mod tests {
     #[test]
     fn each_broken_promise_is_named() {
         for broken in [
-            Report { first_handshake_ms: 5_001, ..good() },
-            Report { propagation_ms_p99: 251, ..good() },
-            Report { failed_handshakes: 1, ..good() },
-            Report { failed_requests: 1, ..good() },
-            Report { handshakes_during_renewals: 0, ..good() },
+            Report {
+                first_handshake_ms: 5_001,
+                ..good()
+            },
+            Report {
+                propagation_ms_p99: 251,
+                ..good()
+            },
+            Report {
+                failed_handshakes: 1,
+                ..good()
+            },
+            Report {
+                failed_requests: 1,
+                ..good()
+            },
+            Report {
+                handshakes_during_renewals: 0,
+                ..good()
+            },
         ] {
             let mut report = broken.clone();
             judge(&mut report);

@@ -36,10 +36,17 @@ impl ConsolePart {
 
     /// Starts it where it was.
     pub(crate) async fn start_again(&mut self) -> Result<()> {
-        let config =
-            ConsoleConfig { listen: self.addr, dns_resolver: Some(self.dns), ..ConsoleConfig::new(&self.dir) };
-        let listener = TcpListener::bind(self.addr).await.with_context(|| format!("listening on {}", self.addr))?;
-        let handle = evercert_console::run(config, listener).await.context("starting the Console")?;
+        let config = ConsoleConfig {
+            listen: self.addr,
+            dns_resolver: Some(self.dns),
+            ..ConsoleConfig::new(&self.dir)
+        };
+        let listener = TcpListener::bind(self.addr)
+            .await
+            .with_context(|| format!("listening on {}", self.addr))?;
+        let handle = evercert_console::run(config, listener)
+            .await
+            .context("starting the Console")?;
         self.addr = handle.addr;
         self.setup_url.clone_from(&handle.setup_url);
         self.running = Some(handle);
@@ -65,8 +72,14 @@ impl ConsolePart {
 
     /// A client with an operator's token; the token is written to `file` for the visitor.
     pub(crate) async fn operator(&self, file: &Path) -> Result<Client> {
-        let handle = self.running.as_ref().context("the Console is not running")?;
-        let token = handle.operator_token("demo").await.context("making the demo's token")?;
+        let handle = self
+            .running
+            .as_ref()
+            .context("the Console is not running")?;
+        let token = handle
+            .operator_token("demo")
+            .await
+            .context("making the demo's token")?;
         write_private(file, &format!("{}\n", token.expose()))?;
         Client::new(&self.url(), token, Some(&handle.ca_pem))
     }

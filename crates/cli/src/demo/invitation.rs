@@ -9,23 +9,38 @@ use crate::output;
 /// Prints the set-up URL and commands that work when pasted.
 pub(crate) fn print(world: &World) -> Result<()> {
     let root = world.dir.join("root.pem");
-    std::fs::write(&root, world.root_pem()).with_context(|| format!("writing {}", root.display()))?;
+    std::fs::write(&root, world.root_pem())
+        .with_context(|| format!("writing {}", root.display()))?;
     let root = root.display();
     let mut text = String::from("\nEverything is up. Try it:\n\n");
     for adc in &world.adcs {
-        text += &format!("  # {} serves by SNI what the zero-touch store holds\n", adc.name);
+        text += &format!(
+            "  # {} serves by SNI what the zero-touch store holds\n",
+            adc.name
+        );
         for part in cast() {
             let (host, port) = (&part.host, adc.https.port());
-            text += &format!("  curl --cacert {root} --resolve {host}:{port}:127.0.0.1 https://{host}:{port}/\n");
+            text += &format!(
+                "  curl --cacert {root} --resolve {host}:{port}:127.0.0.1 https://{host}:{port}/\n"
+            );
         }
     }
     let dir = world.dir.display();
     text += "\n  # the Console, from another shell\n";
-    text += &format!("  export EVERCERT_URL={} EVERCERT_TOKEN_FILE={dir}/demo.token EVERCERT_CACERT={dir}/console/console-ca.pem\n", world.console_url());
+    text += &format!(
+        "  export EVERCERT_URL={} EVERCERT_TOKEN_FILE={dir}/demo.token EVERCERT_CACERT={dir}/console/console-ca.pem\n",
+        world.console_url()
+    );
     text += "  evercert cert list\n  evercert cert show api-dual\n  evercert cert renew shop --wait\n  evercert instance show adc-1\n";
-    text += &format!("  evercert adc explain --state-dir {dir}/adc-1 --sni any.apps.{}\n", super::world::ZONE);
+    text += &format!(
+        "  evercert adc explain --state-dir {dir}/adc-1 --sni any.apps.{}\n",
+        super::world::ZONE
+    );
     if let Some(url) = world.setup_url() {
-        text += &format!("\n  # make yourself an administrator (one-time URL; its certificate is the Console's own)\n  {}\n", url.expose());
+        text += &format!(
+            "\n  # make yourself an administrator (one-time URL; its certificate is the Console's own)\n  {}\n",
+            url.expose()
+        );
     }
     text += "\nCtrl-C stops everything.\n";
     output::print(&text)

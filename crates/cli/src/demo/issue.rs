@@ -77,7 +77,10 @@ pub(crate) async fn run(story: &Story, world: &World) -> Result<Duration> {
     }
     for part in cast() {
         observed(world, part.name).await?;
-        story.tell(&format!("{}: the Console has it as observed on both ADCs", part.name));
+        story.tell(&format!(
+            "{}: the Console has it as observed on both ADCs",
+            part.name
+        ));
     }
     first.context("no handshake was made")
 }
@@ -90,7 +93,11 @@ pub(crate) async fn issue_one(story: &Story, world: &World, part: &Cast) -> Resu
 }
 
 async fn order(story: &Story, world: &World, part: &Cast) -> Result<OperationId> {
-    story.tell(&format!("ordering {} for {}", part.name, part.domains.join(", ")));
+    story.tell(&format!(
+        "ordering {} for {}",
+        part.name,
+        part.domains.join(", ")
+    ));
     let body = json!({
         "name": part.name, "domains": part.domains, "vendor": "local-ca", "store": "zero_touch",
         "keys": part.keys, "auto_renew": true,
@@ -100,8 +107,15 @@ async fn order(story: &Story, world: &World, part: &Cast) -> Result<OperationId>
 }
 
 /// Waits until every ADC serves what was ordered; answers when the first handshake was made.
-async fn served(story: &Story, world: &World, operation: OperationId, part: &Cast) -> Result<Duration> {
-    finished(world, operation).await.with_context(|| format!("issuing {}", part.name))?;
+async fn served(
+    story: &Story,
+    world: &World,
+    operation: OperationId,
+    part: &Cast,
+) -> Result<Duration> {
+    finished(world, operation)
+        .await
+        .with_context(|| format!("issuing {}", part.name))?;
     story.tell(&format!("{} is in the zero-touch store", part.name));
     let mut first = None;
     for version in active_versions(world, part.name).await? {
@@ -110,7 +124,10 @@ async fn served(story: &Story, world: &World, operation: OperationId, part: &Cas
             seen(world, number, family, &part.host, version.fingerprint).await?;
             first.get_or_insert_with(|| story.elapsed());
             let algorithm = version.algorithm;
-            story.tell(&format!("{}: handshake for {} with the new certificate ({algorithm})", adc.name, part.host));
+            story.tell(&format!(
+                "{}: handshake for {} with the new certificate ({algorithm})",
+                adc.name, part.host
+            ));
         }
     }
     first.with_context(|| format!("{} has no version in force", part.name))
@@ -121,7 +138,11 @@ pub(crate) fn targets(world: &World) -> Vec<Target> {
     let mut all = Vec::new();
     for part in cast() {
         for (number, adc) in world.adcs.iter().enumerate() {
-            all.push(Target { adc: number, addr: adc.https, host: part.host.clone() });
+            all.push(Target {
+                adc: number,
+                addr: adc.https,
+                host: part.host.clone(),
+            });
         }
     }
     all
@@ -131,28 +152,47 @@ pub(crate) fn targets(world: &World) -> Vec<Target> {
 pub(crate) async fn finished(world: &World, id: OperationId) -> Result<Operation> {
     let wait = async {
         loop {
-            let operation: Operation = world.client.get(&format!("/operations/{id}?wait=20")).await?;
+            let operation: Operation = world
+                .client
+                .get(&format!("/operations/{id}?wait=20"))
+                .await?;
             match operation.state {
                 OperationState::Running => tokio::time::sleep(Duration::from_millis(5)).await,
                 OperationState::Succeeded => return Ok(operation),
                 OperationState::Failed => {
-                    let errors: Vec<_> = operation.orders.iter().filter_map(|o| o.error.as_ref()).collect();
+                    let errors: Vec<_> = operation
+                        .orders
+                        .iter()
+                        .filter_map(|o| o.error.as_ref())
+                        .collect();
                     bail!("the order failed: {}", serde_json::to_string(&errors)?);
                 }
             }
         }
     };
-    tokio::time::timeout(LIMIT, wait).await.context("the order did not end in time")?
+    tokio::time::timeout(LIMIT, wait)
+        .await
+        .context("the order did not end in time")?
 }
 
 /// The versions in force.
 pub(crate) async fn active_versions(world: &World, name: &str) -> Result<Vec<Version>> {
     let certificate: Certificate = world.client.get(&format!("/certificates/{name}")).await?;
-    Ok(certificate.keys.into_iter().filter_map(|slot| slot.active).collect())
+    Ok(certificate
+        .keys
+        .into_iter()
+        .filter_map(|slot| slot.active)
+        .collect())
 }
 
 /// Handshakes until the leaf is shown.
-async fn seen(world: &World, adc: usize, family: KeyFamily, host: &str, leaf: Fingerprint) -> Result<()> {
+async fn seen(
+    world: &World,
+    adc: usize,
+    family: KeyFamily,
+    host: &str,
+    leaf: Fingerprint,
+) -> Result<()> {
     let probe = match family {
         KeyFamily::Ecdsa => &world.probe,
         KeyFamily::Rsa => &world.rsa_probe,
@@ -169,8 +209,14 @@ async fn seen(world: &World, adc: usize, family: KeyFamily, host: &str, leaf: Fi
         }
     };
     if tokio::time::timeout(LIMIT, wait).await.is_err() {
-        let why = last.map_or_else(|| "another certificate is served".to_owned(), |error| format!("{error:#}"));
-        bail!("{} does not serve {host} with {leaf}: {why}", world.adcs[adc].name);
+        let why = last.map_or_else(
+            || "another certificate is served".to_owned(),
+            |error| format!("{error:#}"),
+        );
+        bail!(
+            "{} does not serve {host} with {leaf}: {why}",
+            world.adcs[adc].name
+        );
     }
     Ok(())
 }
@@ -180,7 +226,10 @@ async fn observed(world: &World, name: &str) -> Result<()> {
     let mut last = Vec::new();
     let wait = async {
         loop {
-            let page: Page<Deployment> = world.client.get(&format!("/certificates/{name}/deployments")).await?;
+            let page: Page<Deployment> = world
+                .client
+                .get(&format!("/certificates/{name}/deployments"))
+                .await?;
             let enough = !page.items.is_empty() && page.items.len() >= world.adcs.len();
             if enough && page.items.iter().all(|d| d.state == ItemState::Observed) {
                 return Ok(());

@@ -51,17 +51,27 @@ pub(crate) struct Load {
 impl Tally {
     /// When the leaf was first seen at that ADC.
     pub(crate) fn first_seen(&self, adc: usize, leaf: &Fingerprint) -> Option<Timestamp> {
-        self.first_seen.lock().unwrap_or_else(PoisonError::into_inner).get(&(adc, *leaf)).copied()
+        self.first_seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&(adc, *leaf))
+            .copied()
     }
 
     /// The first failures, for the report.
     pub(crate) fn failures(&self) -> Vec<String> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.failures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn saw(&self, adc: usize, leaf: Fingerprint) {
         self.handshakes.fetch_add(1, Ordering::Relaxed);
-        let mut seen = self.first_seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self
+            .first_seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         seen.entry((adc, leaf)).or_insert_with(|| SystemClock.now());
     }
 
@@ -69,14 +79,24 @@ impl Tally {
         counter.fetch_add(1, Ordering::Relaxed);
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if failures.len() < 10 {
-            failures.push(format!("{} at ADC {}: {error:#}", target.host, target.adc + 1));
+            failures.push(format!(
+                "{} at ADC {}: {error:#}",
+                target.host,
+                target.adc + 1
+            ));
         }
     }
 }
 
 impl Load {
     /// Starts `clients` clients spread over the targets; every fifth keeps its connection open for good.
-    pub(crate) fn start(probe: &Probe, targets: &[Target], adcs: usize, clients: usize, pause: Duration) -> Self {
+    pub(crate) fn start(
+        probe: &Probe,
+        targets: &[Target],
+        adcs: usize,
+        clients: usize,
+        pause: Duration,
+    ) -> Self {
         let load = Self {
             tally: Arc::default(),
             paused: Arc::new((0..adcs).map(|_| AtomicBool::new(false)).collect()),
@@ -134,7 +154,10 @@ impl Client {
             }
             match self.probe.open(self.target.addr, &self.target.host).await {
                 Ok(connection) => self.use_connection(connection).await,
-                Err(error) if !self.is_paused() => self.tally.failed(&self.tally.failed_handshakes, &self.target, &error),
+                Err(error) if !self.is_paused() => {
+                    self.tally
+                        .failed(&self.tally.failed_handshakes, &self.target, &error)
+                }
                 Err(_) => {}
             }
             tokio::time::sleep(self.pause).await;
@@ -147,7 +170,11 @@ impl Client {
             match connection.get().await {
                 Ok(()) => self.tally.requests.fetch_add(1, Ordering::Relaxed),
                 Err(_) if self.is_paused() => return,
-                Err(error) => return self.tally.failed(&self.tally.failed_requests, &self.target, &error),
+                Err(error) => {
+                    return self
+                        .tally
+                        .failed(&self.tally.failed_requests, &self.target, &error);
+                }
             };
             if !self.keeps_open || self.is_paused() {
                 return;

@@ -13,12 +13,24 @@ use super::world::World;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Deletes a certificate; answers how long the slower ADC went on serving its name.
-pub(crate) async fn delete(story: &Story, world: &World, name: &str, host: &str) -> Result<Duration> {
+pub(crate) async fn delete(
+    story: &Story,
+    world: &World,
+    name: &str,
+    host: &str,
+) -> Result<Duration> {
     for adc in &world.adcs {
-        world.probe.handshake(adc.https, host).await.with_context(|| format!("{} before the deletion", adc.name))?;
+        world
+            .probe
+            .handshake(adc.https, host)
+            .await
+            .with_context(|| format!("{} before the deletion", adc.name))?;
     }
     let start = Instant::now();
-    world.client.delete(&format!("/certificates/{name}")).await?;
+    world
+        .client
+        .delete(&format!("/certificates/{name}"))
+        .await?;
     for adc in &world.adcs {
         let refused = async {
             while world.probe.handshake(adc.https, host).await.is_ok() {
@@ -28,7 +40,11 @@ pub(crate) async fn delete(story: &Story, world: &World, name: &str, host: &str)
         if tokio::time::timeout(LIMIT, refused).await.is_err() {
             bail!("{} still serves {host} after {name} was deleted", adc.name);
         }
-        story.tell(&format!("{}: {host} is refused, {} ms after the deletion", adc.name, millis(start.elapsed())));
+        story.tell(&format!(
+            "{}: {host} is refused, {} ms after the deletion",
+            adc.name,
+            millis(start.elapsed())
+        ));
     }
     Ok(start.elapsed())
 }
@@ -42,7 +58,12 @@ pub(crate) struct Outage {
 }
 
 /// Stops the Console, restarts the second ADC, looks that it serves from its cache, and starts the Console again.
-pub(crate) async fn run(story: &Story, world: &mut World, load: &Load, survivors: &[&str]) -> Result<Outage> {
+pub(crate) async fn run(
+    story: &Story,
+    world: &mut World,
+    load: &Load,
+    survivors: &[&str],
+) -> Result<Outage> {
     world.stop_console().await;
     story.tell("the Console is down; clients go on");
     load.set_paused(1, true);
@@ -62,15 +83,24 @@ pub(crate) async fn run(story: &Story, world: &mut World, load: &Load, survivors
         if restart_ms == 0 {
             restart_ms = millis(start.elapsed()).max(1);
         }
-        story.tell(&format!("{}: restarted without a Console, serves {} from its sealed cache", adc.name, part.host));
+        story.tell(&format!(
+            "{}: restarted without a Console, serves {} from its sealed cache",
+            adc.name, part.host
+        ));
     }
     load.set_paused(1, false);
     world.start_console().await?;
     story.tell("the Console is back");
     let mut slowest = 0;
     for name in survivors {
-        slowest = renew_once(world, load, name).await?.into_iter().fold(slowest, u64::max);
+        slowest = renew_once(world, load, name)
+            .await?
+            .into_iter()
+            .fold(slowest, u64::max);
     }
     story.tell("renewals reach both ADCs again");
-    Ok(Outage { restart_ms, propagation_ms: slowest })
+    Ok(Outage {
+        restart_ms,
+        propagation_ms: slowest,
+    })
 }

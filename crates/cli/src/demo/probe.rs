@@ -48,15 +48,22 @@ impl Probe {
         let mut config = evercert_x509::tls::client_config(roots, None, &[b"http/1.1"])?;
         // A resumed session shows no certificate.
         config.resumption = Resumption::disabled();
-        Ok(Self { connector: TlsConnector::from(Arc::new(config)) })
+        Ok(Self {
+            connector: TlsConnector::from(Arc::new(config)),
+        })
     }
 
     /// A client that can verify RSA signatures only, as old ones do: sees the RSA half of a dual certificate.
     pub(crate) fn rsa_only(roots: RootCertStore) -> Result<Self> {
         let mut provider = (*evercert_x509::tls::crypto_provider()).clone();
         let rsa = |scheme: &SignatureScheme| format!("{scheme:?}").starts_with("RSA");
-        let mapping: Vec<_> =
-            provider.signature_verification_algorithms.mapping.iter().filter(|(s, _)| rsa(s)).copied().collect();
+        let mapping: Vec<_> = provider
+            .signature_verification_algorithms
+            .mapping
+            .iter()
+            .filter(|(s, _)| rsa(s))
+            .copied()
+            .collect();
         // The table must live as long as the provider; a demo makes one or two of them.
         provider.signature_verification_algorithms.mapping = Vec::leak(mapping);
         let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
@@ -66,7 +73,9 @@ impl Probe {
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = Resumption::disabled();
-        Ok(Self { connector: TlsConnector::from(Arc::new(config)) })
+        Ok(Self {
+            connector: TlsConnector::from(Arc::new(config)),
+        })
     }
 
     /// One full handshake, verified against the Local CA's root and the name.
@@ -78,12 +87,19 @@ impl Probe {
     pub(crate) async fn open(&self, addr: SocketAddr, host: &str) -> Result<Connection> {
         let (stream, seen) = self.connect(addr, host).await?;
         let (sender, connection) =
-            tokio::time::timeout(LIMIT, http1::handshake(TokioIo::new(stream))).await.context("starting HTTP")??;
+            tokio::time::timeout(LIMIT, http1::handshake(TokioIo::new(stream)))
+                .await
+                .context("starting HTTP")??;
         let driver = tokio::spawn(async move {
             // The request that fails with it says what went wrong.
             drop(connection.await);
         });
-        Ok(Connection { sender, driver, host: host.to_owned(), seen })
+        Ok(Connection {
+            sender,
+            driver,
+            host: host.to_owned(),
+            seen,
+        })
     }
 
     async fn connect(&self, addr: SocketAddr, host: &str) -> Result<(TlsStream<TcpStream>, Seen)> {
@@ -91,12 +107,22 @@ impl Probe {
         let attempt = async {
             let tcp = TcpStream::connect(addr).await.context("connecting")?;
             tcp.set_nodelay(true).context("connecting")?;
-            self.connector.connect(name, tcp).await.context("TLS handshake")
+            self.connector
+                .connect(name, tcp)
+                .await
+                .context("TLS handshake")
         };
-        let stream = tokio::time::timeout(LIMIT, attempt).await.with_context(|| format!("{host} at {addr}: time-out"))??;
+        let stream = tokio::time::timeout(LIMIT, attempt)
+            .await
+            .with_context(|| format!("{host} at {addr}: time-out"))??;
         let (_, session) = stream.get_ref();
-        let leaf = session.peer_certificates().and_then(<[_]>::first).context("no certificate shown")?;
-        let seen = Seen { fingerprint: evercert_x509::sha256(leaf) };
+        let leaf = session
+            .peer_certificates()
+            .and_then(<[_]>::first)
+            .context("no certificate shown")?;
+        let seen = Seen {
+            fingerprint: evercert_x509::sha256(leaf),
+        };
         Ok((stream, seen))
     }
 }
@@ -104,18 +130,41 @@ impl Probe {
 impl Connection {
     /// A GET that must be answered by 200 with the asked host in the body.
     pub(crate) async fn get(&mut self) -> Result<()> {
-        tokio::time::timeout(LIMIT, self.exchange()).await.context("HTTP: time-out")?
+        tokio::time::timeout(LIMIT, self.exchange())
+            .await
+            .context("HTTP: time-out")?
     }
 
     async fn exchange(&mut self) -> Result<()> {
-        let request = hyper::Request::get("/").header(hyper::header::HOST, &self.host).body(Empty::new())?;
-        self.sender.ready().await.context("HTTP: connection closed")?;
-        let response = self.sender.send_request(request).await.context("HTTP request")?;
+        let request = hyper::Request::get("/")
+            .header(hyper::header::HOST, &self.host)
+            .body(Empty::new())?;
+        self.sender
+            .ready()
+            .await
+            .context("HTTP: connection closed")?;
+        let response = self
+            .sender
+            .send_request(request)
+            .await
+            .context("HTTP request")?;
         let status = response.status();
-        let body = response.into_body().collect().await.context("HTTP body")?.to_bytes();
-        ensure!(status == hyper::StatusCode::OK, "HTTP {status}: {}", String::from_utf8_lossy(&body));
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .context("HTTP body")?
+            .to_bytes();
+        ensure!(
+            status == hyper::StatusCode::OK,
+            "HTTP {status}: {}",
+            String::from_utf8_lossy(&body)
+        );
         let text = String::from_utf8_lossy(&body);
-        ensure!(text.contains(&self.host), "the answer is another host's: {text}");
+        ensure!(
+            text.contains(&self.host),
+            "the answer is another host's: {text}"
+        );
         Ok(())
     }
 }

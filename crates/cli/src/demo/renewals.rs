@@ -18,8 +18,13 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Renews one certificate and answers, per ADC, the milliseconds from commit to first handshake.
 pub(crate) async fn renew_once(world: &World, load: &Load, name: &str) -> Result<Vec<u64>> {
-    let operation: Operation = world.client.post(&format!("/certificates/{name}/renew"), &json!({})).await?;
-    finished(world, operation.id).await.with_context(|| format!("renewing {name}"))?;
+    let operation: Operation = world
+        .client
+        .post(&format!("/certificates/{name}/renew"), &json!({}))
+        .await?;
+    finished(world, operation.id)
+        .await
+        .with_context(|| format!("renewing {name}"))?;
     let mut times = Vec::new();
     for version in active_versions(world, name).await? {
         // The load's clients verify ECDSA, so it is the ECDSA half of a dual certificate that they are shown.
@@ -29,7 +34,12 @@ pub(crate) async fn renew_once(world: &World, load: &Load, name: &str) -> Result
         for adc in 0..world.adcs.len() {
             let at = met(load, adc, &version.fingerprint)
                 .await
-                .with_context(|| format!("{name}: no client of {} met the new certificate", world.adcs[adc].name))?;
+                .with_context(|| {
+                    format!(
+                        "{name}: no client of {} met the new certificate",
+                        world.adcs[adc].name
+                    )
+                })?;
             times.push(millis_between(version.committed_at, at));
         }
     }
@@ -37,12 +47,20 @@ pub(crate) async fn renew_once(world: &World, load: &Load, name: &str) -> Result
 }
 
 /// Renews the certificates in turn.
-pub(crate) async fn run(story: &Story, world: &World, load: &Load, names: &[&str], count: u32) -> Result<Vec<u64>> {
+pub(crate) async fn run(
+    story: &Story,
+    world: &World,
+    load: &Load,
+    names: &[&str],
+    count: u32,
+) -> Result<Vec<u64>> {
     let mut times = Vec::new();
     for (number, name) in (1..=count).zip(names.iter().cycle()) {
         let each = renew_once(world, load, name).await?;
         let slowest = each.iter().max().copied().unwrap_or(0);
-        story.tell(&format!("renewal {number}/{count}: {name}, in use everywhere {slowest} ms after its commit"));
+        story.tell(&format!(
+            "renewal {number}/{count}: {name}, in use everywhere {slowest} ms after its commit"
+        ));
         times.extend(each);
     }
     times.sort_unstable();

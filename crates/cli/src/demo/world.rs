@@ -40,7 +40,10 @@ impl World {
     pub(crate) async fn start(story: &Story, dir: &Path) -> Result<Self> {
         std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
         let (dns, tsig) = start_dns().await?;
-        story.tell(&format!("DNS server on {}, zone {ZONE}, changed by RFC 2136 updates", dns.local_addr()));
+        story.tell(&format!(
+            "DNS server on {}, zone {ZONE}, changed by RFC 2136 updates",
+            dns.local_addr()
+        ));
         let ca = start_ca(dir, dns.local_addr()).await?;
         story.tell(&format!("Local CA: {}", ca.directory_url()));
         let console = ConsolePart::start(&dir.join("console"), dns.local_addr()).await?;
@@ -50,13 +53,31 @@ impl World {
         story.tell("CA vendor, DNS provider and domain mapping are in place");
         let mut adcs = Vec::new();
         for number in 1..=2 {
-            let adc = AdcPart::start(&dir.join(format!("adc-{number}")), number, &console, &client).await?;
-            story.tell(&format!("{}: SSL virtual server on {}", adc.name, adc.https));
+            let adc = AdcPart::start(
+                &dir.join(format!("adc-{number}")),
+                number,
+                &console,
+                &client,
+            )
+            .await?;
+            story.tell(&format!(
+                "{}: SSL virtual server on {}",
+                adc.name, adc.https
+            ));
             adcs.push(adc);
         }
         let roots = evercert_x509::tls::root_store(&ca.root_pem())?;
         let (probe, rsa_probe) = (Probe::new(roots.clone())?, Probe::rsa_only(roots)?);
-        Ok(Self { dir: dir.to_owned(), client, probe, rsa_probe, adcs, console, ca, dns })
+        Ok(Self {
+            dir: dir.to_owned(),
+            client,
+            probe,
+            rsa_probe,
+            adcs,
+            console,
+            ca,
+            dns,
+        })
     }
 
     /// The anchor of the certificates served.
@@ -115,7 +136,10 @@ async fn start_dns() -> Result<(AuthServer, String)> {
         .secure_random
         .fill(&mut secret)
         .map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
-    let tsig = format!("hmac-sha256:evercert-demo:{}", base64::Engine::encode(&base64::prelude::BASE64_STANDARD, secret));
+    let tsig = format!(
+        "hmac-sha256:evercert-demo:{}",
+        base64::Engine::encode(&base64::prelude::BASE64_STANDARD, secret)
+    );
     let key = TsigKey::parse(&Secret::new(tsig.clone())).context("making the TSIG key")?;
     let config = ServerConfig {
         zones: vec![ZoneConfig::new(ZONE)],
@@ -123,7 +147,9 @@ async fn start_dns() -> Result<(AuthServer, String)> {
         default_a: Some(Ipv4Addr::LOCALHOST),
         ..ServerConfig::default()
     };
-    let dns = AuthServer::start(config).await.context("starting the DNS server")?;
+    let dns = AuthServer::start(config)
+        .await
+        .context("starting the DNS server")?;
     Ok((dns, tsig))
 }
 
@@ -135,7 +161,9 @@ async fn start_ca(dir: &Path, dns: SocketAddr) -> Result<LocalCa> {
         reuse_authorizations: false,
         ..CaConfig::default()
     };
-    LocalCa::start(config).await.context("starting the Local CA")
+    LocalCa::start(config)
+        .await
+        .context("starting the Local CA")
 }
 
 /// What an operator would type: CA vendor, DNS provider, domain mapping.
@@ -151,14 +179,22 @@ async fn introduce(client: &Client, ca: &LocalCa, dns: &AuthServer, tsig: &str) 
         "propagation": { "mode": "servers", "servers": [server], "first_look": "0s" },
     });
     let mapping = json!({ "domain": ZONE, "provider": "demo-dns" });
-    for (path, body) in [("/ca-vendors", vendor), ("/dns-providers", provider), ("/domain-mappings", mapping)] {
-        let _made: Value = client.post(path, &body).await.with_context(|| format!("POST {path}"))?;
+    for (path, body) in [
+        ("/ca-vendors", vendor),
+        ("/dns-providers", provider),
+        ("/domain-mappings", mapping),
+    ] {
+        let _made: Value = client
+            .post(path, &body)
+            .await
+            .with_context(|| format!("POST {path}"))?;
     }
     Ok(())
 }
 
 /// A loopback address that is free now; ns.conf wants a number.
 pub(super) fn free_addr() -> Result<SocketAddr> {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
+    let listener =
+        std::net::TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
     listener.local_addr().context("looking for a free port")
 }

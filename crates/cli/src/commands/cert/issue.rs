@@ -93,12 +93,21 @@ pub(crate) async fn renew(client: &Client, renew: Renew, output: Output) -> Resu
     follow(client, operation, &renew.wait, output).await
 }
 
-async fn follow(client: &Client, mut operation: Operation, wait: &Wait, output: Output) -> Result<ExitCode> {
+async fn follow(
+    client: &Client,
+    mut operation: Operation,
+    wait: &Wait,
+    output: Output,
+) -> Result<ExitCode> {
     if wait.wait {
         let limit = Duration::try_from(wait.timeout).unwrap_or(Duration::from_secs(600));
-        operation = match tokio::time::timeout(limit, finished(client, operation.id, output)).await {
+        operation = match tokio::time::timeout(limit, finished(client, operation.id, output)).await
+        {
             Ok(operation) => operation?,
-            Err(_) => bail!("operation {} still runs after {limit:?}; it goes on without us", operation.id),
+            Err(_) => bail!(
+                "operation {} still runs after {limit:?}; it goes on without us",
+                operation.id
+            ),
         };
     }
     if output == Output::Json {
@@ -134,14 +143,18 @@ async fn finished(client: &Client, id: OperationId, output: Output) -> Result<Op
 fn summary(operation: &Operation) -> Result<()> {
     let name = operation.certificate.as_deref().unwrap_or("?");
     match operation.state {
-        OperationState::Running => {
-            output::print(&format!("{name}: ordered, operation {}; follow it with `evercert cert log {name}`\n", operation.id))
-        }
+        OperationState::Running => output::print(&format!(
+            "{name}: ordered, operation {}; follow it with `evercert cert log {name}`\n",
+            operation.id
+        )),
         OperationState::Succeeded => output::print(&format!("{name}: issued\n")),
         OperationState::Failed => {
             for order in &operation.orders {
                 let Some(error) = &order.error else { continue };
-                eprintln!("{name} ({}): failed at {}: {}", order.algorithm, error.stage, error.message);
+                eprintln!(
+                    "{name} ({}): failed at {}: {}",
+                    order.algorithm, error.stage, error.message
+                );
                 if let Some(remedy) = &error.remedy {
                     eprintln!("  → {remedy}");
                 }

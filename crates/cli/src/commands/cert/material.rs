@@ -55,7 +55,9 @@ pub(crate) struct Export {
 
 /// Sends files to the Console.
 pub(crate) async fn import(client: &Client, import: Import, output: Output) -> Result<ExitCode> {
-    let read = |file: &Path| std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()));
+    let read = |file: &Path| {
+        std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))
+    };
     let body = json!({
         "name": import.name,
         "store": import.store,
@@ -71,15 +73,21 @@ pub(crate) async fn import(client: &Client, import: Import, output: Output) -> R
 
 /// Writes what the Console holds to files.
 pub(crate) async fn export(client: &Client, export: Export, output: Output) -> Result<ExitCode> {
-    let request = ExportRequest { key: export.algorithm, with_key: export.key.is_some() };
+    let request = ExportRequest {
+        key: export.algorithm,
+        with_key: export.key.is_some(),
+    };
     let path = format!("/certificates/{}/export", segment(&export.name));
     let material: evercert_api::certificates::Export = client.post(&path, &request).await?;
     if let (Some(file), Some(pem)) = (&export.key, &material.key_pem) {
         write_private(file, pem)?;
     }
     match &export.chain {
-        Some(file) => std::fs::write(file, &material.chain_pem).with_context(|| format!("writing {}", file.display()))?,
-        None if output == Output::Json => output::json(&json!({ "chain_pem": material.chain_pem }))?,
+        Some(file) => std::fs::write(file, &material.chain_pem)
+            .with_context(|| format!("writing {}", file.display()))?,
+        None if output == Output::Json => {
+            output::json(&json!({ "chain_pem": material.chain_pem }))?
+        }
         None => output::print(&material.chain_pem)?,
     }
     Ok(ExitCode::SUCCESS)

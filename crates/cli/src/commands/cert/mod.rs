@@ -103,7 +103,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
                 eprintln!("nothing was deleted");
                 return Ok(ExitCode::FAILURE);
             }
-            client.delete(&format!("/certificates/{}", segment(&name))).await?;
+            client
+                .delete(&format!("/certificates/{}", segment(&name)))
+                .await?;
             eprintln!("deleted {name}");
             Ok(ExitCode::SUCCESS)
         }
@@ -113,13 +115,21 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         Action::List(list) => show::list(&client, &list, output).await,
         Action::Log(log) => show::log(&client, &log, output).await,
         Action::Renew(renew) => issue::renew(&client, renew, output).await,
-        Action::Rollback { name, generation, key } => {
+        Action::Rollback {
+            name,
+            generation,
+            key,
+        } => {
             let path = format!("/certificates/{}/rollback", segment(&name));
-            let certificate: Certificate = client.post(&path, &RollbackRequest { generation, key }).await?;
+            let certificate: Certificate = client
+                .post(&path, &RollbackRequest { generation, key })
+                .await?;
             show::print(&client, &certificate, output).await
         }
         Action::Show { name } => {
-            let certificate: Certificate = client.get(&format!("/certificates/{}", segment(&name))).await?;
+            let certificate: Certificate = client
+                .get(&format!("/certificates/{}", segment(&name)))
+                .await?;
             show::print(&client, &certificate, output).await
         }
     }

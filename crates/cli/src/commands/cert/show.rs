@@ -36,8 +36,16 @@ pub(crate) async fn list(client: &Client, list: &List, output: Output) -> Result
         output::json(&Page::last(all))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let rows: Vec<_> = all.iter().flat_map(|c| c.keys.iter().map(|slot| row(c, slot))).collect();
-    output::table(&["NAME", "STORE", "KEY", "EXPIRES", "RENEWAL", "VENDOR", "DOMAINS"], &rows)?;
+    let rows: Vec<_> = all
+        .iter()
+        .flat_map(|c| c.keys.iter().map(|slot| row(c, slot)))
+        .collect();
+    output::table(
+        &[
+            "NAME", "STORE", "KEY", "EXPIRES", "RENEWAL", "VENDOR", "DOMAINS",
+        ],
+        &rows,
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -62,8 +70,15 @@ async fn all_pages(client: &Client, store: Option<StoreKind>) -> Result<Vec<Cert
 }
 
 fn row(certificate: &Certificate, slot: &KeySlot) -> Vec<String> {
-    let domains: Vec<_> = certificate.domains.iter().map(ToString::to_string).collect();
-    let expires = slot.active.as_ref().map_or_else(|| "not issued".to_owned(), |v| output::relative(v.not_after));
+    let domains: Vec<_> = certificate
+        .domains
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let expires = slot.active.as_ref().map_or_else(
+        || "not issued".to_owned(),
+        |v| output::relative(v.not_after),
+    );
     vec![
         certificate.name.clone(),
         certificate.store.to_string(),
@@ -77,17 +92,27 @@ fn row(certificate: &Certificate, slot: &KeySlot) -> Vec<String> {
 
 fn renewal(certificate: &Certificate, slot: &KeySlot) -> String {
     if slot.last_error.is_some() {
-        let next = slot.retry_at.map_or_else(|| "when mended".to_owned(), output::relative);
+        let next = slot
+            .retry_at
+            .map_or_else(|| "when mended".to_owned(), output::relative);
         return format!("failed {}×, next try {next}", slot.failures);
     }
     match slot.due_at {
-        Some(at) => format!("{} ({})", output::relative(at), slot.due_reason.as_deref().unwrap_or("planned")),
+        Some(at) => format!(
+            "{} ({})",
+            output::relative(at),
+            slot.due_reason.as_deref().unwrap_or("planned")
+        ),
         None => certificate.renewal_mode.to_string(),
     }
 }
 
 /// Prints one certificate in full.
-pub(crate) async fn print(client: &Client, certificate: &Certificate, output: Output) -> Result<ExitCode> {
+pub(crate) async fn print(
+    client: &Client,
+    certificate: &Certificate,
+    output: Output,
+) -> Result<ExitCode> {
     let path = format!("/certificates/{}", segment(&certificate.name));
     let versions: Page<Version> = client.get(&format!("{path}/versions")).await?;
     let deployments: Page<Deployment> = client.get(&format!("{path}/deployments")).await?;
@@ -104,23 +129,50 @@ pub(crate) async fn print(client: &Client, certificate: &Certificate, output: Ou
     if !versions.items.is_empty() {
         output::print("\nVersions\n")?;
         output::table(
-            &["KEY", "GENERATION", "STATE", "SERIAL", "NOT BEFORE", "NOT AFTER", "ISSUER"],
+            &[
+                "KEY",
+                "GENERATION",
+                "STATE",
+                "SERIAL",
+                "NOT BEFORE",
+                "NOT AFTER",
+                "ISSUER",
+            ],
             &versions.items.iter().map(version_row).collect::<Vec<_>>(),
         )?;
     }
     if !deployments.items.is_empty() {
         output::print("\nWhere it is served\n")?;
         output::table(
-            &["INSTANCE", "KEY", "GENERATION", "STATE", "HANDSHAKES", "WHY"],
-            &deployments.items.iter().map(deployment_row).collect::<Vec<_>>(),
+            &[
+                "INSTANCE",
+                "KEY",
+                "GENERATION",
+                "STATE",
+                "HANDSHAKES",
+                "WHY",
+            ],
+            &deployments
+                .items
+                .iter()
+                .map(deployment_row)
+                .collect::<Vec<_>>(),
         )?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn head(certificate: &Certificate) -> Result<()> {
-    let domains: Vec<_> = certificate.domains.iter().map(ToString::to_string).collect();
-    let labels: Vec<_> = certificate.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let domains: Vec<_> = certificate
+        .domains
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let labels: Vec<_> = certificate
+        .labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     output::fields(&[
         ("Name", certificate.name.clone()),
         ("Id", certificate.id.to_string()),
@@ -148,7 +200,10 @@ fn renewal_plan(slot: &KeySlot) -> Result<()> {
         ),
     };
     if let Some(error) = &slot.last_error {
-        text += &format!("\n  last attempt failed at {} ({}): {}", error.stage, error.class, error.message);
+        text += &format!(
+            "\n  last attempt failed at {} ({}): {}",
+            error.stage, error.class, error.message
+        );
         if let Some(remedy) = &error.remedy {
             text += &format!("\n  → {remedy}");
         }
@@ -173,7 +228,11 @@ fn because(reason: &str) -> &str {
 }
 
 fn version_row(version: &Version) -> Vec<String> {
-    let state = if version.active { format!("{}, active", version.state) } else { version.state.to_string() };
+    let state = if version.active {
+        format!("{}, active", version.state)
+    } else {
+        version.state.to_string()
+    };
     vec![
         version.algorithm.to_string(),
         version.generation.to_string(),
@@ -198,7 +257,11 @@ fn deployment_row(deployment: &Deployment) -> Vec<String> {
 
 /// Prints the issuance and renewal log of a certificate.
 pub(crate) async fn log(client: &Client, log: &Log, output: Output) -> Result<ExitCode> {
-    let path = format!("/certificates/{}/log?limit={}", segment(&log.name), log.limit);
+    let path = format!(
+        "/certificates/{}/log?limit={}",
+        segment(&log.name),
+        log.limit
+    );
     let page: Page<LogEntry> = client.get(&path).await?;
     if output == Output::Json {
         output::json(&page)?;
@@ -206,8 +269,16 @@ pub(crate) async fn log(client: &Client, log: &Log, output: Output) -> Result<Ex
     }
     // The API tells the newest first, a person reads downwards.
     for entry in page.items.iter().rev() {
-        let level = if entry.level == "info" { String::new() } else { format!("{}: ", entry.level) };
-        output::print(&format!("{}  {level}{}\n", entry.at.strftime("%Y-%m-%d %H:%M:%S%.3f"), entry.message))?;
+        let level = if entry.level == "info" {
+            String::new()
+        } else {
+            format!("{}: ", entry.level)
+        };
+        output::print(&format!(
+            "{}  {level}{}\n",
+            entry.at.strftime("%Y-%m-%d %H:%M:%S%.3f"),
+            entry.message
+        ))?;
         if let Some(remedy) = entry.detail.get("remedy").and_then(|r| r.as_str()) {
             output::print(&format!("    → {remedy}\n"))?;
         }
