@@ -271,7 +271,7 @@ impl Agent {
         }
         let mut response = response;
         let chains = std::mem::take(&mut response.chains);
-        let page = take_page(&mut session.paging, response, self.store.ids())?;
+        let page = take_page(&mut session.paging, response)?;
         if !page.puts.is_empty() {
             self.lock().state = AgentState::Syncing;
         }
@@ -279,9 +279,10 @@ impl Agent {
             self.store.put(some, &chains);
             tokio::task::yield_now().await;
         }
-        let Some(Last { removes, manifest }) = page.last else {
+        let Some(Last { leaving, manifest }) = page.last else {
             return Ok(true);
         };
+        let removes = self.store.look(|ledger| leaving.of(ledger));
         if let Err(refused) = guard(removes.len(), session.held_before, &manifest) {
             self.note_guarded(&removes);
             return Err(refused.into());

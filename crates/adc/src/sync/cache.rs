@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use evercert_types::Secret;
 use zeroize::Zeroizing;
@@ -23,6 +24,8 @@ const KEY_FILE: &str = "cache.key";
 pub(crate) struct Cache {
     path: PathBuf,
     key: MasterKey,
+    /// One writer at a time: the last write of a stopping instance waits for the one under way.
+    writing: Arc<Mutex<()>>,
 }
 
 /// The cache could not be written or read.
@@ -69,6 +72,7 @@ impl Cache {
         Ok(Self {
             path: state_dir.join(FILE),
             key: read_key(key.unwrap_or(&own))?,
+            writing: Arc::default(),
         })
     }
 
@@ -82,6 +86,7 @@ impl Cache {
     /// # Errors
     /// [`CacheError::Io`]; the file before stays as it was.
     pub(crate) fn save(&self, contents: &Contents) -> Result<(), CacheError> {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let temporary = self.path.with_extension("cache.tmp");
         let io = |what| {
             let path = temporary.clone();

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use evercert_api::sync::{Change, Cursor, Item, ItemId, Manifest, SyncResponse};
 
+use super::ledger::Ledger;
+
 /// Removing fewer items than this is never guarded against.
 pub(crate) const GUARD_ITEMS: usize = 10;
 /// Removing at most this part of the set, in per cent, is never guarded against.
@@ -77,10 +79,35 @@ pub(crate) struct Page {
 /// The end of the pages.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Last {
-    /// Items to be removed.
-    pub(crate) removes: Vec<ItemId>,
+    /// What of the set goes.
+    pub(crate) leaving: Leaving,
     /// The set as it should be now.
     pub(crate) manifest: Manifest,
+}
+
+/// What of the set goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// What a delta named.
+    These(HashSet<ItemId>),
+    /// What a snapshot did not name.
+    AllBut(HashSet<ItemId>),
+}
+
+impl Leaving {
+    /// The items of the ledger that go; the whole of it is gone through for a snapshot only.
+    pub(crate) fn of(&self, ledger: &Ledger) -> Vec<ItemId> {
+        match self {
+            Self::These(ids) => {
+                let held = ids.iter().filter(|id| ledger.get(id).is_some());
+                held.copied().collect()
+            }
+            Self::AllBut(kept) => {
+                let gone = ledger.iter().map(|(id, _)| id);
+                gone.filter(|id| !kept.contains(id)).copied().collect()
+            }
+        }
+    }
 }
 
 /// Checks that an answer continues the history that this instance knows: `have` is what it holds, `at` how far its
@@ -130,7 +157,6 @@ pub(crate) fn check_history(
 pub(crate) fn take_page(
     paging: &mut Option<Paging>,
     response: SyncResponse,
-    held: impl IntoIterator<Item = ItemId>,
 ) -> Result<Page, Refused> {
     let SyncResponse {
         manifest,
@@ -172,11 +198,11 @@ pub(crate) fn take_page(
     if more {
         return Ok(Page { puts, last: None });
     }
-    let removes = paging.take().map(|p| p.removals(held)).unwrap_or_default();
-    Ok(Page {
-        puts,
-        last: Some(Last { removes, manifest }),
-    })
+    let last = paging.take().map(|paging| Last {
+        leaving: paging.leaving(),
+        manifest,
+    });
+    Ok(Page { puts, last })
 }
 
 impl Paging {
@@ -214,12 +240,11 @@ impl Paging {
         puts.into_values().collect()
     }
 
-    fn removals(self, held: impl IntoIterator<Item = ItemId>) -> Vec<ItemId> {
-        let goes = |id: &ItemId| match &self.named {
-            Some(named) => !named.contains(id),
-            None => self.removes.contains(id),
-        };
-        held.into_iter().filter(goes).collect()
+    fn leaving(self) -> Leaving {
+        match self.named {
+            Some(named) => Leaving::AllBut(named),
+            None => Leaving::These(self.removes),
+        }
     }
 }
 
@@ -238,9 +263,10 @@ pub(crate) const fn guard(removed: usize, held: usize, manifest: &Manifest) -> R
 #[cfg(test)]
 mod tests {
     use evercert_api::digest::SetDigest;
-    use evercert_types::{CertificateId, KeyAlgorithm};
+    use evercert_types::{CertificateId, Fingerprint, KeyAlgorithm};
 
     use super::super::samples::Store;
+    use super::super::verify::Rejection;
     use super::*;
     use crate::tls::samples::now;
 
@@ -294,17 +320,20 @@ mod tests {
             item: Box::new(items[i].clone()),
         };
         let gone = id();
-        let held = [items[0].id, items[2].id, gone];
+        let mut ledger = Ledger::default();
+        for id in [items[0].id, items[2].id, gone] {
+            ledger.reject(id, 1, Fingerprint([0; 32]), "n", Rejection::new("x", "y"));
+        }
         let mut paging = None;
 
         let first = response(true, 3, true, vec![put(0), put(1), put(2)]);
-        let page = take_page(&mut paging, first, held).unwrap();
+        let page = take_page(&mut paging, first).unwrap();
         assert_eq!((page.puts.len(), page.last.is_none()), (3, true));
         assert_eq!(paging.as_ref().unwrap().cursor(&have(0, 0)).revision, 3);
         let changes = vec![Change::Remove { id: items[2].id }];
-        let page = take_page(&mut paging, response(false, 9, false, changes), held).unwrap();
+        let page = take_page(&mut paging, response(false, 9, false, changes)).unwrap();
 
-        let mut removes = page.last.unwrap().removes;
+        let mut removes = page.last.unwrap().leaving.of(&ledger);
         removes.sort();
         let mut expected = vec![items[2].id, gone];
         expected.sort();
@@ -320,22 +349,15 @@ mod tests {
             item: Box::new(item.clone()),
         };
         let remove = Change::Remove { id: item.id };
-        let take = |changes| take_page(&mut None, response(false, 9, false, changes), [item.id]);
+        let take = |changes| take_page(&mut None, response(false, 9, false, changes)).unwrap();
 
-        let put_last = take(vec![remove.clone(), put.clone()]).unwrap();
-        let removed_last = take(vec![put, remove]).unwrap();
+        let put_last = take(vec![remove.clone(), put.clone()]);
+        let removed_last = take(vec![put, remove]);
 
-        assert_eq!(
-            (put_last.puts.len(), put_last.last.unwrap().removes.len()),
-            (1, 0)
-        );
-        assert_eq!(
-            (
-                removed_last.puts.len(),
-                removed_last.last.unwrap().removes.len()
-            ),
-            (0, 1)
-        );
+        let leaving = |page: Page| page.last.unwrap().leaving;
+        assert_eq!((put_last.puts.len(), removed_last.puts.len()), (1, 0));
+        assert_eq!(leaving(put_last), Leaving::These(HashSet::new()));
+        assert_eq!(leaving(removed_last), Leaving::These([item.id].into()));
     }
 
     #[test]
@@ -373,13 +395,13 @@ mod tests {
     #[test]
     fn pages_that_do_not_lead_on_are_refused() {
         let mut paging = None;
-        take_page(&mut paging, response(true, 3, true, Vec::new()), []).unwrap();
+        take_page(&mut paging, response(true, 3, true, Vec::new())).unwrap();
 
-        let refused = take_page(&mut paging, response(false, 3, true, Vec::new()), []);
+        let refused = take_page(&mut paging, response(false, 3, true, Vec::new()));
 
         assert_eq!(refused.unwrap_err(), Refused::NoProgress(3));
-        let first_page_again = (0..9)
-            .find_map(|_| take_page(&mut paging, response(true, 3, true, Vec::new()), []).err());
+        let first_page_again =
+            (0..9).find_map(|_| take_page(&mut paging, response(true, 3, true, Vec::new())).err());
         assert_eq!(first_page_again, Some(Refused::NoProgress(3)));
     }
 

@@ -10,7 +10,7 @@ use evercert_api::sync::{
 
 use super::agent::AgentError;
 use super::client::{Answer, ConsoleClient};
-use super::diff::guard;
+use super::diff::{Refused, guard};
 use super::ledger::Ledger;
 use super::store::{BATCH, Store};
 
@@ -33,6 +33,7 @@ pub(super) async fn repair(
     client: &ConsoleClient,
     have: Cursor,
 ) -> Result<bool, AgentError> {
+    let epoch = have.epoch;
     let request = BucketsRequest {
         have,
         buckets: store.buckets(),
@@ -43,6 +44,12 @@ pub(super) async fn repair(
     let Some(BucketsResponse { manifest, differ }) = answer.body else {
         return Ok(false);
     };
+    if manifest.epoch < epoch {
+        return Err(AgentError::Refused(Refused::EpochWentBack {
+            epoch,
+            got: manifest.epoch,
+        }));
+    }
     let held = store.len();
     let Repair { fetch, remove } = store.look(|ledger| compare(ledger, &differ));
     guard(remove.len(), held, &manifest)?;

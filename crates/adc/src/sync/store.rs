@@ -213,11 +213,6 @@ impl Store {
         self.lock().ledger.buckets().to_vec()
     }
 
-    /// The ids held.
-    pub(crate) fn ids(&self) -> Vec<ItemId> {
-        self.lock().ledger.iter().map(|(id, _)| *id).collect()
-    }
-
     /// How many items are held.
     pub(crate) fn len(&self) -> usize {
         self.lock().ledger.len()

@@ -9,8 +9,8 @@ use evercert_types::{DomainName, Fingerprint, KeyAlgorithm, KeyFamily};
 use jiff::Timestamp;
 use rustls::SignatureScheme;
 use rustls::crypto::aws_lc_rs::sign::{RsaSigningKey, any_ecdsa_type};
-use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::{CertifiedKey, SigningKey};
 use zeroize::Zeroize;
 
 use super::intern::Intermediates;

@@ -13,7 +13,7 @@ use crate::authority::{ItemSpec, TestCa};
 use crate::backend::{Backend, ScriptedBackend};
 use crate::client::{Http1, Tls, exchange_raw, text};
 use crate::console::FakeConsole;
-use crate::world::{Setup, TestAdc, within};
+use crate::world::{SOON, Setup, TestAdc, eventually, within};
 
 async fn plain(dir: &std::path::Path, services: &[SocketAddr]) -> TestAdc {
     Setup::new(dir)
@@ -156,6 +156,40 @@ async fn a_client_that_expects_100_is_told_to_continue() {
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("abc"), "{answer}");
         assert!(!backend.requests()[0].contains("expect"));
+        adc.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn clients_that_say_nothing_are_let_go() {
+    within(async {
+        let dir = tempfile::tempdir().unwrap();
+        let adc = Setup::new(dir.path())
+            .vserver("tls", "SSL", &[])
+            .vserver("http", "HTTP", &[])
+            .limits(|limits| {
+                limits.handshake_timeout = Duration::from_millis(200);
+                limits.client_idle = Duration::from_millis(200);
+                limits.handshakes = 2;
+            })
+            .start()
+            .await;
+        for (vserver, beginning) in [
+            ("tls", &b""[..]),
+            ("tls", b"\x16\x03\x01"),
+            ("tls", b"GET / HTTP/1.1\r\n\r\n"),
+            ("http", b""),
+            ("http", b"GET / HTTP/1.1\r\nHost: a"),
+        ] {
+            let waiting = (0..4).map(|_| exchange_raw(adc.addr(vserver), beginning));
+            futures_util::future::join_all(waiting).await;
+        }
+        assert!(
+            adc.handle
+                .metrics_text()
+                .contains("connections{vserver=\"tls\"} 0")
+        );
         adc.stop().await;
     })
     .await;

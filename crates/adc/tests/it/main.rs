@@ -1,6 +1,9 @@
 //! The data plane from outside: real sockets on loopback, a backend, and a Console that speaks ZTS/1.
 
-#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that cannot go on fails its test"
+)]
 
 mod authority;
 mod backend;
