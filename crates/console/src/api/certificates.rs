@@ -1,4 +1,7 @@
 //! `/api/v1/certificates`: the two stores.
+//!
+//! What changes the zero-touch store at once is taken over before it is answered: who reads or syncs after
+//! the answer sees the change.
 
 #![expect(
     unused_qualifications,
@@ -117,6 +120,7 @@ pub(crate) async fn import(
         detail,
     )
     .await?;
+    app.store.refresh_or_later().await;
     Ok((StatusCode::CREATED, Json(certificate)))
 }
 
@@ -145,6 +149,7 @@ pub(crate) async fn change(
     let detail = serde_json::to_value(&change).unwrap_or_default();
     let certificate = certificates::change(&app.console, &caller.actor(), &name, change).await?;
     note(&app, &caller, "certificate.change", &name, detail).await?;
+    app.store.refresh_or_later().await;
     Ok(Json(certificate))
 }
 
@@ -159,6 +164,7 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, ApiError> {
     certificates::delete(&app.console, &caller.actor(), &name).await?;
     note(&app, &caller, "certificate.delete", &name, json!({})).await?;
+    app.store.refresh_or_later().await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -204,6 +210,7 @@ pub(crate) async fn rollback(
     let certificate =
         certificates::rollback(&app.console, &caller.actor(), &name, &request).await?;
     note(&app, &caller, "certificate.rollback", &name, detail).await?;
+    app.store.refresh_or_later().await;
     Ok(Json(certificate))
 }
 
