@@ -189,10 +189,7 @@ async fn answer(
             instance.metrics_text(),
         ),
         (&Method::GET, "/explain") => match explain_query(request.uri().query().unwrap_or("")) {
-            Ok(query) => to_json(&json!({
-                "explanations": instance.explain(&query),
-                "not_served": instance.not_served(query.sni.as_deref()),
-            })),
+            Ok(query) => explain(&instance, &query),
             Err(why) => text(StatusCode::BAD_REQUEST, "text/plain", format!("{why}\n")),
         },
         _ => text(
@@ -201,6 +198,18 @@ async fn answer(
             "ask /status, /zerotouch, /explain or /metrics by GET\n".to_owned(),
         ),
     })
+}
+
+fn explain(instance: &Instance, query: &ExplainQuery) -> Response<Full<Bytes>> {
+    let explanations = instance.explain(query);
+    if let (Some(vserver), true) = (&query.vserver, explanations.is_empty()) {
+        let why = format!("there is no vserver {vserver} that speaks TLS\n");
+        return text(StatusCode::NOT_FOUND, "text/plain", why);
+    }
+    to_json(&json!({
+        "explanations": explanations,
+        "not_served": instance.not_served(query.sni.as_deref()),
+    }))
 }
 
 /// Reads `sni=NAME&vserver=V&sigalgs=rsa,ecdsa`; values may be percent-encoded.

@@ -76,6 +76,8 @@ impl Store {
             touched.insert(item.id.certificate);
             match outcome {
                 Ok(Verified { record, certified }) => {
+                    let generation = item.generation;
+                    tracing::debug!(item = %item.id, certificate.name = item.name, generation, "item verified");
                     if let Some(certified) = certified {
                         self.hot.offer(&record, certified);
                     }

@@ -234,12 +234,12 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Decides for one connection and remembers what it was.
+/// Decides for one connection, once, and remembers what it was.
 #[derive(Debug)]
 pub(crate) struct ConnectionResolver {
     policy: Arc<ChoicePolicy>,
     hot: Arc<HotKeys>,
-    served: OnceLock<Served>,
+    chosen: OnceLock<(Served, Arc<CertifiedKey>)>,
 }
 
 impl ConnectionResolver {
@@ -248,18 +248,16 @@ impl ConnectionResolver {
         Self {
             policy,
             hot,
-            served: OnceLock::new(),
+            chosen: OnceLock::new(),
         }
     }
 
     /// What was chosen, once the `ClientHello` was answered.
     pub(crate) fn served(&self) -> Option<&Served> {
-        self.served.get()
+        self.chosen.get().map(|(served, _)| served)
     }
-}
 
-impl ResolvesServerCert for ConnectionResolver {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+    fn choose(&self, hello: &ClientHello<'_>) -> Option<(Served, Arc<CertifiedKey>)> {
         let offered = hello.signature_schemes();
         let decision = decide(&self.policy, hello.server_name(), offered, &mut NoTrace);
         let Decision::Serve { served, .. } = decision else {
@@ -275,7 +273,17 @@ impl ResolvesServerCert for ConnectionResolver {
                 }
             },
         };
-        self.served.get_or_init(|| served);
-        Some(certified)
+        Some((served, certified))
+    }
+}
+
+impl ResolvesServerCert for ConnectionResolver {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        // After a HelloRetryRequest rustls asks again; the choice stands.
+        if self.chosen.get().is_none() {
+            let chosen = self.choose(&hello)?;
+            self.chosen.get_or_init(|| chosen);
+        }
+        self.chosen.get().map(|(_, certified)| certified.clone())
     }
 }

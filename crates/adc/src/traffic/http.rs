@@ -83,10 +83,18 @@ async fn proxy(
     let head = to_service(parts, &admitted, &client, limits.underscores);
     if admitted.kind != Kind::Plain {
         let exchange = exchange(connection, head, RequestBody::Empty).await?;
+        if is_extended_connect(&admitted) && exchange.response.status().is_success() {
+            // A 2xx would tell the client that its tunnel is open (RFC 8441 §5).
+            return Err(SERVICE_BROKE_OFF);
+        }
         return Ok(websocket::answer(connection, &admitted, exchange, upgrade));
     }
     let body = RequestBody::new(body, limits.body_bytes, limits.body_idle);
     let exchange = exchange(connection, head, body).await?;
+    if exchange.response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        // Nobody asked for that.
+        return Err(SERVICE_BROKE_OFF);
+    }
     Ok(reply(exchange, version, limits.body_idle))
 }
 

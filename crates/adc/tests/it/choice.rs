@@ -213,7 +213,15 @@ async fn explain_tells_the_path_through_the_status_socket_too() {
         let metrics = evercert_adc::admin::query(&dir.path().join("state"), "/metrics").await.unwrap();
         assert!(metrics.as_str().unwrap().contains("evercert_adc_zero_touch_rejected 1"));
         let refused = evercert_adc::admin::query(&dir.path().join("state"), "/explain?x=1").await;
-        assert!(refused.unwrap_err().to_string().contains("not an argument"));
+        assert!(
+            refused
+                .unwrap_err()
+                .to_string()
+                .contains("not an argument")
+        );
+        let path = "/explain?sni=a&vserver=other";
+        let unknown = evercert_adc::admin::query(&dir.path().join("state"), path).await;
+        assert!(unknown.unwrap_err().to_string().contains("no vserver other"));
         adc.stop().await;
         let gone = evercert_adc::admin::query(&dir.path().join("state"), "/status").await.unwrap_err();
         assert!(gone.remedy().contains("evercert adc"));
