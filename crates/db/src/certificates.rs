@@ -1,20 +1,19 @@
-//! Certificates and their slots: one slot for each key algorithm, with its pointer to the active version and its plan.
+//! Certificates: the named things that live for years; their keys and plans are [`crate::slots`].
 
 use std::collections::BTreeSet;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use evercert_types::{
     CertificateId, DomainName, KeyAlgorithm, Labels, RenewalMode, Selector, StoreKind, VendorId,
-    VersionId,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sqlx::any::AnyRow;
 
 use crate::db::{Db, Query, Tx};
 use crate::error::DbError;
 use crate::row::{Fields as _, to_json};
+use crate::slots::{Slot, read_slot};
 
 /// The named thing that lives for years.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,51 +55,6 @@ pub enum KeyPolicy {
     Reuse,
 }
 
-/// One key algorithm of a certificate.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Slot {
-    /// Whose it is.
-    pub certificate_id: CertificateId,
-    /// The algorithm.
-    pub algorithm: KeyAlgorithm,
-    /// The version in force.
-    pub active_version_id: Option<VersionId>,
-    /// When it is to be renewed, and why then.
-    pub due: Option<Due>,
-    /// What the CA's renewal information said last.
-    pub ari: Option<Ari>,
-    /// When the CA is to be asked for renewal information again.
-    pub ari_poll_at: Option<Timestamp>,
-    /// Failed orders since the last success.
-    pub failures: u32,
-    /// No order before this time.
-    pub retry_at: Option<Timestamp>,
-    /// What the last order failed with, as JSON of the API.
-    pub last_error: Option<Value>,
-}
-
-/// When a slot is due, with the name of the rule that says so.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Due {
-    /// When.
-    pub at: Timestamp,
-    /// Why then.
-    pub reason: String,
-}
-
-/// A renewal window (RFC 9773 §4.2) and the instant chosen in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ari {
-    /// The window begins.
-    pub start: Timestamp,
-    /// The window ends.
-    pub end: Timestamp,
-    /// The random instant in it, chosen once.
-    pub chosen: Timestamp,
-    /// Where the CA explains it.
-    pub explanation: Option<String>,
-}
-
 /// Which certificates a list is to hold; absent parts do not restrict.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CertificateFilter<'a> {
@@ -116,33 +70,11 @@ pub struct CertificateFilter<'a> {
     pub limit: u32,
 }
 
-/// A slot that an order is to be made for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueSlot {
-    /// The certificate.
-    pub certificate_id: CertificateId,
-    /// The key algorithm.
-    pub algorithm: KeyAlgorithm,
-    /// Why it is due.
-    pub reason: String,
-}
-
 macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT id, name, store, names, vendor_id, renewal_mode, key_policy, profile, selector, \
              labels, created_at, updated_at FROM certificates ",
-            $tail
-        )
-    };
-}
-
-macro_rules! select_slot {
-    ($tail:literal) => {
-        concat!(
-            "SELECT certificate_id, algorithm, active_version_id, due_at, due_reason, ari_start, \
-             ari_end, ari_chosen, ari_explanation, ari_poll_at, failures, retry_at, last_error \
-             FROM certificate_slots ",
             $tail
         )
     };
@@ -170,26 +102,6 @@ impl Tx {
                 .await?;
         }
         Ok(())
-    }
-
-    /// Adds a slot, as an import of another algorithm does; nothing happens when it is there.
-    ///
-    /// # Errors
-    /// See [`DbError`].
-    pub async fn insert_slot(
-        &mut self,
-        id: CertificateId,
-        algorithm: KeyAlgorithm,
-        position: i64,
-    ) -> Result<(), DbError> {
-        let query = sqlx::query(
-            "INSERT INTO certificate_slots (certificate_id, algorithm, position) VALUES ($1, $2, $3) \
-             ON CONFLICT (certificate_id, algorithm) DO NOTHING",
-        )
-        .bind(id.to_string())
-        .bind(algorithm.as_str())
-        .bind(position);
-        self.execute("saving a key slot", query).await.map(drop)
     }
 
     /// Writes back what may change of a certificate: names, vendor, renewal mode, profile, scope, labels.
@@ -234,124 +146,26 @@ impl Tx {
         row.as_ref().map(read).transpose()
     }
 
-    /// A slot, as this unit of work sees it.
+    /// A certificate and its slots as they are now, the slots locked until the end of the unit of work, so that
+    /// neither an order nor another change comes between.
     ///
     /// # Errors
     /// See [`DbError`].
-    pub async fn slot(
+    pub async fn hold_certificate(
         &mut self,
         id: CertificateId,
-        algorithm: KeyAlgorithm,
-    ) -> Result<Option<Slot>, DbError> {
-        let query = one_slot(id, algorithm);
-        let row = self.one("reading a key slot", query).await?;
-        row.as_ref().map(read_slot).transpose()
-    }
-
-    /// Puts a version into force: points the slot at it, forgets failures and what the CA said of the one before.
-    ///
-    /// # Errors
-    /// See [`DbError`].
-    pub async fn activate_version(
-        &mut self,
-        id: CertificateId,
-        algorithm: KeyAlgorithm,
-        version: VersionId,
-    ) -> Result<(), DbError> {
+    ) -> Result<Option<(Certificate, Vec<Slot>)>, DbError> {
         let query = sqlx::query(
-            "UPDATE certificate_slots SET active_version_id = $3, failures = 0, retry_at = NULL, \
-             last_error = NULL, ari_start = NULL, ari_end = NULL, ari_chosen = NULL, \
-             ari_explanation = NULL, ari_poll_at = NULL WHERE certificate_id = $1 AND algorithm = $2",
+            "UPDATE certificate_slots SET position = position WHERE certificate_id = $1 \
+             RETURNING certificate_id, algorithm, active_version_id, due_at, due_reason, ari_start, \
+             ari_end, ari_chosen, ari_explanation, ari_poll_at, failures, retry_at, last_error",
         )
-        .bind(id.to_string())
-        .bind(algorithm.as_str())
-        .bind(version.to_string());
-        self.execute("putting a version into force", query)
-            .await
-            .map(drop)
-    }
-
-    /// Writes down when a slot is due.
-    ///
-    /// # Errors
-    /// See [`DbError`].
-    pub async fn set_due(
-        &mut self,
-        id: CertificateId,
-        algorithm: KeyAlgorithm,
-        due: Option<&Due>,
-    ) -> Result<(), DbError> {
-        let query = sqlx::query(
-            "UPDATE certificate_slots SET due_at = $3, due_reason = $4 \
-             WHERE certificate_id = $1 AND algorithm = $2",
-        )
-        .bind(id.to_string())
-        .bind(algorithm.as_str())
-        .bind(due.map(|due| due.at.as_second()))
-        .bind(due.map(|due| due.reason.clone()));
-        self.execute("planning a renewal", query).await.map(drop)
-    }
-
-    /// Writes down what the CA's renewal information says, and when to ask again (`None`: never).
-    ///
-    /// # Errors
-    /// See [`DbError`].
-    pub async fn set_ari(
-        &mut self,
-        id: CertificateId,
-        algorithm: KeyAlgorithm,
-        ari: Option<&Ari>,
-        poll_at: Option<Timestamp>,
-    ) -> Result<(), DbError> {
-        let query = sqlx::query(
-            "UPDATE certificate_slots SET ari_start = $3, ari_end = $4, ari_chosen = $5, \
-             ari_explanation = $6, ari_poll_at = $7 WHERE certificate_id = $1 AND algorithm = $2",
-        )
-        .bind(id.to_string())
-        .bind(algorithm.as_str())
-        .bind(ari.map(|ari| ari.start.as_second()))
-        .bind(ari.map(|ari| ari.end.as_second()))
-        .bind(ari.map(|ari| ari.chosen.as_second()))
-        .bind(ari.and_then(|ari| ari.explanation.clone()))
-        .bind(poll_at.map(Timestamp::as_second));
-        self.execute("saving renewal information", query)
-            .await
-            .map(drop)
-    }
-
-    /// Writes down that an order of a slot failed, and when the next may be made.
-    ///
-    /// # Errors
-    /// See [`DbError`].
-    pub async fn set_slot_failure(
-        &mut self,
-        id: CertificateId,
-        algorithm: KeyAlgorithm,
-        retry_at: Timestamp,
-        error: &Value,
-    ) -> Result<(), DbError> {
-        let query = sqlx::query(
-            "UPDATE certificate_slots SET failures = failures + 1, retry_at = $3, last_error = $4 \
-             WHERE certificate_id = $1 AND algorithm = $2",
-        )
-        .bind(id.to_string())
-        .bind(algorithm.as_str())
-        .bind(retry_at.as_second())
-        .bind(to_json(error)?);
-        self.execute("saving a failure", query).await.map(drop)
-    }
-
-    /// Lets slots that failed for their configuration be tried again at once, because it was changed.
-    ///
-    /// # Errors
-    /// See [`DbError`].
-    pub async fn clear_configuration_failures(&mut self) -> Result<u64, DbError> {
-        let query = sqlx::query(
-            "UPDATE certificate_slots SET retry_at = NULL WHERE retry_at IS NOT NULL \
-             AND last_error LIKE '%\"class\":\"configuration\"%'",
-        );
-        self.execute("letting failed certificates be tried again", query)
-            .await
+        .bind(id.to_string());
+        let rows = self
+            .rows("holding the key slots of a certificate", query)
+            .await?;
+        let slots = rows.iter().map(read_slot).collect::<Result<_, _>>()?;
+        Ok(self.certificate(id).await?.map(|held| (held, slots)))
     }
 }
 
@@ -423,83 +237,6 @@ impl Db {
         let rows = self.rows("looking for duplicates", query).await?;
         rows.iter().map(|row| row.text("name")).collect()
     }
-
-    /// A certificate's slots in order.
-    ///
-    /// # Errors
-    /// See [`DbError`].
-    pub async fn slots(&self, id: CertificateId) -> Result<Vec<Slot>, DbError> {
-        let query = sqlx::query(select_slot!(
-            "WHERE certificate_id = $1 ORDER BY position, algorithm"
-        ))
-        .bind(id.to_string());
-        let rows = self.rows("reading key slots", query).await?;
-        rows.iter().map(read_slot).collect()
-    }
-
-    /// One slot.
-    ///
-    /// # Errors
-    /// See [`DbError`].
-    pub async fn slot(
-        &self,
-        id: CertificateId,
-        algorithm: KeyAlgorithm,
-    ) -> Result<Option<Slot>, DbError> {
-        let row = self
-            .one("reading a key slot", one_slot(id, algorithm))
-            .await?;
-        row.as_ref().map(read_slot).transpose()
-    }
-
-    /// Slots that an order is to be made for: due, not waiting after a failure, no order running; longest due first.
-    ///
-    /// # Errors
-    /// See [`DbError`].
-    pub async fn due_slots(&self, limit: u32) -> Result<Vec<DueSlot>, DbError> {
-        let query = sqlx::query(
-            "SELECT s.certificate_id, s.algorithm, s.due_reason FROM certificate_slots s \
-             JOIN certificates c ON c.id = s.certificate_id \
-             WHERE s.due_at <= $1 AND (s.retry_at IS NULL OR s.retry_at <= $1) \
-             AND c.vendor_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM orders o \
-             WHERE o.certificate_id = s.certificate_id AND o.algorithm = s.algorithm \
-             AND o.finished_at IS NULL) ORDER BY s.due_at LIMIT $2",
-        )
-        .bind(self.now().as_second())
-        .bind(i64::from(limit));
-        let rows = self.rows("looking for due certificates", query).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(DueSlot {
-                    certificate_id: row.parse("certificate_id")?,
-                    algorithm: row.parse("algorithm")?,
-                    reason: row.opt_text("due_reason")?.unwrap_or_default(),
-                })
-            })
-            .collect()
-    }
-
-    /// Slots whose renewal information is to be asked for.
-    ///
-    /// # Errors
-    /// See [`DbError`].
-    pub async fn slots_to_poll(&self, limit: u32) -> Result<Vec<Slot>, DbError> {
-        let query = sqlx::query(select_slot!(
-            "WHERE ari_poll_at <= $1 AND active_version_id IS NOT NULL ORDER BY ari_poll_at LIMIT $2"
-        ))
-        .bind(self.now().as_second())
-        .bind(i64::from(limit));
-        let rows = self
-            .rows("looking for renewal information to ask for", query)
-            .await?;
-        rows.iter().map(read_slot).collect()
-    }
-}
-
-fn one_slot(id: CertificateId, algorithm: KeyAlgorithm) -> Query<'static> {
-    sqlx::query(select_slot!("WHERE certificate_id = $1 AND algorithm = $2"))
-        .bind(id.to_string())
-        .bind(algorithm.as_str())
 }
 
 /// The same for the same set of names, whatever their order: SHA-256, hexadecimal.
@@ -563,38 +300,4 @@ fn read(row: &AnyRow) -> Result<Certificate, DbError> {
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
     })
-}
-
-fn read_slot(row: &AnyRow) -> Result<Slot, DbError> {
-    let failures = row.count("failures")?;
-    Ok(Slot {
-        certificate_id: row.parse("certificate_id")?,
-        algorithm: row.parse("algorithm")?,
-        active_version_id: row.opt_parse("active_version_id")?,
-        due: read_due(row)?,
-        ari: read_ari(row)?,
-        ari_poll_at: row.opt_time("ari_poll_at")?,
-        failures: u32::try_from(failures).unwrap_or(u32::MAX),
-        retry_at: row.opt_time("retry_at")?,
-        last_error: row.opt_json("last_error")?,
-    })
-}
-
-fn read_due(row: &AnyRow) -> Result<Option<Due>, DbError> {
-    let at = row.opt_time("due_at")?;
-    let reason = row.opt_text("due_reason")?.unwrap_or_default();
-    Ok(at.map(|at| Due { at, reason }))
-}
-
-fn read_ari(row: &AnyRow) -> Result<Option<Ari>, DbError> {
-    let (start, end) = (row.opt_time("ari_start")?, row.opt_time("ari_end")?);
-    let (Some(start), Some(end), Some(chosen)) = (start, end, row.opt_time("ari_chosen")?) else {
-        return Ok(None);
-    };
-    Ok(Some(Ari {
-        start,
-        end,
-        chosen,
-        explanation: row.opt_text("ari_explanation")?,
-    }))
 }

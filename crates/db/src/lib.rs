@@ -32,6 +32,7 @@ pub(crate) mod row;
 pub mod seal;
 pub mod sessions;
 pub mod settings;
+pub mod slots;
 pub mod store_items;
 pub mod txt_journal;
 pub mod users;

@@ -82,6 +82,16 @@ impl Tx {
         self.execute("saving a CA vendor", query).await.map(drop)
     }
 
+    /// The vendor of an id, as this unit of work sees it.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn vendor(&mut self, id: VendorId) -> Result<Option<Vendor>, DbError> {
+        let query = sqlx::query(select!("WHERE id = $1")).bind(id.to_string());
+        let row = self.one("reading a CA vendor", query).await?;
+        row.as_ref().map(read).transpose()
+    }
+
     /// Removes a vendor with its account; `false` when there is none of that id.
     ///
     /// # Errors

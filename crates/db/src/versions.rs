@@ -118,6 +118,16 @@ impl Tx {
         self.execute("saving a version", query).await.map(drop)
     }
 
+    /// The version of an id, as this unit of work sees it.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn version(&mut self, id: VersionId) -> Result<Option<Version>, DbError> {
+        let query = sqlx::query(select!("WHERE id = $1")).bind(id.to_string());
+        let row = self.one("reading a version", query).await?;
+        row.as_ref().map(read).transpose()
+    }
+
     /// Changes whether a version may be served.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use aws_lc_rs::rand;
 use evercert_acme::{AcmeError, Fault, RenewalInfo};
 use evercert_db::DbError;
-use evercert_db::certificates::{Ari, Certificate, Slot};
+use evercert_db::slots::{Ari, Slot};
 use evercert_db::vendors::Vendor;
 use evercert_db::versions::Version;
 use evercert_x509::Chain;
@@ -21,9 +21,9 @@ const AFTER_OUTAGE: SignedDuration = SignedDuration::from_mins(10);
 /// Slots asked for in one go.
 const BATCH: u32 = 100;
 
-/// A slot with everything that belongs to it.
+/// A slot with the version in force, and who issued that.
 struct Subject {
-    certificate: Certificate,
+    name: String,
     vendor: Vendor,
     slot: Slot,
     version: Version,
@@ -61,7 +61,7 @@ async fn subject(console: &Console, slot: &Slot) -> Result<Option<Subject>, DbEr
     };
     let vendor = db.vendor(vendor_id).await?;
     Ok(vendor.map(|vendor| Subject {
-        certificate,
+        name: certificate.name,
         vendor,
         slot: slot.clone(),
         version,
@@ -88,29 +88,18 @@ async fn refresh_one(console: &Console, subject: &Subject) -> Result<(), DbError
         }
         Err(wait) => (subject.slot.ari.clone(), in_future(console, wait)),
     };
-    let mut slot = subject.slot.clone();
-    slot.ari.clone_from(&ari);
-    let (id, algorithm) = (slot.certificate_id, slot.algorithm);
+    let (id, algorithm) = (subject.slot.certificate_id, subject.slot.algorithm);
     let mut tx = console.db.begin_write().await?;
     // A renewal may have come between: then this is about a version that is no longer in force.
-    let now_active = tx
-        .slot(id, algorithm)
-        .await?
-        .and_then(|slot| slot.active_version_id);
-    if now_active != Some(subject.version.id) {
+    let held = tx.hold_slot(id, algorithm).await?;
+    let held = held.filter(|slot| slot.active_version_id == Some(subject.version.id));
+    let (Some(mut slot), Some(certificate)) = (held, tx.certificate(id).await?) else {
         return Ok(());
-    }
+    };
+    slot.ari.clone_from(&ari);
     tx.set_ari(id, algorithm, ari.as_ref(), Some(poll_at))
         .await?;
-    let vendor = subject.certificate.vendor_id.map(|_| &subject.vendor);
-    plan::replan(
-        &mut tx,
-        &subject.certificate,
-        vendor,
-        &slot,
-        Some(&subject.version),
-    )
-    .await?;
+    plan::replan(&mut tx, &certificate, &slot, Some(&subject.version)).await?;
     tx.commit().await?;
     if ari.is_some_and(|ari| ari.chosen <= console.now()) {
         console.bells.renewals.notify_one();
@@ -142,7 +131,7 @@ async fn ask(
     };
     let answer = account.client().renewal_info(chain.leaf()).await;
     Ok(answer.map_err(|error| {
-        tracing::info!(certificate.name = subject.certificate.name, %error, "no renewal information");
+        tracing::info!(certificate.name = subject.name, %error, "no renewal information");
         wait_after(&error)
     }))
 }

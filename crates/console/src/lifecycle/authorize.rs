@@ -184,11 +184,7 @@ impl Drive<'_> {
         if !tx.order_anew(self.order.id, self.order.state).await? {
             drop(tx);
             let failure = Failure::new(Stage::Order, Class::Transient, "acme.order.unusable", why);
-            return Err(Failure {
-                order_lost: true,
-                ..failure
-            }
-            .into());
+            return Err(failure.losing_the_order().into());
         }
         let note = Note::new("order.anew", format!("Ordering anew: {why}"));
         tx.add_event(&self.event(note, evercert_db::events::Level::Warn))

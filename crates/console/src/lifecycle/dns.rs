@@ -322,8 +322,8 @@ impl Test {
                 self.report.steps.push(TestStep {
                     name: name.to_owned(),
                     ok: false,
-                    detail: failure.message,
-                    remedy: failure.remedy,
+                    detail: failure.message.clone(),
+                    remedy: failure.remedy.clone(),
                     duration_ms: millis(self.since),
                 });
                 None

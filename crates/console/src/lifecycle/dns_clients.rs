@@ -129,43 +129,12 @@ fn watch_of(saved: &DnsProvider) -> Result<Watch, Failure> {
 
 impl Watch {
     pub(crate) fn parse(settings: &PropagationSettings) -> Result<Self, WatchError> {
-        let span = |text: &Option<String>| -> Result<Option<Duration>, WatchError> {
-            let Some(text) = text else { return Ok(None) };
-            let span = parse_span(text).map_err(|e| WatchError(e.to_string()))?;
-            let span = Duration::try_from(span).map_err(|e| WatchError(e.to_string()))?;
-            Ok(Some(span))
-        };
-        let address = |text: &String| {
-            let error = || WatchError(format!("\"{text}\" is not an address:port"));
-            text.parse().map_err(|_| error())
-        };
-        let servers = settings
-            .servers
-            .iter()
-            .map(address)
-            .collect::<Result<Vec<SocketAddr>, _>>()?;
-        let mode = match settings.mode.as_deref().unwrap_or("authoritative") {
-            "authoritative" => WatchMode::Authoritative,
-            "servers" if servers.is_empty() => {
-                return Err(WatchError("mode servers needs servers".to_owned()));
-            }
-            "servers" => WatchMode::Servers,
-            "wait" => WatchMode::Wait(
-                span(&settings.wait)?
-                    .ok_or_else(|| WatchError("mode wait needs wait, such as 60s".to_owned()))?,
-            ),
-            "off" => WatchMode::Off,
-            other => {
-                return Err(WatchError(format!(
-                    "\"{other}\" is not a mode; use authoritative, servers, wait or off"
-                )));
-            }
-        };
+        let servers = settings.servers.iter().map(|text| address(text));
         Ok(Self {
-            mode,
-            servers,
-            timeout: span(&settings.timeout)?.unwrap_or(TIMEOUT),
-            first_look: span(&settings.first_look)?,
+            mode: WatchMode::parse(settings)?,
+            servers: servers.collect::<Result<_, _>>()?,
+            timeout: span(settings.timeout.as_deref())?.unwrap_or(TIMEOUT),
+            first_look: span(settings.first_look.as_deref())?,
         })
     }
 
@@ -202,6 +171,37 @@ impl Watch {
         propagation.first_look = self.first_look.unwrap_or(propagation.first_look);
         Ok(propagation)
     }
+}
+
+impl WatchMode {
+    fn parse(settings: &PropagationSettings) -> Result<Self, WatchError> {
+        let fail = |why: &str| Err(WatchError(why.to_owned()));
+        match settings.mode.as_deref().unwrap_or("authoritative") {
+            "authoritative" => Ok(Self::Authoritative),
+            "servers" if settings.servers.is_empty() => fail("mode servers needs servers"),
+            "servers" => Ok(Self::Servers),
+            "wait" => match span(settings.wait.as_deref())? {
+                Some(wait) => Ok(Self::Wait(wait)),
+                None => fail("mode wait needs wait, such as 60s"),
+            },
+            "off" => Ok(Self::Off),
+            other => fail(&format!(
+                "\"{other}\" is not a mode; use authoritative, servers, wait or off"
+            )),
+        }
+    }
+}
+
+fn span(text: Option<&str>) -> Result<Option<Duration>, WatchError> {
+    let Some(text) = text else { return Ok(None) };
+    let span = parse_span(text).map_err(|e| WatchError(e.to_string()))?;
+    let span = Duration::try_from(span).map_err(|e| WatchError(e.to_string()))?;
+    Ok(Some(span))
+}
+
+fn address(text: &str) -> Result<SocketAddr, WatchError> {
+    text.parse()
+        .map_err(|_| WatchError(format!("\"{text}\" is not an address:port")))
 }
 
 /// Labs serve DNS at another port than 53; the authoritative servers are then at the same one.

@@ -1,6 +1,6 @@
 //! What went wrong with an order: where, whose fault, in whose words, what to do, and when to try again.
 
-use evercert_acme::{AcmeError, Fault as AcmeFault};
+use evercert_acme::{AcmeError, Fault as AcmeFault, Problem};
 use evercert_api::certificates::OrderError;
 use evercert_db::{DbError, DbErrorKind};
 use evercert_dns::{DnsError, PropagationError};
@@ -37,7 +37,11 @@ pub(crate) enum Class {
 
 /// A failed step of an order.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Failure {
+pub(crate) struct Failure(Box<Facts>);
+
+/// What is known of a failure.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Facts {
     pub(crate) stage: Stage,
     pub(crate) class: Class,
     /// Stable, such as `acme.new_order.rateLimited`.
@@ -98,7 +102,7 @@ impl Failure {
         code: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
-        Self {
+        Self(Box::new(Facts {
             stage,
             class,
             code: code.into(),
@@ -107,7 +111,14 @@ impl Failure {
             problem: None,
             retry_after: None,
             order_lost: false,
-        }
+        }))
+    }
+
+    /// The CA's order cannot be gone on with.
+    #[must_use]
+    pub(crate) fn losing_the_order(mut self) -> Self {
+        self.order_lost = true;
+        self
     }
 
     #[must_use]
@@ -128,35 +139,26 @@ impl Failure {
     }
 
     pub(crate) fn acme(stage: Stage, error: &AcmeError) -> Self {
-        let problem = error.problem();
         let order_lost = matches!(
             error,
             AcmeError::OrderInvalid { .. } | AcmeError::AuthorizationInvalid(_)
         );
-        Self {
-            stage: if order_lost && stage == Stage::Order {
-                Stage::Validation
-            } else {
-                stage
-            },
-            class: match error.fault() {
-                AcmeFault::Validation => Class::Validation,
-                AcmeFault::Configuration => Class::Configuration,
-                AcmeFault::Outage => Class::CaOutage,
-                _ => Class::Transient,
-            },
-            code: acme_code(error),
-            message: sentence(error),
-            remedy: Some(error.remedy()).filter(|remedy| !remedy.is_empty()),
-            problem: problem.map(|problem| {
-                serde_json::from_str(&problem.verbatim)
-                    .unwrap_or_else(|_| Value::String(problem.verbatim.clone()))
-            }),
-            retry_after: error
-                .retry_after()
-                .and_then(|wait| SignedDuration::try_from(wait).ok()),
-            order_lost,
-        }
+        let stage = match stage {
+            Stage::Order if order_lost => Stage::Validation,
+            stage => stage,
+        };
+        let class = match error.fault() {
+            AcmeFault::Validation => Class::Validation,
+            AcmeFault::Configuration => Class::Configuration,
+            AcmeFault::Outage => Class::CaOutage,
+            _ => Class::Transient,
+        };
+        let mut failure = Self::new(stage, class, acme_code(error), sentence(error));
+        failure.remedy = Some(error.remedy()).filter(|remedy| !remedy.is_empty());
+        failure.problem = error.problem().map(verbatim);
+        failure.retry_after = error.retry_after().and_then(|wait| wait.try_into().ok());
+        failure.order_lost = order_lost;
+        failure
     }
 
     pub(crate) fn dns(error: &DnsError) -> Self {
@@ -172,9 +174,7 @@ impl Failure {
             sentence(error),
         )
         .with_remedy(error.remedy());
-        failure.retry_after = error
-            .retry_after()
-            .and_then(|wait| SignedDuration::try_from(wait).ok());
+        failure.retry_after = error.retry_after().and_then(|wait| wait.try_into().ok());
         failure
     }
 
@@ -224,6 +224,20 @@ impl From<DbError> for Failure {
             Some(remedy) => failure.with_remedy(remedy),
             None => failure,
         }
+    }
+}
+
+impl std::ops::Deref for Failure {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut Facts {
+        &mut self.0
     }
 }
 
@@ -281,6 +295,12 @@ impl Life {
 fn spread(wait: SignedDuration, jitter: f64) -> SignedDuration {
     let extra = wait.as_secs_f64() * 0.1 * jitter.clamp(0.0, 1.0);
     wait + SignedDuration::from_secs(extra as i64)
+}
+
+/// The CA's problem document as it came.
+fn verbatim(problem: &Problem) -> Value {
+    serde_json::from_str(&problem.verbatim)
+        .unwrap_or_else(|_| Value::String(problem.verbatim.clone()))
 }
 
 fn acme_code(error: &AcmeError) -> String {

@@ -10,7 +10,8 @@ use evercert_types::{CertificateId, KeyAlgorithm, StoreKind};
 use evercert_x509::{Chain, KeyPair, verify_chain_links, verify_key_matches};
 use serde_json::json;
 
-use super::certificates::{commit_store_change, vendor_of, view};
+use super::certificates::view;
+use super::change::commit_store_change;
 use super::failure::sentence;
 use super::request::{mode, name_taken, vendor_named};
 use super::{Actor, LifecycleError, check_name, install, plan};
@@ -158,7 +159,6 @@ async fn write(
     key: Option<KeyPair>,
     algorithm: KeyAlgorithm,
 ) -> Result<rows::Certificate, LifecycleError> {
-    let vendor = vendor_of(console, &certificate).await?;
     let mut version = install::version_of(&certificate, chain, console.now());
     let mut tx = console.db.begin_write().await?;
     match new {
@@ -167,9 +167,11 @@ async fn write(
             .await
             .map_err(|error| name_taken(error, &certificate.name))?,
         None => {
+            tx.insert_slot(certificate.id, algorithm, 1).await?;
+            let held = tx.hold_certificate(certificate.id).await?;
+            certificate = held.map_or(certificate, |(held, _)| held);
             certificate.names = chain.leaf().dns_names();
             tx.update_certificate(&certificate).await?;
-            tx.insert_slot(certificate.id, algorithm, 1).await?;
         }
     }
     version.generation = tx.next_generation(certificate.id, algorithm).await?;
@@ -181,7 +183,7 @@ async fn write(
     tx.insert_version(&material).await?;
     let version = &material.version;
     let revision = install::activate(&mut tx, &certificate, version).await?;
-    plan::after_install(&mut tx, &certificate, vendor.as_ref(), version).await?;
+    plan::after_install(&mut tx, &certificate, version).await?;
     let message = format!("Generation {} was imported by {actor}", version.generation);
     let event = Event {
         detail: json!({"generation": version.generation, "algorithm": algorithm,

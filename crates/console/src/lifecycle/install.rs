@@ -35,11 +35,17 @@ impl Drive<'_> {
         let key =
             KeyPair::from_pkcs8_der(der.expose()).map_err(|error| unusable(sentence(&error)))?;
         self.check(&chain, &key)?;
-        let vendor = self.console.db.vendor(self.order.vendor_id).await?;
-        let mut tx = self.console.db.begin_write().await?;
         let (id, algorithm) = (self.certificate.id, self.order.algorithm);
+        let mut tx = self.console.db.begin_write().await?;
+        // The scope or the renewal mode may have been changed since the order began.
+        let (Some(_), Some(certificate)) = (
+            tx.hold_slot(id, algorithm).await?,
+            tx.certificate(id).await?,
+        ) else {
+            return Err(Halt::Lost);
+        };
         let generation = tx.next_generation(id, algorithm).await?;
-        let mut version = version_of(&self.certificate, &chain, self.console.now());
+        let mut version = version_of(&certificate, &chain, self.console.now());
         version.algorithm = algorithm;
         version.generation = generation;
         version.vendor_id = Some(self.order.vendor_id);
@@ -50,14 +56,8 @@ impl Drive<'_> {
             key: Some(der),
         };
         tx.insert_version(&material).await?;
-        let revision = activate(&mut tx, &self.certificate, &material.version).await?;
-        plan::after_install(
-            &mut tx,
-            &self.certificate,
-            vendor.as_ref(),
-            &material.version,
-        )
-        .await?;
+        let revision = activate(&mut tx, &certificate, &material.version).await?;
+        plan::after_install(&mut tx, &certificate, &material.version).await?;
         let note = installed_note(&material.version, revision);
         self.persist(tx, OrderState::Installed, OrderChange::Nothing, note)
             .await?;
@@ -208,15 +208,14 @@ fn installed_note(version: &Version, revision: Option<i64>) -> Note {
 }
 
 fn unusable(why: impl std::fmt::Display) -> Failure {
-    let mut failure = Failure::new(
+    Failure::new(
         Stage::Install,
         Class::Configuration,
         "certificate.unusable",
         format!("the issued certificate cannot be used: {why}"),
     )
-    .with_remedy("The version in force was kept. Ask the CA about what it issued.");
-    failure.order_lost = true;
-    failure
+    .with_remedy("The version in force was kept. Ask the CA about what it issued.")
+    .losing_the_order()
 }
 
 fn unusable_chain(error: &ChainError) -> Failure {

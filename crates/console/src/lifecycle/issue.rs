@@ -278,6 +278,8 @@ impl<'a> Drive<'a> {
         let note = Note::new("order.failed", &failure.message)
             .with(json!({"error": error, "next_try": at}));
         let mut tx = self.console.db.begin_write().await?;
+        // The slot first, then the order: as everyone does that locks both.
+        tx.set_slot_failure(id, algorithm, at, &error).await?;
         let from = self.order.state;
         if !tx
             .finish_order(self.order.id, from, OrderState::Failed, Some(&error))
@@ -285,7 +287,6 @@ impl<'a> Drive<'a> {
         {
             return Ok(false);
         }
-        tx.set_slot_failure(id, algorithm, at, &error).await?;
         tx.add_event(&self.event(note, Level::Error)).await?;
         tx.commit().await?;
         Ok(true)

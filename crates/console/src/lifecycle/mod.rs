@@ -1,15 +1,16 @@
 //! What happens to certificates, from the request to the version in force: the only place that decides.
 //!
-//! The journey in order: [`request`] writes what is wanted; [`issue`] drives one order through its
+//! The journey in order: [`request`] writes what is wanted; `issue` drives one order through its
 //! states with the steps of `authorize`, `publish`, `finalize` and `install`, each persisted before the
 //! next begins; `failure` says what a failed step means; `renew` says when the next order is due, and
-//! `plan` makes it. The other modules are the nouns that people manage: [`certificates`], [`vendors`],
-//! [`dns`], [`operations`].
+//! `plan` makes it. The other modules are what people do: [`certificates`], [`change`], [`import`],
+//! [`vendors`], [`dns`], [`operations`].
 
 pub(crate) mod acme_clients;
 pub(crate) mod ari;
 mod authorize;
 pub mod certificates;
+pub mod change;
 pub mod dns;
 pub(crate) mod dns_clients;
 pub(crate) mod failure;

@@ -43,18 +43,13 @@ pub async fn operation(console: &Console, id: OperationId) -> Result<Operation, 
 /// Orders go with a deleted certificate: an operation without any did not reach its end.
 fn state_of(orders: &[Order]) -> OperationState {
     let failed = |order: &Order| order.state == OrderState::Failed;
-    if orders.iter().any(|order| !is_settled(order)) {
+    if orders.iter().any(|order| !order.state.is_finished()) {
         OperationState::Running
     } else if orders.is_empty() || orders.iter().any(failed) {
         OperationState::Failed
     } else {
         OperationState::Succeeded
     }
-}
-
-/// Once its version is in force an order has brought what was asked for, even while it cleans up.
-const fn is_settled(order: &Order) -> bool {
-    order.state.is_finished() || matches!(order.state, OrderState::Installed)
 }
 
 fn progress(order: &Order) -> OrderProgress {

@@ -1,9 +1,10 @@
 //! Makes orders: writes when a slot is due, and, when it is, an operation with its orders and jobs.
 
-use evercert_db::certificates::{Certificate, DueSlot, Slot};
+use evercert_db::certificates::Certificate;
 use evercert_db::events::Event;
 use evercert_db::operations::Operation;
 use evercert_db::orders::Order;
+use evercert_db::slots::{DueSlot, Slot};
 use evercert_db::vendors::Vendor;
 use evercert_db::versions::Version;
 use evercert_db::{Db, DbError, Tx};
@@ -142,27 +143,34 @@ pub(crate) fn has_ari(vendor: &Vendor) -> bool {
 pub(crate) async fn after_install(
     tx: &mut Tx,
     certificate: &Certificate,
-    vendor: Option<&Vendor>,
     version: &Version,
 ) -> Result<(), DbError> {
     let (id, algorithm) = (certificate.id, version.algorithm);
-    if vendor.is_some_and(has_ari) && version.vendor_id == vendor.map(|vendor| vendor.id) {
+    if let Some(issuer) = version.vendor_id
+        && tx
+            .vendor(issuer)
+            .await?
+            .is_some_and(|vendor| has_ari(&vendor))
+    {
         tx.set_ari(id, algorithm, None, Some(tx.now())).await?;
     }
-    let Some(slot) = tx.slot(id, algorithm).await? else {
+    let Some(slot) = tx.hold_slot(id, algorithm).await? else {
         return Ok(());
     };
-    replan(tx, certificate, vendor, &slot, Some(version)).await
+    replan(tx, certificate, &slot, Some(version)).await
 }
 
-/// Writes down when a slot is due, by what is known now.
+/// Writes down when a slot is due, by what is known now; slot and certificate are held, so that this is not overtaken.
 pub(crate) async fn replan(
     tx: &mut Tx,
     certificate: &Certificate,
-    vendor: Option<&Vendor>,
     slot: &Slot,
     active: Option<&Version>,
 ) -> Result<(), DbError> {
+    let vendor = match certificate.vendor_id {
+        Some(id) => tx.vendor(id).await?,
+        None => None,
+    };
     let life = active.map(|version| {
         let life = Life {
             not_before: version.not_before,
@@ -175,7 +183,7 @@ pub(crate) async fn replan(
         mode: certificate.renewal_mode,
         active: life,
         ari: slot.ari.as_ref(),
-        renew_before: vendor.and_then(|vendor| vendor.renew_before),
+        renew_before: vendor.as_ref().and_then(|vendor| vendor.renew_before),
         jitter: jitter_of(&certificate.id.to_string()),
     };
     let due = due(&facts).filter(|_| vendor.is_some());
@@ -230,14 +238,24 @@ async fn order_slots(console: &Console, slots: &[DueSlot]) -> Result<bool, DbErr
             replaces: replaced_by(db, &vendor, active).await?,
         });
     }
+    let mut tx = db.begin_write().await?;
+    let mut held = Vec::new();
+    for order in orders {
+        // Another Console may have dealt with it since it was found.
+        if let Some(reason) = tx.hold_due_slot(certificate.id, order.algorithm).await? {
+            held.push(WantedOrder { reason, ..order });
+        }
+    }
+    if held.is_empty() {
+        return Ok(false);
+    }
     let wanted = Wanted {
         kind: "renew",
         actor: &Actor::console(),
         certificate: &certificate,
         vendor: &vendor,
-        orders,
+        orders: held,
     };
-    let mut tx = db.begin_write().await?;
     enqueue(&mut tx, &wanted).await?;
     tx.commit().await?;
     Ok(true)

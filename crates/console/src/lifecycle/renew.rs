@@ -1,6 +1,6 @@
 //! When a version is due, and why: a chain of pure rules, each with a name that people see.
 
-use evercert_db::certificates::{Ari, Due};
+use evercert_db::slots::{Ari, Due};
 use evercert_types::{RenewalMode, VersionState};
 use jiff::{SignedDuration, Timestamp};
 

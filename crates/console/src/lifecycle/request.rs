@@ -5,7 +5,8 @@
 use evercert_api::certificates::IssueRequest;
 use evercert_api::{Problem, ProblemCode};
 use evercert_db::DbError;
-use evercert_db::certificates::{Certificate, Due, KeyPolicy, Slot};
+use evercert_db::certificates::{Certificate, KeyPolicy};
+use evercert_db::slots::{Due, Slot};
 use evercert_db::vendors::Vendor;
 use evercert_db::versions::Version;
 use evercert_types::{
@@ -325,10 +326,12 @@ pub(crate) async fn certificate_named(
     name: &str,
 ) -> Result<Certificate, LifecycleError> {
     let found = console.db.certificate_by_name(name).await?;
-    found.ok_or_else(|| {
-        let detail = format!("there is no certificate \"{name}\"");
-        LifecycleError::new(ProblemCode::CertificateNotFound, detail)
-    })
+    found.ok_or_else(|| not_found(name))
+}
+
+pub(crate) fn not_found(name: &str) -> LifecycleError {
+    let detail = format!("there is no certificate \"{name}\"");
+    LifecycleError::new(ProblemCode::CertificateNotFound, detail)
 }
 
 pub(crate) fn name_taken(error: DbError, name: &str) -> LifecycleError {

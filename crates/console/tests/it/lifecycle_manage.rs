@@ -57,8 +57,10 @@ async fn rolling_back_delivers_the_older_version_again() {
 async fn rolling_back_to_an_expired_version_is_refused() {
     let world = World::start().await;
     renewed_once(&world, "www").await;
-    let mut manual = CertificateChange::default();
-    manual.renewal_mode = Some(evercert_types::RenewalMode::Manual);
+    let manual = CertificateChange {
+        renewal_mode: Some(evercert_types::RenewalMode::Manual),
+        ..CertificateChange::default()
+    };
     certificates::change(&world.console, &actor(), "www", manual)
         .await
         .unwrap();

@@ -1,6 +1,7 @@
 //! Certificates, their slots and versions.
 
-use evercert_db::certificates::{Ari, Certificate, CertificateFilter, Due, KeyPolicy};
+use evercert_db::certificates::{Certificate, CertificateFilter, KeyPolicy};
+use evercert_db::slots::{Ari, Due};
 use evercert_db::vendors::Vendor;
 use evercert_db::versions::{Material, Version};
 use evercert_types::{

@@ -1,11 +1,11 @@
 //! Orders, their authorizations, and the journal of TXT values.
 
 use evercert_db::authorizations::Authorization;
-use evercert_db::certificates::Due;
 use evercert_db::dns_providers::DnsProvider;
 use evercert_db::events::Event;
 use evercert_db::operations::Operation;
 use evercert_db::orders::{Order, OrderChange};
+use evercert_db::slots::Due;
 use evercert_types::{
     CertificateId, DnsProviderId, OperationId, OrderId, OrderState, Secret, VendorId,
 };

@@ -1,0 +1,363 @@
+//! Slots: one for each key algorithm of a certificate, with its pointer to the version in force and its plan.
+
+use evercert_types::{CertificateId, KeyAlgorithm, VersionId};
+use jiff::Timestamp;
+use serde_json::Value;
+use sqlx::any::AnyRow;
+
+use crate::db::{Db, Query, Tx};
+use crate::error::DbError;
+use crate::row::{Fields as _, to_json};
+
+/// One key algorithm of a certificate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slot {
+    /// Whose it is.
+    pub certificate_id: CertificateId,
+    /// The algorithm.
+    pub algorithm: KeyAlgorithm,
+    /// The version in force.
+    pub active_version_id: Option<VersionId>,
+    /// When it is to be renewed, and why then.
+    pub due: Option<Due>,
+    /// What the CA's renewal information said last.
+    pub ari: Option<Ari>,
+    /// When the CA is to be asked for renewal information again.
+    pub ari_poll_at: Option<Timestamp>,
+    /// Failed orders since the last success.
+    pub failures: u32,
+    /// No order before this time.
+    pub retry_at: Option<Timestamp>,
+    /// What the last order failed with, as JSON of the API.
+    pub last_error: Option<Value>,
+}
+
+/// When a slot is due, with the name of the rule that says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// When.
+    pub at: Timestamp,
+    /// Why then.
+    pub reason: String,
+}
+
+/// A renewal window (RFC 9773 §4.2) and the instant chosen in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ari {
+    /// The window begins.
+    pub start: Timestamp,
+    /// The window ends.
+    pub end: Timestamp,
+    /// The random instant in it, chosen once.
+    pub chosen: Timestamp,
+    /// Where the CA explains it.
+    pub explanation: Option<String>,
+}
+
+/// A slot that an order is to be made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueSlot {
+    /// The certificate.
+    pub certificate_id: CertificateId,
+    /// The key algorithm.
+    pub algorithm: KeyAlgorithm,
+    /// Why it is due.
+    pub reason: String,
+}
+
+macro_rules! select_slot {
+    ($tail:literal) => {
+        concat!(
+            "SELECT certificate_id, algorithm, active_version_id, due_at, due_reason, ari_start, \
+             ari_end, ari_chosen, ari_explanation, ari_poll_at, failures, retry_at, last_error \
+             FROM certificate_slots ",
+            $tail
+        )
+    };
+}
+
+impl Tx {
+    /// Adds a slot, as an import of another algorithm does; nothing happens when it is there.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn insert_slot(
+        &mut self,
+        id: CertificateId,
+        algorithm: KeyAlgorithm,
+        position: i64,
+    ) -> Result<(), DbError> {
+        let query = sqlx::query(
+            "INSERT INTO certificate_slots (certificate_id, algorithm, position) VALUES ($1, $2, $3) \
+             ON CONFLICT (certificate_id, algorithm) DO NOTHING",
+        )
+        .bind(id.to_string())
+        .bind(algorithm.as_str())
+        .bind(position);
+        self.execute("saving a key slot", query).await.map(drop)
+    }
+
+    /// A slot as it is now, locked until the end of the unit of work: what is decided by it stays true.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn hold_slot(
+        &mut self,
+        id: CertificateId,
+        algorithm: KeyAlgorithm,
+    ) -> Result<Option<Slot>, DbError> {
+        let query = sqlx::query(
+            "UPDATE certificate_slots SET position = position WHERE certificate_id = $1 AND algorithm = $2 \
+             RETURNING certificate_id, algorithm, active_version_id, due_at, due_reason, ari_start, \
+             ari_end, ari_chosen, ari_explanation, ari_poll_at, failures, retry_at, last_error",
+        )
+        .bind(id.to_string())
+        .bind(algorithm.as_str());
+        let row = self.one("holding a key slot", query).await?;
+        row.as_ref().map(read_slot).transpose()
+    }
+
+    /// Puts a version into force: points the slot at it, forgets failures and what the CA said of the one before.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn activate_version(
+        &mut self,
+        id: CertificateId,
+        algorithm: KeyAlgorithm,
+        version: VersionId,
+    ) -> Result<(), DbError> {
+        let query = sqlx::query(
+            "UPDATE certificate_slots SET active_version_id = $3, failures = 0, retry_at = NULL, \
+             last_error = NULL, ari_start = NULL, ari_end = NULL, ari_chosen = NULL, \
+             ari_explanation = NULL, ari_poll_at = NULL WHERE certificate_id = $1 AND algorithm = $2",
+        )
+        .bind(id.to_string())
+        .bind(algorithm.as_str())
+        .bind(version.to_string());
+        self.execute("putting a version into force", query)
+            .await
+            .map(drop)
+    }
+
+    /// Writes down when a slot is due.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn set_due(
+        &mut self,
+        id: CertificateId,
+        algorithm: KeyAlgorithm,
+        due: Option<&Due>,
+    ) -> Result<(), DbError> {
+        let query = sqlx::query(
+            "UPDATE certificate_slots SET due_at = $3, due_reason = $4 \
+             WHERE certificate_id = $1 AND algorithm = $2",
+        )
+        .bind(id.to_string())
+        .bind(algorithm.as_str())
+        .bind(due.map(|due| due.at.as_second()))
+        .bind(due.map(|due| due.reason.clone()));
+        self.execute("planning a renewal", query).await.map(drop)
+    }
+
+    /// The reason why a slot is still due and not waiting after a failure, with the slot locked until the end of the
+    /// unit of work; none when that was dealt with meanwhile.
+    ///
+    /// Whoever finishes an order changes the slot first: an order inserted under this lock meets the order that is
+    /// running, or no order is needed.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn hold_due_slot(
+        &mut self,
+        id: CertificateId,
+        algorithm: KeyAlgorithm,
+    ) -> Result<Option<String>, DbError> {
+        let query = sqlx::query(
+            "UPDATE certificate_slots SET due_at = due_at WHERE certificate_id = $1 AND algorithm = $2 \
+             AND due_at <= $3 AND (retry_at IS NULL OR retry_at <= $3) RETURNING due_reason",
+        )
+        .bind(id.to_string())
+        .bind(algorithm.as_str())
+        .bind(self.now().as_second());
+        let row = self.one("holding a due key slot", query).await?;
+        row.map(|row| Ok(row.opt_text("due_reason")?.unwrap_or_default()))
+            .transpose()
+    }
+
+    /// Writes down what the CA's renewal information says, and when to ask again (`None`: never).
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn set_ari(
+        &mut self,
+        id: CertificateId,
+        algorithm: KeyAlgorithm,
+        ari: Option<&Ari>,
+        poll_at: Option<Timestamp>,
+    ) -> Result<(), DbError> {
+        let query = sqlx::query(
+            "UPDATE certificate_slots SET ari_start = $3, ari_end = $4, ari_chosen = $5, \
+             ari_explanation = $6, ari_poll_at = $7 WHERE certificate_id = $1 AND algorithm = $2",
+        )
+        .bind(id.to_string())
+        .bind(algorithm.as_str())
+        .bind(ari.map(|ari| ari.start.as_second()))
+        .bind(ari.map(|ari| ari.end.as_second()))
+        .bind(ari.map(|ari| ari.chosen.as_second()))
+        .bind(ari.and_then(|ari| ari.explanation.clone()))
+        .bind(poll_at.map(Timestamp::as_second));
+        self.execute("saving renewal information", query)
+            .await
+            .map(drop)
+    }
+
+    /// Writes down that an order of a slot failed, and when the next may be made.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn set_slot_failure(
+        &mut self,
+        id: CertificateId,
+        algorithm: KeyAlgorithm,
+        retry_at: Timestamp,
+        error: &Value,
+    ) -> Result<(), DbError> {
+        let query = sqlx::query(
+            "UPDATE certificate_slots SET failures = failures + 1, retry_at = $3, last_error = $4 \
+             WHERE certificate_id = $1 AND algorithm = $2",
+        )
+        .bind(id.to_string())
+        .bind(algorithm.as_str())
+        .bind(retry_at.as_second())
+        .bind(to_json(error)?);
+        self.execute("saving a failure", query).await.map(drop)
+    }
+
+    /// Lets slots that failed for their configuration be tried again at once, because it was changed.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn clear_configuration_failures(&mut self) -> Result<u64, DbError> {
+        let query = sqlx::query(
+            "UPDATE certificate_slots SET retry_at = NULL WHERE retry_at IS NOT NULL \
+             AND last_error LIKE '%\"class\":\"configuration\"%'",
+        );
+        self.execute("letting failed certificates be tried again", query)
+            .await
+    }
+}
+
+impl Db {
+    /// A certificate's slots in order.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn slots(&self, id: CertificateId) -> Result<Vec<Slot>, DbError> {
+        let query = sqlx::query(select_slot!(
+            "WHERE certificate_id = $1 ORDER BY position, algorithm"
+        ))
+        .bind(id.to_string());
+        let rows = self.rows("reading key slots", query).await?;
+        rows.iter().map(read_slot).collect()
+    }
+
+    /// One slot.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn slot(
+        &self,
+        id: CertificateId,
+        algorithm: KeyAlgorithm,
+    ) -> Result<Option<Slot>, DbError> {
+        let row = self
+            .one("reading a key slot", one_slot(id, algorithm))
+            .await?;
+        row.as_ref().map(read_slot).transpose()
+    }
+
+    /// Slots that an order is to be made for: due, not waiting after a failure, no order running; longest due first.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn due_slots(&self, limit: u32) -> Result<Vec<DueSlot>, DbError> {
+        let query = sqlx::query(
+            "SELECT s.certificate_id, s.algorithm, s.due_reason FROM certificate_slots s \
+             JOIN certificates c ON c.id = s.certificate_id \
+             WHERE s.due_at <= $1 AND (s.retry_at IS NULL OR s.retry_at <= $1) \
+             AND c.vendor_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM orders o \
+             WHERE o.certificate_id = s.certificate_id AND o.algorithm = s.algorithm \
+             AND o.finished_at IS NULL) ORDER BY s.due_at LIMIT $2",
+        )
+        .bind(self.now().as_second())
+        .bind(i64::from(limit));
+        let rows = self.rows("looking for due certificates", query).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(DueSlot {
+                    certificate_id: row.parse("certificate_id")?,
+                    algorithm: row.parse("algorithm")?,
+                    reason: row.opt_text("due_reason")?.unwrap_or_default(),
+                })
+            })
+            .collect()
+    }
+
+    /// Slots whose renewal information is to be asked for.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn slots_to_poll(&self, limit: u32) -> Result<Vec<Slot>, DbError> {
+        let query = sqlx::query(select_slot!(
+            "WHERE ari_poll_at <= $1 AND active_version_id IS NOT NULL ORDER BY ari_poll_at LIMIT $2"
+        ))
+        .bind(self.now().as_second())
+        .bind(i64::from(limit));
+        let rows = self
+            .rows("looking for renewal information to ask for", query)
+            .await?;
+        rows.iter().map(read_slot).collect()
+    }
+}
+
+fn one_slot(id: CertificateId, algorithm: KeyAlgorithm) -> Query<'static> {
+    sqlx::query(select_slot!("WHERE certificate_id = $1 AND algorithm = $2"))
+        .bind(id.to_string())
+        .bind(algorithm.as_str())
+}
+
+pub(crate) fn read_slot(row: &AnyRow) -> Result<Slot, DbError> {
+    let failures = row.count("failures")?;
+    Ok(Slot {
+        certificate_id: row.parse("certificate_id")?,
+        algorithm: row.parse("algorithm")?,
+        active_version_id: row.opt_parse("active_version_id")?,
+        due: read_due(row)?,
+        ari: read_ari(row)?,
+        ari_poll_at: row.opt_time("ari_poll_at")?,
+        failures: u32::try_from(failures).unwrap_or(u32::MAX),
+        retry_at: row.opt_time("retry_at")?,
+        last_error: row.opt_json("last_error")?,
+    })
+}
+
+fn read_due(row: &AnyRow) -> Result<Option<Due>, DbError> {
+    let at = row.opt_time("due_at")?;
+    let reason = row.opt_text("due_reason")?.unwrap_or_default();
+    Ok(at.map(|at| Due { at, reason }))
+}
+
+fn read_ari(row: &AnyRow) -> Result<Option<Ari>, DbError> {
+    let (start, end) = (row.opt_time("ari_start")?, row.opt_time("ari_end")?);
+    let (Some(start), Some(end), Some(chosen)) = (start, end, row.opt_time("ari_chosen")?) else {
+        return Ok(None);
+    };
+    Ok(Some(Ari {
+        start,
+        end,
+        chosen,
+        explanation: row.opt_text("ari_explanation")?,
+    }))
+}
