@@ -92,6 +92,16 @@ pub async fn run(config: ConsoleConfig, listener: TcpListener) -> Result<Console
 }
 
 impl ConsoleHandle {
+    /// An API token with an operator's rights for who runs this process, good for a day; the one-time set-up
+    /// stays open. For the demo.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn operator_token(&self, name: &str) -> Result<Secret<String>, evercert_db::DbError> {
+        let made = auth::local::operator_token(&self.console.db, name).await?;
+        Ok(Secret::new(made.token.unwrap_or_default()))
+    }
+
     /// Stops: no new requests, those under way are answered, orders stay where they are persisted.
     pub async fn shutdown(self) {
         self.console.shutdown.cancel();

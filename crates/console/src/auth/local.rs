@@ -26,7 +26,11 @@ pub(crate) async fn operator_token(db: &Db, name: &str) -> Result<ApiToken, DbEr
     };
     let ends = db.now().checked_add(LIFE).unwrap_or(Timestamp::MAX);
     let made = token::create(&mut tx, user, name, role, ends).await?;
-    let entry = Entry { action: "token.create", subject: name, detail: json!({ "role": role.as_str(), "id": made.id }) };
+    let entry = Entry {
+        action: "token.create",
+        subject: name,
+        detail: json!({ "role": role.as_str(), "id": made.id }),
+    };
     audit::append(&mut tx, "console", &entry).await?;
     tx.commit().await?;
     Ok(made)
