@@ -153,7 +153,12 @@ impl Failure {
             AcmeFault::Outage => Class::CaOutage,
             _ => Class::Transient,
         };
-        let mut failure = Self::new(stage, class, acme_code(error), sentence(error));
+        // The sentence that people who come from NetScaler Console search for goes first.
+        let message = match error.alias() {
+            Some(alias) => format!("{alias} {}", sentence(error)),
+            None => sentence(error),
+        };
+        let mut failure = Self::new(stage, class, acme_code(error), message);
         failure.remedy = Some(error.remedy()).filter(|remedy| !remedy.is_empty());
         failure.problem = error.problem().map(verbatim);
         failure.retry_after = error.retry_after().and_then(|wait| wait.try_into().ok());
