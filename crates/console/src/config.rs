@@ -104,7 +104,7 @@ impl ConfigError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::File { .. } => "Check the path, its permissions, and the free space of its disk.",
-            Self::Toml { .. } => "Correct the file; config/console.toml shows every setting.",
+            Self::Toml { .. } => "Correct the file at the place that the error names.",
             Self::MasterKey(_) => {
                 "Make one with `openssl rand -base64 32`, or restore the one in use."
             }
@@ -169,7 +169,7 @@ impl ConsoleConfig {
         })
     }
 
-    /// Makes the data directory, readable by its owner only.
+    /// Makes the data directory, and the SQLite file in it if that is the database, readable by their owner only.
     ///
     /// # Errors
     /// [`ConfigError::File`].
@@ -179,24 +179,17 @@ impl ConsoleConfig {
             .recursive(true)
             .mode(0o700)
             .create(&self.data_dir)
-            .map_err(file_error("making the data directory", &self.data_dir))
+            .map_err(file_error("making the data directory", &self.data_dir))?;
+        match self.database_url {
+            Some(_) => Ok(()),
+            None => create_once(&self.data_dir.join("console.db"), ""),
+        }
     }
 
     /// The database URL, given or default.
     pub fn effective_database_url(&self) -> String {
         let default = || format!("sqlite:{}", self.data_dir.join("console.db").display());
         self.database_url.clone().unwrap_or_else(default)
-    }
-
-    /// Makes the default SQLite file, readable by its owner only, if that is the database and it is not there.
-    ///
-    /// # Errors
-    /// [`ConfigError::File`].
-    pub fn make_database_file(&self) -> Result<(), ConfigError> {
-        match self.database_url {
-            Some(_) => Ok(()),
-            None => create_once(&self.data_dir.join("console.db"), ""),
-        }
     }
 
     /// The master key: from its file, the environment, or the data directory, where it is made at the first start.
@@ -405,7 +398,6 @@ mod tests {
         let second = config.master_key(&environment).unwrap();
 
         assert_eq!(first.expose(), second.expose());
-        config.make_database_file().unwrap();
         for file in ["master.key", "console.db"] {
             use std::os::unix::fs::MetadataExt as _;
             let mode = config.data_dir.join(file).metadata().unwrap().mode();

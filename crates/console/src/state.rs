@@ -107,7 +107,6 @@ impl Console {
         config.make_data_dir()?;
         let master_key = config.master_key(&environment)?;
         let node = config.effective_node_id()?;
-        config.make_database_file()?;
         let clock = config.clock.clone();
         let mut db_config = DbConfig::new(config.effective_database_url(), master_key);
         // Orders mostly wait for others: half as many connections as workers, and some for requests.
@@ -116,6 +115,7 @@ impl Console {
         let db = Db::open(&db_config, clock.clone()).await?;
         db.release_own_jobs(&node).await?;
         db.release_own_leases(&format!("{node}/")).await?;
+        db.retry_journal().await?;
         let pause = environment.pause_at.map(|at| Pause {
             at,
             reached: AtomicU32::new(0),

@@ -192,6 +192,16 @@ impl Db {
             == 1)
     }
 
+    /// Lets values that could not be removed be tried again at once, as at a start or when a provider was changed.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn retry_journal(&self) -> Result<u64, DbError> {
+        let query = sqlx::query("UPDATE txt_journal SET next_try_at = NULL WHERE state = 'dirty'");
+        self.execute("writing the journal of TXT values", query)
+            .await
+    }
+
     /// How many values are written, meant to be written, or still to be removed.
     ///
     /// # Errors

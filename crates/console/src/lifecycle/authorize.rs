@@ -288,8 +288,9 @@ fn unmapped(name: &DomainName) -> Failure {
         Stage::Preflight,
         Class::Configuration,
         "domain.unmapped",
-        format!("Certificate is missing a DNS provider name: no mapped domain holds {name}"),
+        format!("No mapped domain holds {name}."),
     )
+    .known_as("Certificate is missing a DNS provider name.")
     .with_remedy(format!(
         "Map the domain: `evercert domain map {} --provider NAME`.",
         name.base()

@@ -92,12 +92,15 @@ pub(crate) async fn client(
     id: DnsProviderId,
 ) -> Result<Arc<DnsClient>, Failure> {
     let saved = console.db.dns_provider(id).await?;
+    let name = saved
+        .as_ref()
+        .map_or_else(|| id.to_string(), |saved| saved.name.clone());
     let saved = saved.filter(|saved| saved.active).ok_or_else(|| {
         Failure::new(
             Stage::DnsWrite,
             Class::Configuration,
             "dns_provider.not_found",
-            "The DNS provider does not exist or is not active.",
+            format!("DNS Provider - {name} does not exist or is not active."),
         )
         .with_remedy("Map the domain to another DNS provider: `evercert domain map`.")
     })?;

@@ -3,7 +3,7 @@
 use evercert_acme::{AcmeError, Fault as AcmeFault, Problem};
 use evercert_api::certificates::OrderError;
 use evercert_db::{DbError, DbErrorKind};
-use evercert_dns::{DnsError, PropagationError};
+use evercert_dns::{DnsError, Fault as DnsFault, PropagationError};
 use evercert_types::VendorId;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -127,14 +127,22 @@ impl Failure {
         self
     }
 
+    /// Begins with the sentence that NetScaler Console shows for it, for those who search for that.
+    #[must_use]
+    pub(crate) fn known_as(mut self, sentence: &str) -> Self {
+        self.message = format!("{sentence} {}", self.message);
+        self
+    }
+
     /// The vendor of an order is gone.
     pub(crate) fn vendor_missing(id: VendorId) -> Self {
         Self::new(
             Stage::Preflight,
             Class::Configuration,
             "ca_vendor.not_found",
-            format!("Config CA ID is empty/does not exist: the CA vendor {id} was removed"),
+            format!("The CA vendor {id} was removed."),
         )
+        .known_as("Config CA ID is empty/does not exist.")
         .with_remedy("Give the certificate another CA vendor.")
     }
 
@@ -163,7 +171,13 @@ impl Failure {
         failure.problem = error.problem().map(verbatim);
         failure.retry_after = error.retry_after().and_then(|wait| wait.try_into().ok());
         failure.order_lost = order_lost;
-        failure
+        match (error.alias(), stage) {
+            (Some(alias), _) => failure.known_as(alias),
+            (None, Stage::Finalize) => {
+                failure.known_as("Unable to process finalize order request.")
+            }
+            _ => failure,
+        }
     }
 
     pub(crate) fn dns(error: &DnsError) -> Self {
@@ -195,6 +209,22 @@ impl Failure {
             Class::Configuration
         };
         Self::new(Stage::Propagation, class, code, sentence(error)).with_remedy(error.remedy())
+    }
+
+    /// A value could not be written, as [`Self::dns`].
+    pub(crate) fn dns_write(error: &DnsError) -> Self {
+        Self::dns(error).known_as(match error.fault() {
+            DnsFault::Clock => {
+                "Signature does not match. Please check the server time as it may not be in sync."
+            }
+            DnsFault::Zone => {
+                "Invalid domain name provided. Please check the domain name and try again."
+            }
+            _ => {
+                "Error adding TXT record for domain validation. \
+                 Please check the DNS configuration and try again."
+            }
+        })
     }
 
     /// What people and the database see.

@@ -85,7 +85,7 @@ impl Drive<'_> {
         let lease = NameLease::take(self.console, &client, &entry.fqdn, self.order.id).await?;
         let written = client.provider.add(&target(entry)).await;
         lease.release().await;
-        let mut receipt = written.map_err(|error| Failure::dns(&error))?;
+        let mut receipt = written.map_err(|error| Failure::dns_write(&error))?;
         receipt.created = true;
         Ok((entry.id.clone(), receipt))
     }

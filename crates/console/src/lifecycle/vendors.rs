@@ -300,6 +300,7 @@ pub(crate) async fn configuration_changed(console: &Console) -> Result<(), Lifec
     let mut tx = console.db.begin_write().await?;
     tx.clear_configuration_failures().await?;
     tx.commit().await?;
+    console.db.retry_journal().await?;
     console.bells.renewals.notify_one();
     console.bells.sweep.notify_one();
     Ok(())

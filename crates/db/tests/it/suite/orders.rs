@@ -373,6 +373,8 @@ pub(crate) async fn the_journal_outlives_order_and_certificate(scene: &Scene) {
         .unwrap();
     tx.commit().await.unwrap();
     assert_eq!(scene.db.journal_to_sweep(9).await.unwrap(), []);
+    assert_eq!(scene.db.retry_journal().await.unwrap(), 1);
+    assert_eq!(scene.db.journal_to_sweep(9).await.unwrap().len(), 1);
     scene.clock.advance(jiff::SignedDuration::from_secs(60));
     let left = scene.db.journal_to_sweep(9).await.unwrap();
     assert_eq!(
