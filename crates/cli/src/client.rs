@@ -12,6 +12,9 @@ use serde::de::DeserializeOwned;
 
 use crate::output::Output;
 
+/// Where `--help` shows how to reach a Console.
+const HEADING: &str = "The Console";
+
 /// Where the Console is, and who asks.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct ClientArgs {
@@ -20,17 +23,38 @@ pub(crate) struct ClientArgs {
         long,
         env = "EVERCERT_URL",
         default_value = "https://127.0.0.1:8443",
-        global = true
+        global = true,
+        help_heading = HEADING
     )]
     url: String,
-    /// File with an API token; EVERCERT_TOKEN holds the token itself.
-    #[arg(long, env = "EVERCERT_TOKEN_FILE", global = true)]
+    /// File with an API token; without one, `EVERCERT_TOKEN` holds the token itself.
+    #[arg(
+        long,
+        env = "EVERCERT_TOKEN_FILE",
+        value_name = "FILE",
+        global = true,
+        help_heading = HEADING
+    )]
     token_file: Option<PathBuf>,
     /// PEM file of the CA that the Console's certificate is checked against (DATA_DIR/console-ca.pem); default: the system's.
-    #[arg(long, env = "EVERCERT_CACERT", global = true)]
+    #[arg(
+        long,
+        env = "EVERCERT_CACERT",
+        value_name = "PEM",
+        global = true,
+        help_heading = HEADING
+    )]
     cacert: Option<PathBuf>,
     /// How results are printed.
-    #[arg(short, long, value_enum, default_value_t, global = true)]
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        global = true,
+        help_heading = crate::output::HEADING
+    )]
     pub(crate) output: Output,
 }
 
@@ -45,10 +69,12 @@ impl ClientArgs {
     /// Reads token and CA, and makes the client.
     pub(crate) fn connect(&self) -> Result<Client> {
         let roots = match &self.cacert {
-            Some(file) => Some(
-                std::fs::read_to_string(file)
-                    .with_context(|| format!("reading --cacert {}", file.display()))?,
-            ),
+            Some(file) => Some(std::fs::read_to_string(file).with_context(|| {
+                format!(
+                    "reading the Console's CA from {} (--cacert, EVERCERT_CACERT)",
+                    file.display()
+                )
+            })?),
             None => None,
         };
         Client::new(&self.url, self.token()?, roots.as_deref())
@@ -56,8 +82,12 @@ impl ClientArgs {
 
     fn token(&self) -> Result<Secret<String>> {
         if let Some(file) = &self.token_file {
-            let text = std::fs::read_to_string(file)
-                .with_context(|| format!("reading --token-file {}", file.display()))?;
+            let text = std::fs::read_to_string(file).with_context(|| {
+                format!(
+                    "reading the API token from {} (--token-file, EVERCERT_TOKEN_FILE)",
+                    file.display()
+                )
+            })?;
             return Ok(Secret::new(text.trim().to_owned()));
         }
         match std::env::var("EVERCERT_TOKEN") {
@@ -73,13 +103,20 @@ impl ClientArgs {
 impl Client {
     /// A client for the Console at `url`; `roots` in PEM, or the system's.
     pub(crate) fn new(url: &str, token: Secret<String>, roots: Option<&str>) -> Result<Self> {
+        if !url.starts_with("https://") {
+            bail!(
+                "{url:?} is not a Console's URL: it begins with https://, as in https://127.0.0.1:8443 \
+                 (--url, EVERCERT_URL)"
+            );
+        }
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("evercert/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(10))
             .timeout(Duration::from_secs(90))
             .redirect(reqwest::redirect::Policy::none());
         if let Some(pem) = roots {
-            let roots = evercert_x509::tls::root_store(pem).context("reading the --cacert file")?;
+            let roots = evercert_x509::tls::root_store(pem)
+                .context("reading the Console's CA (--cacert, EVERCERT_CACERT)")?;
             let tls = evercert_x509::tls::client_config(roots, None, &[b"h2", b"http/1.1"])
                 .context("preparing TLS")?;
             builder = builder.tls_backend_preconfigured(tls);
@@ -172,7 +209,9 @@ fn unreachable(base: &str, error: reqwest::Error) -> anyhow::Error {
         source = cause.source();
     }
     let last = causes.pop().unwrap_or_else(|| error.to_string());
-    let hint = if last.contains("UnknownIssuer") || last.contains("certificate") {
+    let hint = if last.contains("NotValidForName") || last.contains("not valid for name") {
+        "; use a name of its certificate, or start the Console with --public-name"
+    } else if last.contains("UnknownIssuer") || last.contains("certificate") {
         "; give the Console's CA with --cacert DATA_DIR/console-ca.pem"
     } else {
         "; is the Console running, and the URL right (--url, EVERCERT_URL)?"
@@ -196,6 +235,16 @@ pub(crate) fn segment(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_never_sent_without_tls() {
+        for url in ["http://127.0.0.1:8443", "127.0.0.1:8443", ""] {
+            let refused = Client::new(url, Secret::new("evc_x".to_owned()), None);
+
+            let text = refused.err().map(|error| error.to_string());
+            assert!(text.is_some_and(|t| t.contains("https://") && !t.contains("evc_x")));
+        }
+    }
 
     #[test]
     fn path_parts_are_escaped() {

@@ -4,6 +4,13 @@ use std::process::ExitCode;
 
 use evercert_api::Problem;
 
+/// The exit code for something that does not exist.
+pub(crate) const NOT_FOUND: u8 = 3;
+
+/// The exit code after Ctrl-C, as shells count it.
+#[cfg(feature = "demo")]
+pub(crate) const INTERRUPTED: u8 = 130;
+
 /// Prints an error with its causes and remedy; answers the exit code of its kind.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
@@ -24,7 +31,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 pub(crate) const fn code(problem: &Problem) -> u8 {
     match problem.status {
         401 | 403 => 4,
-        404 => 3,
+        404 => NOT_FOUND,
         409 | 412 | 428 => 5,
         429 | 503 => 6,
         _ => 1,

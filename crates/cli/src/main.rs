@@ -9,7 +9,7 @@ mod commands;
 mod demo;
 mod exit;
 mod logging;
-#[cfg(any(feature = "client", feature = "adc"))]
+#[cfg(any(feature = "client", feature = "adc", feature = "console"))]
 mod output;
 
 use std::process::ExitCode;
@@ -31,10 +31,17 @@ use clap::{Parser, Subcommand};
 )]
 struct Cli {
     /// Say more; twice for debugging. Data goes to standard output, everything else to standard error.
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Output")]
     verbose: u8,
     /// Log lines as text for people or as JSON for machines.
-    #[arg(long, value_enum, default_value_t, global = true)]
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        global = true,
+        help_heading = "Output"
+    )]
     log_format: logging::Format,
     #[command(subcommand)]
     command: Command,

@@ -4,6 +4,9 @@ use std::io::Write;
 
 use anyhow::{Context, Result};
 
+/// Where `--help` shows what is said, and how.
+pub(crate) const HEADING: &str = "Output";
+
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Output {

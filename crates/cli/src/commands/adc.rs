@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use evercert_adc::admin;
+use evercert_adc::admin::{self, AdminError};
 use evercert_adc::config::{AdcConfig, ConsoleLink, NsConf, Polling};
+use evercert_adc::status::ZeroTouchStatus;
 use evercert_adc::{Adc, Explanation, Outcome, Status};
 use evercert_types::{Secret, parse_span};
 
+use crate::exit;
 use crate::output::{self, Output};
 
 /// `evercert adc`.
@@ -58,12 +60,12 @@ struct Run {
     #[arg(long)]
     no_long_poll: bool,
     /// Wanted instance name; default the host's.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Served where no other certificate fits: a certkey, or a name that a zero-touch certificate serves.
     #[arg(long, value_name = "NAME")]
     default_certificate: Option<String>,
-    /// File with the key of the sealed cache, such as a systemd credential; default STATE_DIR/cache.key.
+    /// File with the key of the sealed cache, such as a systemd credential; default `cache.key` in the state directory.
     #[arg(long, value_name = "FILE")]
     cache_key: Option<PathBuf>,
     /// How long requests may take to finish when it is stopped.
@@ -86,7 +88,14 @@ struct Explain {
     #[arg(long, value_name = "A,A")]
     sigalgs: Option<String>,
     /// How results are printed.
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        help_heading = output::HEADING
+    )]
     output: Output,
 }
 
@@ -96,7 +105,14 @@ struct StatusArgs {
     #[arg(long, value_name = "DIR")]
     state_dir: PathBuf,
     /// How results are printed.
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        help_heading = output::HEADING
+    )]
     output: Output,
 }
 
@@ -181,13 +197,25 @@ async fn explain_choice(args: &Explain) -> Result<ExitCode> {
             path += &format!("{key}={}&", escaped(value));
         }
     }
-    let answer = ask(&args.state_dir, path.trim_end_matches('&')).await?;
+    let answer = match admin::query(&args.state_dir, path.trim_end_matches('&')).await {
+        Err(AdminError::Refused {
+            status: 404,
+            detail,
+        }) => {
+            eprintln!("error: {detail}");
+            return Ok(ExitCode::from(exit::NOT_FOUND));
+        }
+        other => other.map_err(remedied)?,
+    };
     if args.output == Output::Json {
         output::json(&answer)?;
         return Ok(ExitCode::SUCCESS);
     }
     let explanations: Vec<Explanation> = serde_json::from_value(answer["explanations"].clone())
         .context("reading the ADC's answer")?;
+    if explanations.is_empty() {
+        eprintln!("no virtual server that speaks TLS is listening; `evercert adc status` says why");
+    }
     for explanation in &explanations {
         output::print(&tell(explanation))?;
     }
@@ -239,10 +267,10 @@ async fn show_status(args: &StatusArgs) -> Result<ExitCode> {
         .vservers
         .iter()
         .map(|v| {
-            let source = if v.zero_touch {
-                "zero touch"
-            } else {
-                "bound by hand"
+            let source = match (v.zero_touch, v.kind.starts_with("SSL")) {
+                (true, _) => "zero touch",
+                (false, true) => "bound by hand",
+                (false, false) => "-",
             };
             let services: Vec<_> = v
                 .services
@@ -258,11 +286,13 @@ async fn show_status(args: &StatusArgs) -> Result<ExitCode> {
             ]
         })
         .collect();
-    output::print("\n")?;
-    output::table(
-        &["VSERVER", "TYPE", "ADDRESS", "CERTIFICATES", "SERVICES"],
-        &vservers,
-    )?;
+    if !vservers.is_empty() {
+        output::print("\n")?;
+        output::table(
+            &["VSERVER", "TYPE", "ADDRESS", "CERTIFICATES", "SERVICES"],
+            &vservers,
+        )?;
+    }
     let items: Vec<_> = status
         .zero_touch
         .items
@@ -282,6 +312,9 @@ async fn show_status(args: &StatusArgs) -> Result<ExitCode> {
             ]
         })
         .collect();
+    if items.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
     output::print("\n")?;
     output::table(
         &[
@@ -302,24 +335,15 @@ fn overview(status: &Status) -> String {
     let zero_touch = &status.zero_touch;
     let word = serde_json::to_value(zero_touch.state)
         .ok()
-        .and_then(|v| v.as_str().map(str::to_owned))
+        .and_then(|v| v.as_str().map(|word| word.replace('_', " ")))
         .unwrap_or_default();
-    let time = |at: Option<jiff::Timestamp>| {
-        at.map_or_else(
-            || "-".to_owned(),
-            |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
-        )
-    };
     let counts = &zero_touch.counts;
-    let mut text = format!(
-        "{} {}: zero touch {word}\n  Console {}\n  last answer {}, next poll {}\n  revision {}, {} items ({} active, {} staged, {} rejected, {} expired), {} names\n",
-        status.name,
-        status.version,
-        zero_touch.console.as_deref().unwrap_or("-"),
-        time(zero_touch.last_success_at),
-        zero_touch
-            .next_poll_at
-            .map_or_else(|| "waiting at the Console".to_owned(), |at| time(Some(at))),
+    let mut text = format!("{} {}: zero touch {word}\n", status.name, status.version);
+    if let Some(console) = &zero_touch.console {
+        text += &format!("  Console {console}\n  {}\n", contact(zero_touch));
+    }
+    text += &format!(
+        "  revision {}, {} items ({} active, {} staged, {} rejected, {} expired), {} names\n",
         zero_touch.revision,
         counts.held,
         counts.active,
@@ -328,15 +352,14 @@ fn overview(status: &Status) -> String {
         counts.expired,
         zero_touch.names,
     );
-    for line in [
+    let troubles = [
         &zero_touch.detail,
         &zero_touch.remedy,
         &zero_touch.cache.problem,
         &zero_touch.cache.remedy,
-    ] {
-        if let Some(line) = line {
-            text += &format!("  ! {line}\n");
-        }
+    ];
+    for line in troubles.into_iter().flatten() {
+        text += &format!("  ! {line}\n");
     }
     for warning in &status.warnings {
         text += &format!("  ! {warning}\n");
@@ -344,11 +367,26 @@ fn overview(status: &Status) -> String {
     text
 }
 
+/// When the Console was heard last, and what comes next.
+fn contact(zero_touch: &ZeroTouchStatus) -> String {
+    let time = |at: jiff::Timestamp| at.strftime("%Y-%m-%d %H:%M:%S").to_string();
+    let last = zero_touch
+        .last_success_at
+        .map_or_else(|| "never".to_owned(), time);
+    let next = zero_touch.next_poll_at.map_or_else(
+        || "now waiting at the Console for changes".to_owned(),
+        |at| format!("next poll {}", time(at)),
+    );
+    format!("last answer {last}, {next}")
+}
+
 async fn ask(state_dir: &std::path::Path, path: &str) -> Result<serde_json::Value> {
-    admin::query(state_dir, path).await.map_err(|error| {
-        let remedy = error.remedy();
-        anyhow::anyhow!("{:#}\n  → {remedy}", anyhow::Error::new(error))
-    })
+    admin::query(state_dir, path).await.map_err(remedied)
+}
+
+fn remedied(error: AdminError) -> anyhow::Error {
+    let remedy = error.remedy();
+    anyhow::anyhow!("{:#}\n  → {remedy}", anyhow::Error::new(error))
 }
 
 fn escaped(text: &str) -> String {

@@ -49,16 +49,16 @@ struct Add {
     /// Unique name, such as `lets-encrypt`.
     name: String,
     /// The CA's ACME directory, https.
-    #[arg(long)]
+    #[arg(long, value_name = "URL")]
     directory_url: String,
     /// Contact address of the account.
-    #[arg(long)]
+    #[arg(long, value_name = "E")]
     email: Option<String>,
     /// PEM file of the roots for the directory's own TLS certificate; default: the system's.
     #[arg(long, value_name = "PEM")]
     ca_bundle: Option<PathBuf>,
     /// Key id of the external account binding, where the CA wants one.
-    #[arg(long, requires = "eab_hmac_file")]
+    #[arg(long, requires = "eab_hmac_file", value_name = "K")]
     eab_kid: Option<String>,
     /// File with the binding's HMAC key, as the CA shows it (base64url).
     #[arg(long, requires = "eab_kid", value_name = "FILE")]
@@ -67,7 +67,7 @@ struct Add {
     #[arg(long, value_name = "SPAN")]
     renew_before: Option<String>,
     /// ACME profile to ask for.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     profile: Option<String>,
     /// Common name of the topmost issuer wanted among alternate chains.
     #[arg(long, value_name = "CN")]
@@ -105,10 +105,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 }
 
 fn body(add: &Add) -> Result<serde_json::Value> {
-    let read = |file: &Option<PathBuf>| -> Result<Option<String>> {
+    let read = |option: &str, file: &Option<PathBuf>| -> Result<Option<String>> {
         file.as_ref()
             .map(|file| {
-                std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))
+                std::fs::read_to_string(file)
+                    .with_context(|| format!("reading {option} {}", file.display()))
             })
             .transpose()
     };
@@ -116,9 +117,9 @@ fn body(add: &Add) -> Result<serde_json::Value> {
         "name": add.name,
         "directory_url": add.directory_url,
         "email": add.email,
-        "ca_bundle": read(&add.ca_bundle)?,
+        "ca_bundle": read("--ca-bundle", &add.ca_bundle)?,
         "eab_kid": add.eab_kid,
-        "eab_hmac": read(&add.eab_hmac_file)?.map(|text| text.trim().to_owned()),
+        "eab_hmac": read("--eab-hmac-file", &add.eab_hmac_file)?.map(|text| text.trim().to_owned()),
         "renew_before": add.renew_before,
         "profile": add.profile,
         "preferred_chain": add.preferred_chain,

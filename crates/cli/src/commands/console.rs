@@ -6,10 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
-use evercert_console::ConsoleConfig;
+use evercert_api::ProblemCode;
+use evercert_console::{ConsoleConfig, InitError};
 use evercert_types::Secret;
 
-use super::files::write_private;
+use super::files::{check_private, write_private};
+use crate::output;
 
 /// `evercert console`.
 #[derive(clap::Args)]
@@ -71,7 +73,7 @@ struct Init {
     /// File with the password, at least 12 characters; a final line break is not part of it.
     #[arg(long, value_name = "FILE")]
     password_file: PathBuf,
-    /// Write an API token of the administrator here, readable by you alone.
+    /// Write an API token of the administrator here, readable by you alone; default standard output.
     #[arg(long, value_name = "OUT")]
     token_file: Option<PathBuf>,
 }
@@ -134,7 +136,16 @@ async fn first_admin(init: Init) -> Result<ExitCode> {
         .with_context(|| format!("reading --password-file {}", init.password_file.display()))?;
     let password = Secret::new(text.trim_end_matches(['\r', '\n']).to_owned());
     let config = settings(&init.place)?;
-    let made = evercert_console::init_admin(&config, &init.admin, password).await?;
+    if let Some(file) = &init.token_file {
+        // There is one first administrator: a token that cannot be written would be lost with it.
+        config
+            .make_data_dir()
+            .map_err(|error| remedied(Some(error.remedy()), error))?;
+        check_private(file)?;
+    }
+    let made = evercert_console::init_admin(&config, &init.admin, password)
+        .await
+        .map_err(refused)?;
     let Some(token) = made.token else {
         bail!("the Console made no token");
     };
@@ -147,12 +158,32 @@ async fn first_admin(init: Init) -> Result<ExitCode> {
                 file.display()
             );
         }
-        None => eprintln!(
-            "administrator {} is made; log in, or make a token with `evercert token create`",
-            init.admin
-        ),
+        None => {
+            output::print(&(token + "\n"))?;
+            eprintln!(
+                "administrator {} is made, with this API token; it is not shown again",
+                init.admin
+            );
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The error with the remedy of its cause.
+fn refused(error: InitError) -> anyhow::Error {
+    match error {
+        InitError::Open(error) => remedied(error.remedy(), error),
+        InitError::Refused(mut problem) => {
+            if problem.is(ProblemCode::SetupRefused) {
+                problem.remedy = Some(
+                    "Use that administrator's API token, or another --data-dir or --database."
+                        .to_owned(),
+                );
+            }
+            anyhow::Error::new(*problem).context("making the first administrator")
+        }
+        other => anyhow::Error::new(other),
+    }
 }
 
 fn settings(place: &Place) -> Result<ConsoleConfig> {
@@ -165,7 +196,10 @@ fn settings(place: &Place) -> Result<ConsoleConfig> {
     if let Some(dir) = &place.data_dir {
         config.data_dir.clone_from(dir);
     } else if place.config.is_none() {
-        bail!("give --data-dir DIR: where the Console keeps database and keys");
+        bail!(
+            "no data directory: give --data-dir DIR, where the Console keeps database and keys, such as \
+             /var/lib/evercert (or set EVERCERT_DATA_DIR)"
+        );
     }
     if place.database.is_some() {
         config.database_url.clone_from(&place.database);

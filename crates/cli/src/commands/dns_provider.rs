@@ -38,7 +38,7 @@ enum Action {
         /// Name of the provider.
         name: String,
         /// A domain to try it with; default: one that is mapped to it.
-        #[arg(long)]
+        #[arg(long, value_name = "D")]
         domain: Option<String>,
     },
     /// List the types of provider, and their settings.
@@ -78,11 +78,19 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     match args.action {
         Action::Add(add) => {
             let provider: DnsProvider = client.post("/dns-providers", &body(&add)?).await?;
-            rows(&[provider], output)
+            if output == Output::Json {
+                output::json(&provider)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            table(&[provider])
         }
         Action::List => {
             let page: Page<DnsProvider> = client.get("/dns-providers").await?;
-            rows(&page.items, output)
+            if output == Output::Json {
+                output::json(&page)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            table(&page.items)
         }
         Action::Remove { name } => {
             client
@@ -108,7 +116,7 @@ fn body(add: &Add) -> Result<serde_json::Value> {
         })?;
         let value = match value.strip_prefix('@') {
             Some(file) => std::fs::read_to_string(file)
-                .with_context(|| format!("reading {file}"))?
+                .with_context(|| format!("reading --set {key}=@{file}"))?
                 .trim()
                 .to_owned(),
             None => value.to_owned(),
@@ -129,11 +137,7 @@ fn body(add: &Add) -> Result<serde_json::Value> {
     }))
 }
 
-fn rows(providers: &[DnsProvider], output: Output) -> Result<ExitCode> {
-    if output == Output::Json {
-        output::json(&providers)?;
-        return Ok(ExitCode::SUCCESS);
-    }
+fn table(providers: &[DnsProvider]) -> Result<ExitCode> {
     let rows: Vec<_> = providers
         .iter()
         .map(|p| {

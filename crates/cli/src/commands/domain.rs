@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use evercert_api::Page;
 use evercert_api::dns_providers::DomainMapping;
+use evercert_types::DomainName;
 use serde_json::json;
 
 use crate::client::{ClientArgs, segment};
@@ -27,15 +28,15 @@ enum Action {
     /// Map a domain, and all names under it, to a DNS provider.
     Map {
         /// The domain; the longest mapped one that holds a name decides.
-        domain: String,
+        domain: DomainName,
         /// Name of the DNS provider.
-        #[arg(long)]
+        #[arg(long, value_name = "NAME")]
         provider: String,
     },
     /// Remove a mapping; renewals of names under it stop until it is mapped again.
     Unmap {
         /// The domain.
-        domain: String,
+        domain: DomainName,
     },
 }
 
@@ -45,7 +46,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     match args.action {
         Action::List => {
             let page: Page<DomainMapping> = client.get("/domain-mappings").await?;
-            rows(&page.items, output)
+            if output == Output::Json {
+                output::json(&page)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            table(&page.items)
         }
         Action::Map { domain, provider } => {
             let mapping: DomainMapping = client
@@ -54,11 +59,18 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
                     &json!({ "domain": domain, "provider": provider }),
                 )
                 .await?;
-            rows(&[mapping], output)
+            if output == Output::Json {
+                output::json(&mapping)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            table(&[mapping])
         }
         Action::Unmap { domain } => {
             client
-                .delete(&format!("/domain-mappings/{}", segment(&domain)))
+                .delete(&format!(
+                    "/domain-mappings/{}",
+                    segment(&domain.to_string())
+                ))
                 .await?;
             eprintln!("unmapped {domain}");
             Ok(ExitCode::SUCCESS)
@@ -66,15 +78,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     }
 }
 
-fn rows(mappings: &[DomainMapping], output: Output) -> Result<ExitCode> {
-    if output == Output::Json {
-        output::json(&mappings)?;
-    } else {
-        let rows: Vec<_> = mappings
-            .iter()
-            .map(|m| vec![m.domain.to_string(), m.provider.clone()])
-            .collect();
-        output::table(&["DOMAIN", "PROVIDER"], &rows)?;
-    }
+fn table(mappings: &[DomainMapping]) -> Result<ExitCode> {
+    let rows: Vec<_> = mappings
+        .iter()
+        .map(|m| vec![m.domain.to_string(), m.provider.clone()])
+        .collect();
+    output::table(&["DOMAIN", "PROVIDER"], &rows)?;
     Ok(ExitCode::SUCCESS)
 }

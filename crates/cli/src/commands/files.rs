@@ -6,6 +6,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+/// Finds out whether [`write_private`] will be able to write `file`, without touching it.
+#[cfg(feature = "console")]
+pub(crate) fn check_private(file: &Path) -> Result<()> {
+    let dir = match file.parent() {
+        Some(dir) if dir != Path::new("") => dir,
+        _ => Path::new("."),
+    };
+    if file.is_dir() {
+        anyhow::bail!("{} is a directory; name a file", file.display());
+    }
+    tempfile::tempfile_in(dir)
+        .map(drop)
+        .with_context(|| format!("{} cannot be written", file.display()))
+}
+
 /// Writes a file that only its owner can read; one that exists is not followed into wider rights.
 pub(crate) fn write_private(file: &Path, text: &str) -> Result<()> {
     let context = || format!("writing {}", file.display());
@@ -36,6 +51,18 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[cfg(feature = "console")]
+    #[test]
+    fn a_file_that_cannot_be_written_is_known_before() {
+        let dir = tempfile::tempdir().unwrap();
+
+        check_private(&dir.path().join("token")).unwrap();
+
+        check_private(&dir.path().join("missing/token")).unwrap_err();
+        check_private(dir.path()).unwrap_err();
+        assert_eq!(dir.path().read_dir().unwrap().count(), 0);
+    }
 
     #[test]
     fn keys_are_readable_by_their_owner_alone() {

@@ -24,7 +24,7 @@ pub(crate) struct Args {
 enum Action {
     /// List the instances and how far each is.
     List,
-    /// Remove an instance: it is refused from now on, and its local certificates go when it notices.
+    /// Remove an instance: the Console refuses it from now on; what it holds it serves until it is stopped.
     Remove {
         /// Name of the instance.
         name: String,

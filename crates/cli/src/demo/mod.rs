@@ -13,6 +13,7 @@ mod load;
 mod outage;
 mod probe;
 mod renewals;
-mod report;
+pub(crate) mod report;
+pub(crate) mod stage;
 pub(crate) mod story;
 pub(crate) mod world;

@@ -22,13 +22,18 @@ pub(crate) struct Issue {
     #[arg(long = "domain", required = true, value_name = "D")]
     domains: Vec<DomainName>,
     /// Name of the CA vendor.
-    #[arg(long)]
+    #[arg(long, value_name = "V")]
     vendor: String,
     /// Where it goes: zero-touch (deployed by itself) or certificate (deployed by hand).
     #[arg(long, default_value = "zero-touch")]
     store: StoreKind,
     /// Key algorithm, or two of different families for a dual certificate, such as ecdsa-p256,rsa-2048.
-    #[arg(long, value_delimiter = ',', default_value = "ecdsa-p256")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "ecdsa-p256",
+        value_name = "ALGORITHM"
+    )]
     key: Vec<KeyAlgorithm>,
     /// Let the Console renew it.
     #[arg(long)]
@@ -43,7 +48,7 @@ pub(crate) struct Issue {
     #[arg(long)]
     reuse_key: bool,
     /// ACME profile; default the vendor's.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     profile: Option<String>,
     #[command(flatten)]
     wait: Wait,

@@ -30,7 +30,7 @@ pub(crate) struct Import {
     #[arg(long, default_value = "all")]
     scope: Selector,
     /// CA vendor that shall renew it.
-    #[arg(long)]
+    #[arg(long, value_name = "V")]
     vendor: Option<String>,
     /// Let the Console renew it.
     #[arg(long, requires = "vendor")]

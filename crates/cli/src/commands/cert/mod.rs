@@ -51,10 +51,10 @@ enum Action {
         /// Name of the certificate.
         name: String,
         /// Generation to go back to; default the newest good one before the active.
-        #[arg(long)]
+        #[arg(long, value_name = "N")]
         generation: Option<i64>,
         /// Only this key algorithm.
-        #[arg(long)]
+        #[arg(long, value_name = "ALGORITHM")]
         key: Option<KeyAlgorithm>,
     },
     /// Show one certificate, its versions, why and when it is renewed, and where it is served.
@@ -65,17 +65,18 @@ enum Action {
 }
 
 #[derive(clap::Args)]
+#[command(group(clap::ArgGroup::new("changes").args(["renewal", "scope", "vendor"]).required(true).multiple(true)))]
 struct Change {
     /// Name of the certificate.
     name: String,
     /// Who starts renewals: automatic or manual.
-    #[arg(long)]
+    #[arg(long, value_name = "MODE")]
     renewal: Option<RenewalMode>,
     /// Which instances it goes to: `all`, or labels as k=v,k=v.
     #[arg(long)]
     scope: Option<Selector>,
     /// Renew through another CA vendor from the next renewal on.
-    #[arg(long)]
+    #[arg(long, value_name = "V")]
     vendor: Option<String>,
     /// Confirm the change of vendor.
     #[arg(long, requires = "vendor")]

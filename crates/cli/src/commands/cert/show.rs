@@ -81,7 +81,7 @@ fn row(certificate: &Certificate, slot: &KeySlot) -> Vec<String> {
     );
     vec![
         certificate.name.clone(),
-        certificate.store.to_string(),
+        store(certificate.store).to_owned(),
         slot.algorithm.to_string(),
         expires,
         renewal(certificate, slot),
@@ -101,7 +101,7 @@ fn renewal(certificate: &Certificate, slot: &KeySlot) -> String {
         Some(at) => format!(
             "{} ({})",
             output::relative(at),
-            slot.due_reason.as_deref().unwrap_or("planned")
+            slot.due_reason.as_deref().map_or("planned", word)
         ),
         None => certificate.renewal_mode.to_string(),
     }
@@ -176,7 +176,7 @@ fn head(certificate: &Certificate) -> Result<()> {
     output::fields(&[
         ("Name", certificate.name.clone()),
         ("Id", certificate.id.to_string()),
-        ("Store", certificate.store.to_string()),
+        ("Store", store(certificate.store).to_owned()),
         ("Domains", domains.join(", ")),
         ("Vendor", certificate.vendor.clone().unwrap_or_default()),
         ("Renewal", certificate.renewal_mode.to_string()),
@@ -212,6 +212,25 @@ fn renewal_plan(slot: &KeySlot) -> Result<()> {
         }
     }
     output::print(&(text + "\n"))
+}
+
+/// The store as it is typed at `--store`.
+const fn store(store: StoreKind) -> &'static str {
+    match store {
+        StoreKind::ZeroTouch => "zero-touch",
+        StoreKind::Certificate => "certificate",
+    }
+}
+
+/// A reason of the plan in a word or two.
+fn word(reason: &str) -> &str {
+    match reason {
+        "forced" => "asked for",
+        "lifetime_fraction" => "2/3 of lifetime",
+        "renew_before" => "before expiry",
+        "renewal_info" => "ARI",
+        other => other,
+    }
 }
 
 /// A reason of the plan, as it follows "because".
