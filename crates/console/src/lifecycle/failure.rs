@@ -161,12 +161,7 @@ impl Failure {
             AcmeFault::Outage => Class::CaOutage,
             _ => Class::Transient,
         };
-        // The sentence that people who come from NetScaler Console search for goes first.
-        let message = match error.alias() {
-            Some(alias) => format!("{alias} {}", sentence(error)),
-            None => sentence(error),
-        };
-        let mut failure = Self::new(stage, class, acme_code(error), message);
+        let mut failure = Self::new(stage, class, acme_code(error), sentence(error));
         failure.remedy = Some(error.remedy()).filter(|remedy| !remedy.is_empty());
         failure.problem = error.problem().map(verbatim);
         failure.retry_after = error.retry_after().and_then(|wait| wait.try_into().ok());
