@@ -52,6 +52,9 @@ enum Command {
     /// Run the data plane: a TLS reverse proxy in NetScaler's language, fed by the zero-touch store.
     #[cfg(feature = "adc")]
     Adc(commands::adc::Args),
+    /// Show who did what, and whether that log is as it was written.
+    #[cfg(feature = "client")]
+    Audit(commands::audit::Args),
     /// Run the Local CA alone: an ACME server (RFC 8555) for tests and internal names.
     #[cfg(feature = "ca")]
     Ca(commands::ca::Args),
@@ -79,6 +82,9 @@ enum Command {
     /// Make and revoke API tokens.
     #[cfg(feature = "client")]
     Token(commands::token::Args),
+    /// Show where the zero-touch store stands, and allow great deletions.
+    #[cfg(feature = "client")]
+    ZeroTouchStore(commands::zero_touch_store::Args),
 }
 
 fn main() -> ExitCode {
@@ -121,6 +127,8 @@ impl Command {
         match self {
             #[cfg(feature = "adc")]
             Self::Adc(args) => Box::pin(commands::adc::run(args)).await,
+            #[cfg(feature = "client")]
+            Self::Audit(args) => Box::pin(commands::audit::run(args)).await,
             #[cfg(feature = "ca")]
             Self::Ca(args) => Box::pin(commands::ca::run(args)).await,
             #[cfg(feature = "client")]
@@ -139,6 +147,8 @@ impl Command {
             Self::Instance(args) => Box::pin(commands::instance::run(args)).await,
             #[cfg(feature = "client")]
             Self::Token(args) => Box::pin(commands::token::run(args)).await,
+            #[cfg(feature = "client")]
+            Self::ZeroTouchStore(args) => Box::pin(commands::zero_touch_store::run(args)).await,
         }
     }
 }

@@ -33,6 +33,11 @@ enum Action {
         /// Name of the provider.
         name: String,
     },
+    /// Show one DNS provider.
+    Show {
+        /// Name of the provider.
+        name: String,
+    },
     /// Log in, find the zone, write, read back and remove a TXT record.
     Test {
         /// Name of the provider.
@@ -98,6 +103,16 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
                 .await?;
             eprintln!("removed {name}");
             Ok(ExitCode::SUCCESS)
+        }
+        Action::Show { name } => {
+            let provider: DnsProvider = client
+                .get(&format!("/dns-providers/{}", segment(&name)))
+                .await?;
+            if output == Output::Json {
+                output::json(&provider)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            table(&[provider])
         }
         Action::Test { name, domain } => {
             let path = format!("/dns-providers/{}/test", segment(&name));

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 use evercert_api::Page;
-use evercert_api::instances::{EnrollmentToken, Instance, NewEnrollmentToken};
+use evercert_api::instances::{EnrollmentToken, Instance, NewEnrollmentToken, OpenEnrollmentToken};
+use evercert_types::Labels;
 use evercert_types::label::parse_label;
 
-use crate::client::{ClientArgs, segment};
+use crate::client::{Client, ClientArgs, segment};
 use crate::output::{self, Output};
 
 /// `evercert instance`.
@@ -52,6 +53,13 @@ enum TokenAction {
         #[arg(long, value_name = "SPAN")]
         expires_in: Option<String>,
     },
+    /// List the tokens that can still be used, without their texts.
+    List,
+    /// Make an unused token unusable at once.
+    Revoke {
+        /// Its id (tok_…).
+        id: String,
+    },
 }
 
 /// Runs it.
@@ -74,26 +82,55 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
                 .await?;
             show(&instance, output)?;
         }
-        Action::Token {
-            action: TokenAction::Create { labels, expires_in },
-        } => {
+        Action::Token { action } => token(&client, action, output).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn token(client: &Client, action: TokenAction, output: Output) -> Result<()> {
+    match action {
+        TokenAction::Create { labels, expires_in } => {
             let wanted = NewEnrollmentToken {
                 labels: labels.into_iter().collect(),
                 expires_in,
             };
             let made: EnrollmentToken = client.post("/enrollment-tokens", &wanted).await?;
             if output == Output::Json {
-                output::json(&made)?;
-            } else {
-                output::print(&format!("{}\n", made.token))?;
-                eprintln!(
-                    "usable once, until {}; it is not shown again",
-                    output::time(made.expires_at)
-                );
+                return output::json(&made);
             }
+            output::print(&format!("{}\n", made.token))?;
+            eprintln!(
+                "usable once, until {}; it is not shown again",
+                output::time(made.expires_at)
+            );
+        }
+        TokenAction::List => {
+            let page: Page<OpenEnrollmentToken> = client.get("/enrollment-tokens").await?;
+            if output == Output::Json {
+                return output::json(&page);
+            }
+            let rows: Vec<_> = page
+                .items
+                .iter()
+                .map(|t| {
+                    vec![
+                        t.id.to_string(),
+                        pairs(&t.labels),
+                        output::relative(t.expires_at),
+                        t.created_by.clone(),
+                    ]
+                })
+                .collect();
+            output::table(&["ID", "LABELS", "EXPIRES", "MADE BY"], &rows)?;
+        }
+        TokenAction::Revoke { id } => {
+            client
+                .delete(&format!("/enrollment-tokens/{}", segment(&id)))
+                .await?;
+            eprintln!("revoked {id}");
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn list(page: &Page<Instance>, output: Output) -> Result<()> {
@@ -112,7 +149,7 @@ fn list(page: &Page<Instance>, output: Output) -> Result<()> {
             vec![
                 i.name.clone(),
                 i.kind.clone(),
-                labels(i),
+                pairs(&i.labels),
                 sync,
                 seen(i),
                 i.agent_version.clone(),
@@ -125,9 +162,8 @@ fn list(page: &Page<Instance>, output: Output) -> Result<()> {
     )
 }
 
-fn labels(instance: &Instance) -> String {
-    let pairs: Vec<_> = instance
-        .labels
+fn pairs(labels: &Labels) -> String {
+    let pairs: Vec<_> = labels
         .iter()
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
@@ -148,7 +184,7 @@ fn show(instance: &Instance, output: Output) -> Result<()> {
         ("Name", instance.name.clone()),
         ("Id", instance.id.to_string()),
         ("Kind", instance.kind.clone()),
-        ("Labels", labels(instance)),
+        ("Labels", pairs(&instance.labels)),
         ("Version", instance.agent_version.clone()),
         (
             "Store revision",

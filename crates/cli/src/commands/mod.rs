@@ -2,6 +2,8 @@
 
 #[cfg(feature = "adc")]
 pub(crate) mod adc;
+#[cfg(feature = "client")]
+pub(crate) mod audit;
 #[cfg(feature = "ca")]
 pub(crate) mod ca;
 #[cfg(feature = "client")]
@@ -24,3 +26,5 @@ pub(crate) mod instance;
 pub(crate) mod stop;
 #[cfg(feature = "client")]
 pub(crate) mod token;
+#[cfg(feature = "client")]
+pub(crate) mod zero_touch_store;
