@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+pub mod acme_stub;
 pub mod bind;
 pub mod challtestsrv;
 pub mod knot;
