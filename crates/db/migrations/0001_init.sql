@@ -211,6 +211,8 @@ CREATE TABLE authorizations (
     PRIMARY KEY (order_id, url)
 );
 
+CREATE INDEX authorizations_by_url ON authorizations (url);
+
 -- Every TXT value that we mean to write, wrote, or still have to remove: journal first, record after.
 CREATE TABLE txt_journal (
     id TEXT PRIMARY KEY,

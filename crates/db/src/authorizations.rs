@@ -101,6 +101,27 @@ impl Tx {
 }
 
 impl Db {
+    /// Whether another running order has this authorization, too: CAs hand out the same pending one again.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn is_authorization_shared(
+        &self,
+        url: &str,
+        order_id: OrderId,
+    ) -> Result<bool, DbError> {
+        let query = sqlx::query(
+            "SELECT count(*) AS n FROM authorizations a JOIN orders o ON o.id = a.order_id \
+             WHERE a.url = $1 AND o.id <> $2 AND o.finished_at IS NULL",
+        )
+        .bind(url)
+        .bind(order_id.to_string());
+        let row = self
+            .one("looking for a shared authorization", query)
+            .await?;
+        row.map_or(Ok(false), |row| Ok(row.int("n")? > 0))
+    }
+
     /// An order's authorizations.
     ///
     /// # Errors

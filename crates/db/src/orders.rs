@@ -294,19 +294,6 @@ impl Db {
         rows.iter().map(read).collect()
     }
 
-    /// Whether an order of the certificate is running.
-    ///
-    /// # Errors
-    /// See [`DbError`].
-    pub async fn is_certificate_busy(&self, id: CertificateId) -> Result<bool, DbError> {
-        let query = sqlx::query(
-            "SELECT count(*) AS n FROM orders WHERE certificate_id = $1 AND finished_at IS NULL",
-        )
-        .bind(id.to_string());
-        let row = self.one("looking for running orders", query).await?;
-        row.map_or(Ok(false), |row| Ok(row.int("n")? > 0))
-    }
-
     /// Whether an order of ours, running or finished, has this URL.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use evercert_db::events::{Event, Level};
 use evercert_db::orders::{Order, OrderChange};
 use evercert_db::{DbError, Tx};
 use evercert_types::{OrderId, OrderState};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::acme_clients;
@@ -21,6 +21,9 @@ use crate::state::Console;
 
 /// Attempts at one step of an order that the CA keeps, before a new order is made.
 const PATIENCE: u32 = 5;
+
+/// How long to leave alone what waits for another order.
+const WAIT: SignedDuration = SignedDuration::from_secs(5);
 
 /// What became of an order for now.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,8 +113,8 @@ pub(crate) async fn drive(console: &Console, id: OrderId) -> Result<Outcome, DbE
             Err(Halt::Lost) => return Ok(Outcome::Lost),
             Err(Halt::Database(error)) => return Err(error),
             Err(Halt::Wait(why)) => {
-                let soon = console.now() + jiff::SignedDuration::from_secs(2);
-                return Ok(Outcome::RetryAt(soon, why.to_owned()));
+                let later = console.now() + WAIT;
+                return Ok(Outcome::RetryAt(later, why.to_owned()));
             }
             Err(Halt::Failed(failure)) => return drive.failed(failure).await,
         }

@@ -13,12 +13,14 @@ use tokio::time::{Duration, Instant};
 
 use super::authorize::each;
 use super::dns_clients::{self, DnsClient};
-use super::failure::{Failure, Stage, sentence};
+use super::failure::{Class, Failure, Stage, sentence};
 use super::issue::{Drive, Halt, Note};
 use super::withdraw::NameLease;
 
 /// How long the CA may take to validate before the order is left and come back to.
 const VALIDATION_LIMIT: Duration = Duration::from_secs(120);
+/// How long giving up open authorizations may take.
+const ABANDON_LIMIT: Duration = Duration::from_secs(20);
 
 impl Drive<'_> {
     /// Authorizing: writes the journal, then every record.
@@ -168,49 +170,35 @@ impl Drive<'_> {
 
     /// After a failure: gives up what is still open at the CA, so that the next order begins clean.
     pub(crate) async fn abandon_authorizations(&self, failure: &Failure) {
-        const LIMIT: Duration = Duration::from_secs(20);
-        if failure.class == super::failure::Class::CaOutage {
+        if failure.class == Class::CaOutage {
             return;
         }
-        let work = async {
-            let authorizations = self.console.db.authorizations(self.order.id).await?;
-            let running = self
-                .console
-                .db
-                .is_certificate_busy(self.certificate.id)
-                .await?;
-            let pending: Vec<_> = authorizations
-                .iter()
-                .filter(|one| one.status == "pending")
-                .collect();
-            // The order of the other key algorithm may share them.
-            if running || pending.is_empty() {
-                return Ok(());
+        let left = match tokio::time::timeout(ABANDON_LIMIT, self.abandon_pending()).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.message.clone(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        tracing::debug!(order.id = %self.order.id, "open authorizations were left to the CA: {left}");
+    }
+
+    async fn abandon_pending(&self) -> Result<(), Failure> {
+        let db = &self.console.db;
+        for one in db.authorizations(self.order.id).await? {
+            let shared = db.is_authorization_shared(&one.url, self.order.id).await?;
+            if one.status != "pending" || shared {
+                continue;
             }
             let account = self.account().await?;
-            for one in pending {
-                match account.authorization(&one.url).await {
-                    Ok(read) if read.status == AuthorizationStatus::Pending => {
-                        account
-                            .deactivate_authorization(&one.url)
-                            .await
-                            .map_err(|error| Failure::acme(Stage::Order, &error))?;
-                    }
-                    _ => {}
-                }
-            }
-            Ok::<(), Failure>(())
-        };
-        match tokio::time::timeout(LIMIT, work).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(
-                order.id = %self.order.id, error.message = error.message,
-                "open authorizations were left to the CA"
-            ),
-            Err(_) => {
-                tracing::debug!(order.id = %self.order.id, "open authorizations were left to the CA")
+            let failed = |error| Failure::acme(Stage::Order, &error);
+            let read = account.authorization(&one.url).await.map_err(failed)?;
+            if read.status == AuthorizationStatus::Pending {
+                account
+                    .deactivate_authorization(&one.url)
+                    .await
+                    .map_err(failed)?;
             }
         }
+        Ok(())
     }
 }
 

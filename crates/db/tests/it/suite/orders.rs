@@ -82,13 +82,6 @@ pub(crate) async fn an_order_is_read_back_and_runs_alone(scene: &Scene) {
     insert_order(scene, &first).await;
 
     assert_eq!(scene.db.order(first.id).await.unwrap().unwrap(), first);
-    assert!(
-        scene
-            .db
-            .is_certificate_busy(subject.certificate)
-            .await
-            .unwrap()
-    );
     let mut tx = scene.db.begin_write().await.unwrap();
     assert!(
         tx.insert_order(&order(scene, &subject))
@@ -283,10 +276,11 @@ pub(crate) async fn authorizations_are_replaced_by_url(scene: &Scene) {
         tx.commit().await.unwrap();
     }
 
-    assert_eq!(
-        scene.db.authorizations(order.id).await.unwrap(),
-        [authorization]
-    );
+    let read = scene.db.authorizations(order.id).await.unwrap();
+    assert_eq!(read, [authorization]);
+    let url = "https://ca/a/1";
+    let shared = async |id| scene.db.is_authorization_shared(url, id).await.unwrap();
+    assert!(!shared(order.id).await && shared(OrderId::new()).await);
 }
 
 async fn provider(scene: &Scene, name: &str) -> DnsProviderId {
