@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::limits::LimitKind;
-use super::order::failures_of;
+use super::order_rules::failures_of;
 use super::problem::Problem;
 use super::switches::{Authz as Rule, Failure};
 use super::world::{Authz, AuthzState, Identifier, Signed, World, index, random_token, rfc3339};
