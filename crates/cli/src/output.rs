@@ -5,9 +5,11 @@ use std::io::Write;
 use anyhow::{Context, Result};
 
 /// Where `--help` shows what is said, and how.
+#[cfg(any(feature = "client", feature = "adc"))]
 pub(crate) const HEADING: &str = "Output";
 
 /// How results are printed.
+#[cfg(any(feature = "client", feature = "adc"))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Output {
     /// Aligned columns.
@@ -27,11 +29,13 @@ pub(crate) fn print(text: &str) -> Result<()> {
 }
 
 /// Prints a value as indented JSON.
+#[cfg(any(feature = "client", feature = "adc"))]
 pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<()> {
     print(&(serde_json::to_string_pretty(value).context("printing JSON")? + "\n"))
 }
 
 /// Prints rows under headings, or says that there is nothing.
+#[cfg(any(feature = "client", feature = "adc"))]
 pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> Result<()> {
     if rows.is_empty() {
         eprintln!("nothing yet");
@@ -62,6 +66,7 @@ pub(crate) fn fields(fields: &[(&str, String)]) -> Result<()> {
     print(&text)
 }
 
+#[cfg(any(feature = "client", feature = "adc"))]
 fn render(headings: &[&str], rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = headings.iter().map(|h| h.chars().count()).collect();
     for row in rows {
@@ -111,7 +116,7 @@ pub(crate) fn relative(at: jiff::Timestamp) -> String {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "client", feature = "adc")))]
 mod tests {
     use super::*;
 
