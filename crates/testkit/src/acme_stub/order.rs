@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::identifier::judge;
-use super::limits::LimitKind;
 use super::order_rules::set_of;
 use super::problem::Problem;
 use super::switches::{Finalize, OrderReuse};
@@ -24,15 +23,7 @@ impl World {
         let identifiers = judge(&request["identifiers"], policy, max)?;
         let not_after = self.check_dates(request)?;
         self.check_paused(signed.account, &identifiers)?;
-        let first = identifiers.first().map(Identifier::registered);
-        for kind in [
-            LimitKind::Orders,
-            LimitKind::CertificatesPerDomain,
-            LimitKind::ExactSet,
-            LimitKind::FailedAuthorizations,
-        ] {
-            self.check_pretended(kind, first.as_deref().unwrap_or_default())?;
-        }
+        self.check_all_pretended(&identifiers)?;
         let (replaces, exempt) = self.check_replaces(signed, &identifiers)?;
         let key = (
             signed.account,

@@ -131,6 +131,23 @@ impl World {
         Err(Problem::new(429, "rateLimited", detail))
     }
 
+    /// The limits that an order can meet, as far as the switch pretends one.
+    pub(super) fn check_all_pretended(
+        &mut self,
+        identifiers: &BTreeSet<Identifier>,
+    ) -> Result<(), Problem> {
+        let first = identifiers.first().map(Identifier::registered);
+        let of = first.unwrap_or_default();
+        [
+            LimitKind::Orders,
+            LimitKind::CertificatesPerDomain,
+            LimitKind::ExactSet,
+            LimitKind::FailedAuthorizations,
+        ]
+        .into_iter()
+        .try_for_each(|kind| self.check_pretended(kind, &of))
+    }
+
     /// The switch that pretends a limit.
     pub(super) fn check_pretended(&mut self, kind: LimitKind, of: &str) -> Result<(), Problem> {
         let limit = self.switches.rate_limit.filter(|limit| limit.kind == kind);
