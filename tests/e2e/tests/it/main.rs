@@ -1,6 +1,9 @@
 //! Journeys: one file a story, told with the program as its users run it.
 
-#![expect(clippy::unwrap_used, reason = "a journey that cannot go on fails there")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a journey that cannot go on fails there"
+)]
 
 mod bad_input;
 mod kill;
