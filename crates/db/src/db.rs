@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{DbError, DbErrorKind, Doing};
 use crate::migrate;
+use crate::probe;
 use crate::seal::Sealer;
 
 /// How long a caller waits for a connection, or for its turn to write.
@@ -131,6 +132,7 @@ impl Db {
                 "reading the database URL: it must begin with sqlite: or postgres:",
             )
         })?;
+        probe::run(engine, &locator(engine, &config.url)).await?;
         let pool = connect(engine, config).await?;
         migrate::run(&pool).await?;
         let writers = match engine {
@@ -309,16 +311,24 @@ async fn connect(engine: Engine, config: &DbConfig) -> Result<AnyPool, DbError> 
         .max_connections(config.max_connections.unwrap_or(default))
         .acquire_timeout(PATIENCE)
         .test_before_acquire(engine == Engine::Postgres);
-    let connected = match engine {
-        Engine::Postgres => options.connect(&config.url).await,
+    let options = match engine {
+        Engine::Postgres => options,
         Engine::Sqlite => {
-            options
-                .after_connect(|connection, _| Box::pin(prepare_sqlite(connection)))
-                .connect(&creating(&config.url))
-                .await
+            options.after_connect(|connection, _| Box::pin(prepare_sqlite(connection)))
         }
     };
-    connected.doing("connecting to the database")
+    options
+        .connect(&locator(engine, &config.url))
+        .await
+        .doing("connecting to the database")
+}
+
+/// The URL to connect by.
+fn locator(engine: Engine, url: &str) -> String {
+    match engine {
+        Engine::Sqlite => creating(url),
+        Engine::Postgres => url.to_owned(),
+    }
 }
 
 /// SQLite makes the file only when the URL says so.

@@ -26,6 +26,8 @@ pub enum DbErrorKind {
 pub struct DbError {
     kind: DbErrorKind,
     doing: String,
+    /// Better advice than that of the kind.
+    advice: Option<&'static str>,
     #[source]
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -35,6 +37,7 @@ impl DbError {
         Self {
             kind,
             doing: doing.into(),
+            advice: None,
             source: None,
         }
     }
@@ -47,8 +50,14 @@ impl DbError {
         Self {
             kind,
             doing: doing.into(),
+            advice: None,
             source: Some(source.into()),
         }
+    }
+
+    pub(crate) fn with_advice(mut self, advice: Option<&'static str>) -> Self {
+        self.advice = advice;
+        self
     }
 
     /// A row that this program cannot have written.
@@ -76,6 +85,9 @@ impl DbError {
 
     /// What an operator can do about it.
     pub const fn remedy(&self) -> Option<&'static str> {
+        if self.advice.is_some() {
+            return self.advice;
+        }
         match self.kind {
             DbErrorKind::Unavailable => {
                 Some("Check the database server, and the free space and permissions of its disk.")
@@ -106,7 +118,7 @@ impl<T> Doing<T> for Result<T, sqlx::Error> {
     }
 }
 
-fn kind_of(error: &sqlx::Error) -> DbErrorKind {
+pub(crate) fn kind_of(error: &sqlx::Error) -> DbErrorKind {
     use sqlx::error::ErrorKind;
     match error {
         sqlx::Error::Database(e) => match e.kind() {

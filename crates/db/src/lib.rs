@@ -28,6 +28,7 @@ pub mod leases;
 pub mod migrate;
 pub mod operations;
 pub mod orders;
+mod probe;
 pub(crate) mod row;
 pub mod seal;
 pub mod sessions;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod opening;
 mod suite;
 
 /// Expands to one test per function of the suite on SQLite, and to one test of all of it on PostgreSQL.
