@@ -35,6 +35,9 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// Another instance runs with the state directory.
+    #[error("the state directory {0} is in use by another ADC")]
+    InUse(PathBuf),
     /// The key of the sealed cache cannot be used.
     #[error("the cache key {path} cannot be used ({why})")]
     CacheKey {
@@ -86,6 +89,9 @@ impl StartError {
                 "Give PEM files that belong together; paths are relative to ns.conf."
             }
             Self::StateDir { .. } => "Give a directory that this user may write, with --state-dir.",
+            Self::InUse(_) => {
+                "Stop the ADC that runs with it, or give this one a directory of its own with --state-dir."
+            }
             Self::CacheKey { .. } => {
                 "Restore the key file; or remove it together with zerotouch.cache, and let the instance sync anew."
             }

@@ -1,7 +1,7 @@
 //! Starting an instance, and the handle it is held by.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -49,6 +49,7 @@ impl Adc {
     /// See [`StartError`]. A Console that cannot be reached is none: what the cache holds is served.
     pub async fn start(config: AdcConfig) -> Result<AdcHandle, StartError> {
         prepare_state_dir(&config.state_dir)?;
+        let lock = lock_state_dir(&config.state_dir)?;
         check_link(&config)?;
         let cache = Cache::open(&config.state_dir, config.cache_key.as_deref())?;
         let hot = Arc::new(HotKeys::new(config.limits.hot_keys));
@@ -98,7 +99,7 @@ impl Adc {
             let serving = serve(vserver, listener, instance.shared.clone());
             instance.shared.connections.spawn(serving);
         }
-        let control = start_control(instance.clone(), config.limits.tick, stop.clone())?;
+        let control = start_control(instance.clone(), config.limits.tick, stop.clone(), lock)?;
         Ok(AdcHandle {
             instance,
             control: Some(control),
@@ -165,6 +166,21 @@ fn prepare_state_dir(path: &Path) -> Result<(), StartError> {
         })
 }
 
+/// Holds the state directory for this instance; the lock goes with the returned file.
+fn lock_state_dir(state_dir: &Path) -> Result<File, StartError> {
+    let path = state_dir.join("lock");
+    let failed = |source| StartError::StateDir {
+        path: path.clone(),
+        source,
+    };
+    let file = File::create(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(StartError::InUse(state_dir.to_owned())),
+        Err(fs::TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
 fn check_link(config: &AdcConfig) -> Result<(), StartError> {
     let Some(link) = &config.console else {
         return Ok(());
@@ -205,11 +221,13 @@ fn system(what: &'static str) -> impl Fn(std::io::Error) -> StartError {
     move |source| StartError::System { what, source }
 }
 
-/// The agent, the cache and the passing of time, on one thread beside the data plane.
+/// The agent, the cache and the passing of time, on one thread beside the data plane. It holds the state directory's
+/// lock to its end, because it is the last to write there.
 fn start_control(
     instance: Arc<Instance>,
     tick: Duration,
     stop: CancellationToken,
+    lock: File,
 ) -> Result<JoinHandle<()>, StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -217,7 +235,10 @@ fn start_control(
         .map_err(system("the agent's runtime"))?;
     std::thread::Builder::new()
         .name("evercert-agent".to_owned())
-        .spawn(move || runtime.block_on(control(&instance, tick, stop)))
+        .spawn(move || {
+            runtime.block_on(control(&instance, tick, stop));
+            drop(lock);
+        })
         .map_err(system("the agent's thread"))
 }
 

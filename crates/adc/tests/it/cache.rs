@@ -178,3 +178,22 @@ async fn what_cannot_be_started_is_told_with_line_and_remedy() {
     assert!(matches!(error, StartError::Link(_)));
     tokio::time::sleep(Duration::ZERO).await;
 }
+
+#[tokio::test]
+async fn a_state_directory_belongs_to_one_instance_at_a_time() {
+    within(async {
+        let dir = tempfile::tempdir().unwrap();
+        let setup = Setup::new(dir.path()).vserver("v", "HTTP", &[]);
+        let first = setup.start().await;
+
+        let error = Adc::start(setup.config()).await.unwrap_err();
+        assert!(matches!(error, StartError::InUse(_)), "{error}");
+        assert!(error.remedy().contains("--state-dir"));
+        let state = dir.path().join("state");
+        evercert_adc::admin::query(&state, "/status").await.unwrap();
+
+        first.stop().await;
+        setup.start().await.stop().await;
+    })
+    .await;
+}
