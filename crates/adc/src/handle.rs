@@ -61,7 +61,11 @@ impl Adc {
             clock: config.clock.clone(),
             metrics: metrics.clone(),
         };
-        let Running { vservers, warnings } = running::build(&config, &surroundings)?;
+        let Running {
+            vservers,
+            warnings,
+            default_name,
+        } = running::build(&config, &surroundings)?;
         let keeper = Arc::new(Keeper::open(cache, store.clone(), config.clock.clone()));
         let listeners = open_sockets(vservers)?;
         let shared = Arc::new(Shared::new(
@@ -85,12 +89,16 @@ impl Adc {
                 .map(|(vserver, _, address)| (vserver.clone(), *address))
                 .collect(),
             warnings,
+            default_name,
             shared,
             store,
             keeper,
             agent,
             metrics,
         });
+        if let Some(warning) = instance.default_warning() {
+            tracing::warn!("{warning}");
+        }
         let stop = CancellationToken::new();
         let socket = admin::bind(&config.state_dir).map_err(system("the status socket"))?;
         tokio::spawn(admin::serve(socket, instance.clone(), stop.clone()));

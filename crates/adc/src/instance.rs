@@ -27,6 +27,8 @@ pub(crate) struct Instance {
     pub(crate) started_at: Timestamp,
     pub(crate) vservers: Vec<(Arc<Vserver>, SocketAddr)>,
     pub(crate) warnings: Vec<String>,
+    /// The default certificate, where it is the name of a zero-touch certificate.
+    pub(crate) default_name: Option<DomainName>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) store: Arc<Store>,
     pub(crate) keeper: Arc<Keeper>,
@@ -42,8 +44,22 @@ impl Instance {
             started_at: self.started_at,
             vservers: self.vservers.iter().map(vserver_status).collect(),
             zero_touch: self.zero_touch(),
-            warnings: self.warnings.clone(),
+            warnings: (self.warnings.iter().cloned())
+                .chain(self.default_warning())
+                .collect(),
         }
+    }
+
+    /// That nothing is held for the default certificate's name: it is mistyped, or comes later.
+    pub(crate) fn default_warning(&self) -> Option<String> {
+        let name = self.default_name.as_ref()?;
+        (!self.store.table.serves(name.as_str())).then(|| {
+            format!(
+                "the default certificate {name} is not a certkey with a private key, and no zero-touch certificate \
+                 serves that name yet; until one comes there is no default (correct --default-certificate if it is \
+                 mistyped)"
+            )
+        })
     }
 
     /// The choice on one vserver, or on all that speak TLS.

@@ -45,6 +45,8 @@ pub(crate) struct Running {
     pub(crate) vservers: Vec<(Arc<Vserver>, SocketAddr)>,
     /// What was read and has no effect.
     pub(crate) warnings: Vec<String>,
+    /// The instance's default certificate, where it is a name and not a certkey.
+    pub(crate) default_name: Option<DomainName>,
 }
 
 /// Builds what ns.conf describes.
@@ -68,8 +70,10 @@ pub(crate) fn build(config: &AdcConfig, with: &Surroundings) -> Result<Running, 
             warnings: warnings
                 .map(|(line, warning)| format!("line {line}: {}", warning.message()))
                 .collect(),
+            default_name: None,
         },
     };
+    builder.running.default_name = builder.default_name();
     for view in loaded.config.vservers() {
         builder.vserver(&view)?;
     }
@@ -304,6 +308,12 @@ impl Builder<'_> {
             config_error(self.config, vec![complaint])
         })?;
         Ok(Some(DefaultCertificate::Name(name)))
+    }
+
+    fn default_name(&self) -> Option<DomainName> {
+        let name = self.config.default_certificate.as_deref()?;
+        let is_certkey = self.certkeys.is_server_certkey(name);
+        (!is_certkey).then(|| DomainName::new(name).ok()).flatten()
     }
 
     fn warn(&mut self, warning: String) {

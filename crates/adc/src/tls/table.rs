@@ -27,6 +27,13 @@ impl Table {
         self.wild.pin().get(wildcard_base(name)?).cloned()
     }
 
+    /// Whether a client that sends this name, or a default of this name, gets a certificate.
+    pub(crate) fn serves(&self, name: &str) -> bool {
+        let slots = [self.exact(name), self.wildcard(name)];
+        let mut slots = slots.into_iter().flatten();
+        slots.any(|slot| !slot.load().served().is_empty())
+    }
+
     /// How many names it holds, wildcards included.
     pub(crate) fn len(&self) -> usize {
         self.exact.len() + self.wild.len()

@@ -1,6 +1,6 @@
 //! Which certificate real clients get.
 
-use evercert_adc::{ExplainQuery, Outcome, SignatureName};
+use evercert_adc::{ExplainQuery, Outcome, SignatureName, Status};
 use evercert_types::KeyAlgorithm;
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, Error, ProtocolVersion};
@@ -270,6 +270,32 @@ async fn a_vserver_speaks_only_the_versions_it_is_set_to() {
             Ok(ProtocolVersion::TLSv1_3)
         );
         version(with(ONLY_TLS12), "new").await.unwrap_err();
+        adc.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_default_certificate_that_nothing_serves_is_warned_of_until_one_comes() {
+    within(async {
+        let dir = tempfile::tempdir().unwrap();
+        let (console, ca) = (FakeConsole::start().await, TestCa::new());
+        let mut setup = Setup::new(dir.path())
+            .vserver("v", "SSL", &[])
+            .console(&console);
+        setup.default_certificate = Some("late.example".into());
+        let adc = setup.start().await;
+
+        let warns = |status: &Status| {
+            let mut warnings = status.warnings.iter();
+            warnings.any(|w| w.contains("late.example is not a certkey"))
+        };
+        assert!(warns(&adc.handle.status()));
+
+        console.put([ca.item(&ItemSpec::new("late.example"))], ca.chains());
+        console.wake();
+        adc.active(1).await;
+        assert!(!warns(&adc.handle.status()));
         adc.stop().await;
     })
     .await;
