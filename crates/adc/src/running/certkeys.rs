@@ -38,6 +38,23 @@ impl<'a> CertKeys<'a> {
             .is_some_and(|certkey| certkey.key.is_some() || certkey.inform == Inform::Pfx)
     }
 
+    /// The files of a certkey that cannot be opened, one sentence each: only a certkey in use fails the start.
+    pub(super) fn unreadable(&self, view: &CertKeyView) -> Vec<String> {
+        if view.is_factory {
+            return Vec::new();
+        }
+        let files = std::iter::once(&view.cert).chain(&view.key);
+        let unreadable = files.filter_map(|file| {
+            let path = self.directory.join(file);
+            let error = std::fs::File::open(&path).err()?;
+            let (certkey, path) = (&view.name, path.display());
+            Some(format!(
+                "certkey {certkey}: {path} cannot be read ({error}); binding it fails until the file is there"
+            ))
+        });
+        unreadable.collect()
+    }
+
     /// A certkey with its private key, ready to be served, with the certificates it is linked to.
     ///
     /// # Errors

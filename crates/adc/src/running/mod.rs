@@ -73,6 +73,11 @@ pub(crate) fn build(config: &AdcConfig, with: &Surroundings) -> Result<Running, 
             default_name: None,
         },
     };
+    for certkey in loaded.config.certkeys() {
+        for warning in builder.certkeys.unreadable(&certkey) {
+            builder.warn(warning);
+        }
+    }
     builder.running.default_name = builder.default_name();
     for view in loaded.config.vservers() {
         builder.vserver(&view)?;

@@ -180,6 +180,29 @@ async fn what_cannot_be_started_is_told_with_line_and_remedy() {
 }
 
 #[tokio::test]
+async fn files_that_an_unused_certkey_lacks_are_warned_of() {
+    within(async {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("here.pem"), "").unwrap();
+        let adc = Setup::new(dir.path())
+            .vserver("v", "HTTP", &[])
+            .conf("add ssl certKey unused -cert here.pem -key gone.key")
+            .start()
+            .await;
+
+        let warnings = adc.handle.status().warnings;
+        let about = |file: &str| {
+            let mut warnings = warnings.iter();
+            warnings.any(|w| w.contains("certkey unused:") && w.contains(file))
+        };
+        assert!(about("gone.key"), "{warnings:?}");
+        assert!(!about("here.pem"), "{warnings:?}");
+        adc.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_state_directory_belongs_to_one_instance_at_a_time() {
     within(async {
         let dir = tempfile::tempdir().unwrap();
