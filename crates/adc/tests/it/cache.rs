@@ -183,7 +183,7 @@ async fn what_cannot_be_started_is_told_with_line_and_remedy() {
 async fn files_that_an_unused_certkey_lacks_are_warned_of() {
     within(async {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("here.pem"), "").unwrap();
+        fs::write(dir.path().join("here.pem"), "").unwrap();
         let adc = Setup::new(dir.path())
             .vserver("v", "HTTP", &[])
             .conf("add ssl certKey unused -cert here.pem -key gone.key")
