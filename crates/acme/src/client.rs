@@ -259,10 +259,10 @@ impl Client {
     /// HEAD of newNonce, and GET where HEAD brings none (RFC 8555 §7.2).
     async fn fetch_nonce(&self, deadline: Instant) -> Result<String, AcmeError> {
         let url = &self.0.directory.new_nonce;
-        let failed = |reason: &str, source| AcmeError::Nonce {
+        let failed = |reason: &str, cause| AcmeError::Nonce {
             url: url.clone(),
             reason: reason.to_owned(),
-            source,
+            cause,
         };
         for method in [Method::HEAD, Method::GET] {
             let call = Call {
@@ -292,7 +292,7 @@ impl Client {
         AcmeError::Nonce {
             url: self.0.directory.new_nonce.clone(),
             reason: format!("the CA refused {} nonces in a row", nonce::TRIES),
-            source: refusal.map(|problem| Box::new(AcmeError::Problem(problem))),
+            cause: refusal.map(|problem| Box::new(AcmeError::Problem(problem))),
         }
     }
 
@@ -304,7 +304,7 @@ impl Client {
             .map_err(|error| AcmeError::Directory {
                 url: url.clone(),
                 reason: "it could not be read".to_owned(),
-                source: Some(Box::new(error)),
+                cause: Some(Box::new(error)),
             })?;
         let directory = Directory::from_reply(&reply)?;
         if let Some(vendor) = vendors::recognise(&directory) {

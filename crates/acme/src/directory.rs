@@ -75,7 +75,7 @@ impl Directory {
         Self::parse(&reply.url, &reply.body).map_err(|reason| AcmeError::Directory {
             url: reply.url.clone(),
             reason,
-            source: None,
+            cause: None,
         })
     }
 

@@ -14,32 +14,30 @@ use crate::stage::Stage;
 #[non_exhaustive]
 pub enum AcmeError {
     /// The directory could not be read or cannot be used.
-    #[error("reading the ACME directory {url}: {reason}")]
+    #[error("reading the ACME directory {url}: {}", describe_wrapped(.reason, .cause.as_deref()))]
     Directory {
         /// The directory's URL.
         url: String,
-        /// What is wrong, without the cause.
+        /// What is wrong; where a request failed, the message has its words instead.
         reason: String,
-        /// The failed request, if that was it.
-        #[source]
-        source: Option<Box<Self>>,
+        /// The failed request, if that was it; its words are in the message.
+        cause: Option<Box<Self>>,
     },
     /// No nonce could be had, or the CA refused every one it gave.
-    #[error("getting a nonce from {url}: {reason}")]
+    #[error("getting a nonce from {url}: {}", describe_wrapped(.reason, .cause.as_deref()))]
     Nonce {
         /// The newNonce URL.
         url: String,
-        /// What is wrong, without the cause.
+        /// What is wrong; where a request failed, the message has its words instead.
         reason: String,
-        /// The failed request, if that was it.
-        #[source]
-        source: Option<Box<Self>>,
+        /// The failed request, if that was it; its words are in the message.
+        cause: Option<Box<Self>>,
     },
     /// The CA refused, and says why.
     #[error("{}", describe_problem(.0))]
     Problem(Box<Problem>),
     /// The request or its answer was lost on the way.
-    #[error("{stage} at {url}: {fault}")]
+    #[error("{stage} at {url}: {}", describe_lost(*.fault, .cause))]
     Transport {
         /// The step.
         stage: Stage,
@@ -47,9 +45,8 @@ pub enum AcmeError {
         url: String,
         /// On which layer it failed.
         fault: TransportFault,
-        /// What the HTTP client says.
-        #[source]
-        source: reqwest::Error,
+        /// What the HTTP client says; the innermost of it is in the message.
+        cause: reqwest::Error,
     },
     /// An HTTP error without a problem document: a proxy's or load balancer's page.
     #[error("{stage} at {url}: HTTP {status} and no ACME problem, but: {excerpt}")]
@@ -164,9 +161,10 @@ impl AcmeError {
                 .as_ref()
                 .or_else(|| failures.iter().find_map(Authorization::problem)),
             Self::AuthorizationInvalid(authorization) => authorization.problem(),
-            Self::Directory { source, .. }
-            | Self::Nonce { source, .. }
-            | Self::Timeout { source, .. } => source.as_deref()?.problem(),
+            Self::Directory { cause, .. } | Self::Nonce { cause, .. } => {
+                cause.as_deref()?.problem()
+            }
+            Self::Timeout { source, .. } => source.as_deref()?.problem(),
             _ => None,
         }
     }
@@ -185,14 +183,12 @@ impl AcmeError {
                 _ => Fault::Configuration,
             },
             Self::Directory {
-                source: Some(source),
-                ..
+                cause: Some(cause), ..
             }
             | Self::Nonce {
-                source: Some(source),
-                ..
-            } => source.fault(),
-            Self::Nonce { source: None, .. } => Fault::Outage,
+                cause: Some(cause), ..
+            } => cause.fault(),
+            Self::Nonce { cause: None, .. } => Fault::Outage,
             Self::Transport { .. } | Self::Malformed { .. } => Fault::Outage,
             Self::Timeout { .. } => Fault::Transient,
             _ => Fault::Configuration,
@@ -215,8 +211,8 @@ impl AcmeError {
         match self {
             Self::Problem(problem) => problem.retry_after,
             Self::Status { retry_after, .. } | Self::Timeout { retry_after, .. } => *retry_after,
-            Self::Directory { source, .. } | Self::Nonce { source, .. } => {
-                source.as_deref()?.retry_after()
+            Self::Directory { cause, .. } | Self::Nonce { cause, .. } => {
+                cause.as_deref()?.retry_after()
             }
             _ => None,
         }
@@ -240,8 +236,8 @@ impl AcmeError {
     /// What its reader can do about it.
     pub fn remedy(&self) -> String {
         match self {
-            Self::Directory { source, .. } | Self::Nonce { source, .. } => match source {
-                Some(source) if !matches!(**source, Self::Problem(_)) => source.remedy(),
+            Self::Directory { cause, .. } | Self::Nonce { cause, .. } => match cause {
+                Some(cause) if !matches!(**cause, Self::Problem(_)) => cause.remedy(),
                 _ => CHECK_DIRECTORY.to_owned(),
             },
             Self::Transport { fault, .. } => fault.remedy().to_owned(),
@@ -292,7 +288,7 @@ impl AcmeError {
                     && problem.is_retryable()
                     && (matches!(problem.fault(), Fault::Outage) || problem.retry_after.is_some())
             }
-            Self::Nonce { source, .. } => source.as_deref().is_some_and(Self::passes_soon),
+            Self::Nonce { cause, .. } => cause.as_deref().is_some_and(Self::passes_soon),
             _ => false,
         }
     }
@@ -300,8 +296,8 @@ impl AcmeError {
     /// Whether the CA surely did not act on the request.
     pub(crate) fn never_arrived(&self) -> bool {
         match self {
-            Self::Transport { source, fault, .. } => {
-                source.is_connect() && *fault != TransportFault::Tls
+            Self::Transport { cause, fault, .. } => {
+                cause.is_connect() && *fault != TransportFault::Tls
             }
             Self::Nonce { .. } => self.passes_soon(),
             Self::Status { status, .. } => *status == 503,
@@ -324,6 +320,36 @@ impl AcmeError {
 
 const CHECK_DIRECTORY: &str = "Check the CA's directory URL: it must be the ACME directory itself, \
     reached without a log-in page, and its newNonce, newAccount and newOrder must work.";
+
+/// The words of the failed request without step and URL, which the wrapping message has said.
+fn describe_wrapped(reason: &str, cause: Option<&AcmeError>) -> String {
+    let Some(cause) = cause else {
+        return reason.to_owned();
+    };
+    let text = cause.to_string();
+    let place = match cause {
+        AcmeError::Transport { stage, url, .. }
+        | AcmeError::Status { stage, url, .. }
+        | AcmeError::Redirect { stage, url, .. }
+        | AcmeError::Malformed { stage, url, .. }
+        | AcmeError::Timeout { stage, url, .. } => format!("{stage} at {url}: "),
+        AcmeError::Problem(_) => return format!("{reason}: {text}"),
+        _ => String::new(),
+    };
+    text.strip_prefix(&place).unwrap_or(&text).to_owned()
+}
+
+/// The layer and the innermost cause, where that says more.
+fn describe_lost(fault: TransportFault, cause: &reqwest::Error) -> String {
+    let mut innermost: &dyn std::error::Error = cause;
+    while let Some(deeper) = innermost.source() {
+        innermost = deeper;
+    }
+    match fault {
+        TransportFault::Refused | TransportFault::TimedOut => fault.to_string(),
+        _ => format!("{fault}: {innermost}"),
+    }
+}
 
 fn describe_problem(problem: &Problem) -> String {
     let stage = problem
@@ -363,7 +389,7 @@ mod tests {
         AcmeError::Directory {
             url: "https://ca.test/dir".to_owned(),
             reason: "it lacks newNonce".to_owned(),
-            source: None,
+            cause: None,
         }
     }
 
@@ -372,7 +398,7 @@ mod tests {
         let nonce = AcmeError::Nonce {
             url: "https://ca.test/nonce".to_owned(),
             reason: "no Replay-Nonce header".to_owned(),
-            source: None,
+            cause: None,
         };
 
         assert_eq!(
@@ -401,7 +427,7 @@ mod tests {
         let wrapped = AcmeError::Directory {
             url: "https://ca.test/dir".to_owned(),
             reason: "it could not be read".to_owned(),
-            source: Some(Box::new(page)),
+            cause: Some(Box::new(page)),
         };
 
         assert_eq!(missing_member().fault(), Fault::Configuration);

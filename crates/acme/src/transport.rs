@@ -198,7 +198,7 @@ fn failure(call: &Call<'_>, source: reqwest::Error) -> AcmeError {
         stage,
         url,
         fault: TransportFault::of(&source),
-        source: source.without_url(),
+        cause: source.without_url(),
     }
 }
 

@@ -109,6 +109,13 @@ async fn a_ca_that_went_away_is_an_outage() {
     let error = client.probe().await.unwrap_err();
 
     assert!(matches!(error, AcmeError::Nonce { .. }), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.ends_with("/nonce: the connection was refused"),
+        "{text}"
+    );
+    assert_eq!(text.matches("http").count(), 1, "{text}");
+    assert!(std::error::Error::source(&error).is_none());
     assert_eq!(error.fault(), Fault::Outage);
     assert!(error.is_retryable());
 }

@@ -481,7 +481,7 @@ async fn without_its_bundle_the_server_is_not_trusted() {
         .unwrap_err();
 
     let AcmeError::Directory {
-        source: Some(source),
+        cause: Some(source),
         ..
     } = &error
     else {

@@ -337,7 +337,7 @@ fn acme_code(error: &AcmeError) -> String {
     let stage = error.stage().map_or("client", |stage| stage.as_str());
     let what = match (error.problem(), error) {
         (Some(problem), _) if !problem.kind().as_str().is_empty() => problem.kind().as_str(),
-        (_, AcmeError::Directory { source: None, .. }) => "malformed",
+        (_, AcmeError::Directory { cause: None, .. }) => "malformed",
         (
             _,
             AcmeError::Directory { .. } | AcmeError::Nonce { .. } | AcmeError::Transport { .. },
