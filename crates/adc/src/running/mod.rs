@@ -152,7 +152,11 @@ impl Builder<'_> {
         let configured = view.ip.map(|ip| SocketAddr::new(ip, view.port));
         let address = configured.filter(|address| !matches!(address.port(), 0 | 65535));
         if address.is_none() {
-            self.warn(format!("vserver {} has no address to listen on", view.name));
+            self.warn(format!(
+                "vserver {} has no address to listen on (on a NetScaler 0.0.0.0 means no address, and ports 0 and 65535 \
+                 no port of its own): give `add lb vserver` the address and port to listen on",
+                view.name
+            ));
         }
         address
     }

@@ -180,6 +180,26 @@ async fn what_cannot_be_started_is_told_with_line_and_remedy() {
 }
 
 #[tokio::test]
+async fn a_vserver_without_address_is_warned_of_with_what_to_do() {
+    within(async {
+        let dir = tempfile::tempdir().unwrap();
+        let adc = Setup::new(dir.path())
+            .conf("add lb vserver nowhere HTTP 0.0.0.0 0")
+            .start()
+            .await;
+
+        let warnings = adc.handle.status().warnings;
+        let is_told = |w: &String| {
+            w.contains("vserver nowhere has no address to listen on")
+                && w.contains("give `add lb vserver` the address")
+        };
+        assert!(warnings.iter().any(is_told), "{warnings:?}");
+        adc.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn files_that_an_unused_certkey_lacks_are_warned_of() {
     within(async {
         let dir = tempfile::tempdir().unwrap();
