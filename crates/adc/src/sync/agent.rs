@@ -494,7 +494,7 @@ impl Agent {
                 state: ItemState::Rejected,
                 code: "mass_deletion".to_owned(),
                 detail: format!(
-                    "{} of {} items would be removed at once; confirm the purge on the Console",
+                    "{} of {} items would be removed at once; if that is meant, run `evercert zero-touch-store intend-purge`",
                     ids.len(),
                     ledger.len()
                 ),

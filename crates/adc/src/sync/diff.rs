@@ -44,7 +44,7 @@ impl Refused {
                 "If the Console was meant to be set back, stop this instance, remove zerotouch.cache from its state directory, and start it again."
             }
             Self::MassDeletion { .. } => {
-                "If the deletion is meant, confirm it on the Console (purge intended); nothing was removed here."
+                "If the deletion is meant, run `evercert zero-touch-store intend-purge`; nothing was removed here."
             }
         }
     }

@@ -333,7 +333,7 @@ async fn a_mass_deletion_is_refused_and_reported_until_it_is_meant() {
         let guarded = |s: &evercert_adc::Status| s.zero_touch.state == AgentState::Guarded;
         let status = adc.until("guarded", guarded).await;
         assert_eq!(status.zero_touch.counts.active, 20);
-        assert!(status.zero_touch.remedy.unwrap().contains("confirm"));
+        assert!(status.zero_touch.remedy.unwrap().contains("intend-purge"));
         assert_eq!(
             Tls::plain().leaf(adc.addr("v"), "3.example").await,
             items[3].fingerprint
