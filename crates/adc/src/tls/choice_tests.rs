@@ -136,6 +136,45 @@ fn a_default_may_be_named_by_a_zero_touch_name_or_wildcard() {
 }
 
 #[test]
+fn an_explanation_names_the_wildcard_it_looked_for() {
+    let mut bench = Bench::new();
+    bench.zero_touch("*.shop.example.com");
+    bench.policy.default_sni = Some(DefaultCertificate::Name(
+        DomainName::new("x.def.example").unwrap(),
+    ));
+    let looked_for = |bench: &Bench, sni: &str| -> Vec<String> {
+        let query = ExplainQuery {
+            sni: Some(sni.into()),
+            ..ExplainQuery::default()
+        };
+        let steps = explain("v", &bench.policy, &query).steps.into_iter();
+        steps.map(|step| step.looked_for).collect()
+    };
+
+    assert_eq!(
+        looked_for(&bench, "www.shop.example.com"),
+        ["www.shop.example.com", "*.shop.example.com"]
+    );
+    assert_eq!(
+        looked_for(&bench, "a.b.example"),
+        [
+            "a.b.example",
+            "*.b.example",
+            "x.def.example",
+            "*.def.example",
+            ""
+        ]
+    );
+
+    let sni = bench.certkey("sni", "*.w.example");
+    bench.policy.manual = Some(ManualBindings::new(vec![sni], Vec::new()));
+    assert_eq!(
+        looked_for(&bench, "q.w.example"),
+        ["q.w.example", "*.w.example"]
+    );
+}
+
+#[test]
 fn an_explanation_names_the_losers_and_why() {
     let mut bench = Bench::new();
     let (short, long) = (CertificateId::new(), CertificateId::new());

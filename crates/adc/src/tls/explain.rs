@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::manual::ManualCertificate;
 use super::record::{Record, is_usable};
-use super::resolver::{ChoicePolicy, Decision, Found, Served, Step, Trace, decide};
+use super::resolver::{ChoicePolicy, Decision, Found, Key, Served, Step, Trace, decide};
+use super::table::wildcard_base;
 
 /// What a client would send.
 #[derive(Clone, Debug, Default)]
@@ -84,7 +85,7 @@ pub struct Explanation {
 pub struct ExplainedStep {
     /// Such as `zero-touch exact name`.
     pub step: String,
-    /// The name it looked for; empty where it looks for none.
+    /// The name or wildcard it looked for; empty where it looks for none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub looked_for: String,
     /// What it found; empty when nothing.
@@ -192,7 +193,7 @@ struct Recorder<'a> {
 }
 
 impl Trace for Recorder<'_> {
-    fn step(&mut self, step: Step, key: &str, found: Found<'_>) {
+    fn step(&mut self, step: Step, key: Key<'_>, found: Found<'_>) {
         let candidates = match found {
             Found::Nothing => Vec::new(),
             Found::Manual(held, chosen) => held
@@ -208,7 +209,7 @@ impl Trace for Recorder<'_> {
         };
         self.steps.push(ExplainedStep {
             step: step_name(step).to_owned(),
-            looked_for: key.to_owned(),
+            looked_for: looked_for(key),
             candidates,
         });
     }
@@ -244,6 +245,16 @@ impl Recorder<'_> {
             "another key algorithm goes first".to_owned()
         } else {
             format!("the client does not verify {algorithm} signatures")
+        }
+    }
+}
+
+fn looked_for(key: Key<'_>) -> String {
+    match key {
+        Key::Any => String::new(),
+        Key::Name(name) => name.to_owned(),
+        Key::WildcardOver(name) => {
+            wildcard_base(name).map_or_else(String::new, |base| format!("*.{base}"))
         }
     }
 }

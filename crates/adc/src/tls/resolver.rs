@@ -75,7 +75,18 @@ pub(crate) enum Refusal {
 /// Hears of every step; a handshake's hears nothing and costs nothing.
 pub(crate) trait Trace {
     /// The step looked for `key` and found these.
-    fn step(&mut self, step: Step, key: &str, found: Found<'_>);
+    fn step(&mut self, step: Step, key: Key<'_>, found: Found<'_>);
+}
+
+/// What a step looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Key<'a> {
+    /// Nothing in particular: a default.
+    Any,
+    /// This name.
+    Name(&'a str),
+    /// The wildcard that covers this name.
+    WildcardOver(&'a str),
 }
 
 /// What a step found.
@@ -93,7 +104,7 @@ pub(crate) enum Found<'a> {
 pub(crate) struct NoTrace;
 
 impl Trace for NoTrace {
-    fn step(&mut self, _step: Step, _key: &str, _found: Found<'_>) {}
+    fn step(&mut self, _step: Step, _key: Key<'_>, _found: Found<'_>) {}
 }
 
 /// Chooses: manual binding (exact, wildcard, default), or zero touch (exact, wildcard, the vserver's default, the
@@ -137,13 +148,16 @@ impl<T: Trace> Chooser<'_, T> {
     fn manual(&mut self, bindings: &ManualBindings, sni: Option<&str>) -> Option<Hit> {
         if let Some(name) = sni {
             let hit = self
-                .certkeys(Step::ManualExact, name, bindings.exact(name))
-                .or_else(|| self.certkeys(Step::ManualWildcard, name, bindings.wildcard(name)));
+                .certkeys(Step::ManualExact, Key::Name(name), bindings.exact(name))
+                .or_else(|| {
+                    let (key, held) = (Key::WildcardOver(name), bindings.wildcard(name));
+                    self.certkeys(Step::ManualWildcard, key, held)
+                });
             if hit.is_some() {
                 return hit;
             }
         }
-        self.certkeys(Step::ManualDefault, "", bindings.fallback())
+        self.certkeys(Step::ManualDefault, Key::Any, bindings.fallback())
     }
 
     fn zero_touch(&mut self, sni: Option<&str>) -> Option<Hit> {
@@ -160,10 +174,10 @@ impl<T: Trace> Chooser<'_, T> {
     fn default(&mut self, step: Step, default: Option<&DefaultCertificate>) -> Option<Hit> {
         match default {
             None => {
-                self.trace.step(step, "", Found::Nothing);
+                self.trace.step(step, Key::Any, Found::Nothing);
                 None
             }
-            Some(DefaultCertificate::CertKeys(certkeys)) => self.certkeys(step, "", certkeys),
+            Some(DefaultCertificate::CertKeys(certkeys)) => self.certkeys(step, Key::Any, certkeys),
             Some(DefaultCertificate::Name(name)) => self.names(step, step, name.as_str()),
         }
     }
@@ -176,30 +190,38 @@ impl<T: Trace> Chooser<'_, T> {
             Some(base) => table.wildcard(&format!("x.{base}")),
             None => table.exact(name),
         };
-        self.slot(exact, name, slot.as_deref())
-            .or_else(|| self.slot(wildcard, name, table.wildcard(name).as_deref()))
+        self.slot(exact, Key::Name(name), slot.as_deref())
+            .or_else(|| {
+                let slot = table.wildcard(name);
+                self.slot(wildcard, Key::WildcardOver(name), slot.as_deref())
+            })
     }
 
-    fn slot(&mut self, step: Step, name: &str, slot: Option<&Slot>) -> Option<Hit> {
+    fn slot(&mut self, step: Step, key: Key<'_>, slot: Option<&Slot>) -> Option<Hit> {
         let Some(slot) = slot else {
-            self.trace.step(step, name, Found::Nothing);
+            self.trace.step(step, key, Found::Nothing);
             return None;
         };
         let set = slot.load();
         let chosen = set.pick(self.offered);
         self.saw_candidates |= !set.served().is_empty();
-        self.trace.step(step, name, Found::ZeroTouch(&set, chosen));
+        self.trace.step(step, key, Found::ZeroTouch(&set, chosen));
         chosen.map(|record| (step, Served::ZeroTouch(record.clone())))
     }
 
-    fn certkeys(&mut self, step: Step, name: &str, held: &[Arc<ManualCertificate>]) -> Option<Hit> {
+    fn certkeys(
+        &mut self,
+        step: Step,
+        key: Key<'_>,
+        held: &[Arc<ManualCertificate>],
+    ) -> Option<Hit> {
         let chosen = manual::pick(held, self.offered);
         self.saw_candidates |= !held.is_empty();
         let found = match held {
             [] => Found::Nothing,
             _ => Found::Manual(held, chosen),
         };
-        self.trace.step(step, name, found);
+        self.trace.step(step, key, found);
         chosen.map(|certificate| (step, Served::Manual(certificate.clone())))
     }
 }
