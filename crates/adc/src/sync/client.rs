@@ -1,5 +1,7 @@
 //! Calls to the Console: JSON over HTTPS, with limits on time and size.
 
+use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
 use evercert_api::Problem;
@@ -35,11 +37,11 @@ pub(crate) struct Answer<R> {
 /// A call did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
-    #[error("calling {call}")]
+    #[error("calling {url}")]
     Transport {
-        call: &'static str,
+        url: String,
         #[source]
-        source: reqwest::Error,
+        source: Innermost,
     },
     #[error("the Console answered {call} with {status}{}", detail(problem.as_deref()))]
     Status {
@@ -56,6 +58,30 @@ pub(crate) enum CallError {
     },
     #[error("the Console's answer to {call} is longer than {MAX_ANSWER} octets")]
     TooLong { call: &'static str },
+}
+
+/// The HTTP client's error, told by its last cause alone: the layers above it only say that a request was made.
+#[derive(Debug)]
+pub(crate) struct Innermost(reqwest::Error);
+
+impl fmt::Display for Innermost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut innermost: &dyn Error = &self.0;
+        while let Some(cause) = innermost.source() {
+            innermost = cause;
+        }
+        write!(f, "{innermost}")
+    }
+}
+
+impl Error for Innermost {}
+
+/// How a call to an address fails.
+fn transport(url: &str) -> impl Fn(reqwest::Error) -> CallError {
+    move |source| CallError::Transport {
+        url: url.to_owned(),
+        source: Innermost(source.without_url()),
+    }
 }
 
 fn detail(problem: Option<&Problem>) -> String {
@@ -107,10 +133,7 @@ impl ConsoleClient {
             .pool_idle_timeout(Duration::from_secs(90))
             .user_agent(concat!("evercert-adc/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|source| CallError::Transport {
-                call: "the Console",
-                source,
-            })?;
+            .map_err(transport(&link.url))?;
         Ok(Self {
             http,
             base: link.url.trim_end_matches('/').to_owned(),
@@ -128,22 +151,22 @@ impl ConsoleClient {
         body: &B,
         wait: Duration,
     ) -> Result<Answer<R>, CallError> {
-        let transport = |source| CallError::Transport { call, source };
+        let url = format!("{}{call}", self.base);
         let json = serde_json::to_vec(body);
         let json = json.map_err(|source| CallError::Malformed { call, source })?;
         let response = self
             .http
-            .post(format!("{}{call}", self.base))
+            .post(&url)
             .header(header::CONTENT_TYPE, "application/json")
             .timeout(self.request_timeout + wait)
             .body(json)
             .send()
             .await
-            .map_err(transport)?;
+            .map_err(transport(&url))?;
         let poll_after = seconds(response.headers(), POLL_AFTER_HEADER);
         let retry_after = seconds(response.headers(), header::RETRY_AFTER.as_str());
         let status = response.status();
-        let bytes = read(call, response).await?;
+        let bytes = read(call, &url, response).await?;
         if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             return Ok(Answer {
                 body: None,
@@ -169,14 +192,11 @@ impl ConsoleClient {
 /// Reads an answer into memory that is wiped afterwards: it may hold keys.
 async fn read(
     call: &'static str,
+    url: &str,
     mut response: reqwest::Response,
 ) -> Result<Zeroizing<Vec<u8>>, CallError> {
     let mut bytes = Zeroizing::new(Vec::new());
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|source| CallError::Transport { call, source })?
-    {
+    while let Some(chunk) = response.chunk().await.map_err(transport(url))? {
         if bytes.len() + chunk.len() > MAX_ANSWER {
             return Err(CallError::TooLong { call });
         }

@@ -38,8 +38,12 @@ async fn a_restarted_instance_serves_at_once_without_its_console() {
                 .unwrap();
             assert_eq!((shown.leaf, shown.certificates), (item.fingerprint, 2));
         }
-        adc.until("unreachable", |s| {
+        adc.until("unreachable, told in short", |s| {
+            let detail = s.zero_touch.detail.as_deref().unwrap_or_default();
+            let told = detail.strip_prefix("calling https://127.0.0.1:");
+            let cause = told.and_then(|told| told.split_once(": "));
             s.zero_touch.state == AgentState::Unreachable
+                && cause.is_some_and(|(_, cause)| cause == "Connection refused (os error 111)")
         })
         .await;
 
