@@ -132,13 +132,7 @@ pub async fn test_vendor(console: &Console, name: &str) -> Result<TestReport, Li
     let account = register(console, &client, &vendor).await;
     report.steps.push(match &account {
         Ok(url) => passed("account", start, url.clone()),
-        Err(failure) => TestStep {
-            name: "account".to_owned(),
-            ok: false,
-            detail: failure.message.clone(),
-            remedy: failure.remedy.clone(),
-            duration_ms: millis(start),
-        },
+        Err(failure) => not_passed("account", start, failure),
     });
     report.ok = account.is_ok();
     Ok(report)
@@ -154,14 +148,8 @@ fn step<T>(
     let (step, value) = match outcome {
         Ok(value) => (passed(name, start, detail(&value)), Some(value)),
         Err(error) => {
-            let step = TestStep {
-                name: name.to_owned(),
-                ok: false,
-                detail: sentence(&error),
-                remedy: Some(error.remedy()),
-                duration_ms: millis(start),
-            };
-            (step, None)
+            let failure = Failure::acme(super::failure::Stage::Account, &error);
+            (not_passed(name, start, &failure), None)
         }
     };
     report.steps.push(step);
@@ -175,6 +163,17 @@ pub(crate) fn passed(name: &str, start: Instant, detail: String) -> TestStep {
         ok: true,
         detail,
         remedy: None,
+        duration_ms: millis(start),
+    }
+}
+
+/// A step that failed, in the words that adding the vendor has for it.
+fn not_passed(name: &str, start: Instant, failure: &Failure) -> TestStep {
+    TestStep {
+        name: name.to_owned(),
+        ok: false,
+        detail: failure.message.clone(),
+        remedy: failure.remedy.clone(),
         duration_ms: millis(start),
     }
 }

@@ -256,6 +256,31 @@ async fn vendors_and_providers_are_tried_step_by_step() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn trying_an_unreachable_vendor_says_what_adding_it_would() {
+    let world = World::start().await;
+    let db = &world.console.db;
+    let mut gone = db.vendor_by_name("local").await.unwrap().unwrap();
+    gone.id = evercert_types::VendorId::new();
+    gone.name = "gone".to_owned();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    gone.directory_url = format!("https://{}/dir", listener.local_addr().unwrap());
+    drop(listener);
+    let mut tx = db.begin_write().await.unwrap();
+    tx.insert_vendor(&gone, None).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let report = vendors::test_vendor(&world.console, "gone").await.unwrap();
+
+    let step = &report.steps[0];
+    let alias =
+        "Cannot initialize API for the CA server. Please check the CA server configuration.";
+    assert!(step.detail.starts_with(alias), "{step:?}");
+    assert_eq!(step.detail.matches(&gone.directory_url).count(), 1);
+    assert!(!report.ok && step.remedy.is_some());
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_come_in_pages_and_by_what_is_searched() {
     let world = World::start().await;
     for n in ["b", "a", "C"] {
