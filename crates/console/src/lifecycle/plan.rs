@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::Actor;
 use super::failure::Life;
-use super::renew::{Facts, due, jitter_of};
+use super::renew::{Facts, due, in_words, jitter_of};
 use crate::state::Console;
 
 /// The kind of job that drives an order; its subject is the order's id.
@@ -69,8 +69,9 @@ pub(crate) async fn enqueue(tx: &mut Tx, wanted: &Wanted<'_>) -> Result<Operatio
                 &wanted.certificate.name,
                 "order.requested",
                 format!(
-                    "An order was requested by {}: {}",
-                    wanted.actor, order.reason
+                    "An order was requested by {} because {}",
+                    wanted.actor,
+                    in_words(&order.reason)
                 ),
             )
         };

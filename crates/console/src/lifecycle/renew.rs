@@ -48,6 +48,19 @@ pub(crate) fn due(facts: &Facts<'_>) -> Option<Due> {
     })
 }
 
+/// Why an order was made, after "because"; what is not known is said as it is.
+pub(crate) fn in_words(reason: &str) -> &str {
+    match reason {
+        "missing" => "there is no version yet",
+        "forced" => "it was asked for",
+        "revoked" => "the version in force was revoked",
+        "renewal_info" => "the CA's renewal information says that it is time",
+        "renew_before" => "the vendor's time before expiry has begun",
+        "lifetime_fraction" => "enough of its lifetime has passed",
+        other => other,
+    }
+}
+
 /// There is no version yet: asked for, whoever renews it later.
 fn missing(facts: &Facts<'_>) -> Option<Timestamp> {
     facts.active.is_none().then_some(facts.now)
@@ -129,6 +142,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn every_reason_has_words() {
+        for reason in RULES.map(|(name, _)| name).into_iter().chain(["forced"]) {
+            assert!(in_words(reason).contains(' '), "{reason}");
+        }
+    }
 
     const DAY: i64 = 86_400;
 
