@@ -1,7 +1,7 @@
 //! Certificates as people look at them: list, show, versions, export, and their log.
 
 use evercert_api::certificates::{Certificate, Export, ExportRequest, KeySlot, LogEntry, Version};
-use evercert_api::{Page, ProblemCode};
+use evercert_api::{Page, Problem, ProblemCode};
 use evercert_db::certificates as rows;
 use evercert_db::events::Event;
 use evercert_db::slots::Slot;
@@ -123,6 +123,7 @@ pub async fn export(
 ) -> Result<Export, LifecycleError> {
     let certificate = certificate_named(console, name).await?;
     let slots = console.db.slots(certificate.id).await?;
+    check_key(name, request.key, &slots)?;
     let slot = slots
         .iter()
         .find(|slot| request.key.is_none_or(|key| key == slot.algorithm));
@@ -149,6 +150,23 @@ pub async fn export(
         chain_pem,
         key_pem: Some(key.to_pkcs8_pem().expose().clone()),
     })
+}
+
+/// Refuses a key algorithm that the certificate does not have.
+pub(crate) fn check_key(
+    name: &str,
+    wanted: Option<KeyAlgorithm>,
+    slots: &[Slot],
+) -> Result<(), LifecycleError> {
+    let has = |key| slots.iter().any(|slot| slot.algorithm == key);
+    let Some(missing) = wanted.filter(|key| !has(*key)) else {
+        return Ok(());
+    };
+    let keys: Vec<_> = slots.iter().map(|slot| slot.algorithm.as_str()).collect();
+    let detail = format!("\"{name}\" has no {missing} key");
+    Err(Problem::new(ProblemCode::CertificateNoKey, detail)
+        .with_remedy(format!("It has: {}.", keys.join(", ")))
+        .into())
 }
 
 /// The vendor of a certificate, if it has one.

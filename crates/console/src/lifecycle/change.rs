@@ -9,7 +9,7 @@ use evercert_db::{DbError, Tx, versions};
 use evercert_types::{RenewalMode, VersionState};
 use serde_json::json;
 
-use super::certificates::view;
+use super::certificates::{check_key, view};
 use super::request::{certificate_named, not_found, vendor_named};
 use super::{Actor, LifecycleError, install, plan};
 use crate::state::Console;
@@ -63,8 +63,10 @@ async fn rollback_targets(
 ) -> Result<Vec<versions::Version>, LifecycleError> {
     let refused = |detail: String| LifecycleError::new(ProblemCode::RollbackRefused, detail);
     let versions = console.db.versions(certificate.id).await?;
+    let slots = console.db.slots(certificate.id).await?;
+    check_key(&certificate.name, request.key, &slots)?;
     let mut targets = Vec::new();
-    for slot in console.db.slots(certificate.id).await? {
+    for slot in slots {
         if request.key.is_some_and(|key| key != slot.algorithm) {
             continue;
         }
@@ -92,16 +94,22 @@ async fn rollback_targets(
         targets.push((*target).clone());
     }
     if targets.is_empty() {
-        let detail = match request.generation {
-            Some(wanted) => format!("\"{}\" has no generation {wanted}", certificate.name),
-            None => format!(
-                "\"{}\" has no older version that can be served",
-                certificate.name
-            ),
-        };
-        return Err(refused(detail));
+        let name = &certificate.name;
+        return Err(match request.generation {
+            Some(wanted) => unknown_generation(name, wanted),
+            None => refused(format!(
+                "\"{name}\" has no older version that can be served"
+            )),
+        });
     }
     Ok(targets)
+}
+
+fn unknown_generation(name: &str, wanted: i64) -> LifecycleError {
+    let detail = format!("\"{name}\" has no generation {wanted}");
+    Problem::new(ProblemCode::NotFound, detail)
+        .with_remedy(format!("`evercert cert show {name}` lists those it has."))
+        .into()
 }
 
 /// Why a version may not be put into force.

@@ -85,6 +85,34 @@ async fn rolling_back_to_an_expired_version_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_or_generation_that_is_not_there_is_told_from_one_not_in_force() {
+    let world = World::start().await;
+    world.issue(wanted("www", &["www.example.test"])).await;
+    let key = Some(KeyAlgorithm::Rsa2048);
+    let export = ExportRequest {
+        key,
+        ..ExportRequest::default()
+    };
+    let rollback = |key, generation| RollbackRequest { generation, key };
+
+    let exported = certificates::export(&world.console, "www", &export).await;
+    let by_key =
+        certificates::rollback(&world.console, &actor(), "www", &rollback(key, None)).await;
+    let by_number =
+        certificates::rollback(&world.console, &actor(), "www", &rollback(None, Some(9))).await;
+
+    for problem in [exported.map(|_| ()), by_key.map(|_| ())] {
+        let problem = problem.unwrap_err().to_problem();
+        assert_eq!(problem.detail, "\"www\" has no rsa-2048 key");
+        assert_eq!(problem.remedy.as_deref(), Some("It has: ecdsa-p256."));
+    }
+    let problem = by_number.unwrap_err().to_problem();
+    assert_eq!(problem.status, 404);
+    assert_eq!(problem.detail, "\"www\" has no generation 9");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deleting_takes_the_item_out_of_the_store() {
     let world = World::start().await;
     world.issue(wanted("www", &["www.example.test"])).await;
