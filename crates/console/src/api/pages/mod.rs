@@ -7,7 +7,7 @@ use axum::response::{Html, IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_SECURITY_POLICY, HOST};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Uri};
 
 const STYLE: &str = include_str!("style.css");
 const INDEX: &str = include_str!("index.html");
@@ -15,13 +15,18 @@ const SETUP: &str = include_str!("setup.html");
 const SCRIPT: &str = include_str!("setup.js");
 
 /// `GET /`: what to do next.
-pub(crate) async fn index(headers: HeaderMap) -> Response {
-    let host = headers
-        .get(HOST)
-        .and_then(|host| host.to_str().ok())
+pub(crate) async fn index(uri: Uri, headers: HeaderMap) -> Response {
+    page(INDEX.replace("{{url}}", &origin(&uri, &headers)), "")
+}
+
+/// Where the reader found this Console: HTTP/2 names the host in the URI, HTTP/1.1 in a header.
+fn origin(uri: &Uri, headers: &HeaderMap) -> String {
+    let host = uri
+        .authority()
+        .map(|authority| authority.as_str())
+        .or_else(|| headers.get(HOST).and_then(|host| host.to_str().ok()))
         .filter(|host| is_host(host));
-    let url = format!("https://{}", host.unwrap_or("127.0.0.1:8443"));
-    page(INDEX.replace("{{url}}", &url), "")
+    format!("https://{}", host.unwrap_or("127.0.0.1:8443"))
 }
 
 /// `GET /setup`: makes the first administrator with the token in the URL's fragment, which browsers do not send.
@@ -90,6 +95,15 @@ mod tests {
                 "inline handlers and styles are refused by the policy"
             );
         }
+    }
+
+    #[test]
+    fn the_origin_is_the_readers_own_in_both_versions_of_http() {
+        let named = HeaderMap::from_iter([(HOST, HeaderValue::from_static("console.test:9443"))]);
+        let (path, whole) = (Uri::from_static("/"), Uri::from_static("https://two.test/"));
+
+        assert_eq!(origin(&path, &named), "https://console.test:9443");
+        assert_eq!(origin(&whole, &HeaderMap::new()), "https://two.test");
     }
 
     #[test]
