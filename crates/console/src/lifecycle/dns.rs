@@ -280,7 +280,10 @@ async fn watch(
     let targets = std::slice::from_ref(target);
     let report = propagation.wait(targets).await;
     let report = report.map_err(|error| Failure::propagation(&error))?;
-    Ok(format!("seen at {} servers", report.servers.len()))
+    Ok(match report.servers.len() {
+        1 => "seen at 1 server".to_owned(),
+        count => format!("seen at {count} servers"),
+    })
 }
 
 /// A test under way.

@@ -76,7 +76,10 @@ pub async fn show(console: &Console, name: &str) -> Result<CaVendor, LifecycleEr
 pub async fn remove(console: &Console, actor: &Actor, name: &str) -> Result<(), LifecycleError> {
     let vendor = named(console, name).await?;
     let in_use = |count: u64| {
-        let detail = format!("{count} certificates are issued through \"{name}\"");
+        let detail = match count {
+            1 => format!("1 certificate is issued through \"{name}\""),
+            _ => format!("{count} certificates are issued through \"{name}\""),
+        };
         LifecycleError::new(ProblemCode::CaVendorInUse, detail)
     };
     let count = console.db.certificates_of_vendor(vendor.id).await?;
