@@ -123,7 +123,9 @@ impl LookupError {
                 "name DNS servers in /etc/resolv.conf or in the settings"
             }
             Self::NoZone(_) => {
-                "check that the domain is registered and delegated, or name its zone in the settings"
+                "check that the domain is registered and delegated, or name its zone in the settings; \
+                 for a zone that only your own servers know, start the Console with `--dns-resolver` \
+                 and give the provider `--propagation servers`"
             }
             Self::Malformed { .. }
             | Self::Refused { .. }
