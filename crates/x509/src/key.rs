@@ -201,12 +201,12 @@ impl KeyError {
     /// What the operator can do about it.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Pem(_) => "give the whole PEM text of the private key",
-            Self::Encrypted { .. } => "decrypt the key with openssl pkey and give the plain text",
+            Self::Pem(_) => "Give the whole PEM text of the private key.",
+            Self::Encrypted { .. } => "Decrypt the key with openssl pkey and give the plain text.",
             Self::Unsupported | Self::RsaSize { .. } => {
-                "generate a new key of a supported kind and have a certificate issued for it"
+                "Generate a new key of a supported kind and have a certificate issued for it."
             }
-            Self::Generate(_) => "check the system's random source and try again",
+            Self::Generate(_) => "Check the system's random source and try again.",
         }
     }
 }

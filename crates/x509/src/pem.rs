@@ -113,7 +113,9 @@ pub fn encode(label: &str, der: &[u8]) -> String {
 /// The error for a text that lacks a block, saying what it holds instead.
 pub(crate) fn missing(wanted: &'static str, blocks: &[Block]) -> PemError {
     let found = if blocks.is_empty() {
-        format!("paste the text from -----BEGIN {wanted}----- to -----END {wanted}-----")
+        format!(
+            "paste it with its lines -----BEGIN {wanted}----- and -----END {wanted}----- included"
+        )
     } else {
         let mut labels: Vec<&str> = blocks.iter().map(|block| block.label.as_str()).collect();
         labels.dedup();
