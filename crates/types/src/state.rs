@@ -5,10 +5,11 @@ use std::str::FromStr;
 
 /// A state's text was not known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{text}\" is not a {what}")]
+#[error("\"{text}\" is not a {what}; use one of {}", .known.join(", "))]
 pub struct StateError {
     text: String,
     what: &'static str,
+    known: &'static [&'static str],
 }
 
 macro_rules! states {
@@ -42,7 +43,11 @@ macro_rules! states {
             fn from_str(text: &str) -> Result<Self, StateError> {
                 match text {
                     $($text => Ok(Self::$variant),)*
-                    _ => Err(StateError { text: text.to_owned(), what: $what }),
+                    _ => Err(StateError {
+                        text: text.to_owned(),
+                        what: $what,
+                        known: &[$($text),*],
+                    }),
                 }
             }
         }
@@ -134,6 +139,16 @@ mod tests {
                 format!("\"{state}\"")
             );
         }
+    }
+
+    #[test]
+    fn an_unknown_text_is_answered_with_the_known_ones() {
+        let error = "auto".parse::<RenewalMode>().unwrap_err();
+
+        assert_eq!(
+            error.to_string(),
+            "\"auto\" is not a renewal mode; use one of automatic, manual"
+        );
     }
 
     #[test]
