@@ -14,6 +14,7 @@ use crate::db::{Db, Query, Tx};
 use crate::error::DbError;
 use crate::row::{Fields as _, to_json};
 use crate::slots::{Slot, read_slot};
+use crate::terms::Terms;
 
 /// The named thing that lives for years.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,10 @@ pub struct Certificate {
     pub selector: Selector,
     /// Free labels.
     pub labels: Labels,
+    /// How it is issued, beyond names and vendor.
+    pub terms: Terms,
+    /// Neither renewed nor ordered until it is resumed.
+    pub paused: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -74,7 +79,7 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT id, name, store, names, vendor_id, renewal_mode, key_policy, profile, selector, \
-             labels, created_at, updated_at FROM certificates ",
+             labels, terms, paused, created_at, updated_at FROM certificates ",
             $tail
         )
     };
@@ -92,8 +97,8 @@ impl Tx {
     ) -> Result<(), DbError> {
         let query = sqlx::query(
             "INSERT INTO certificates (id, name, store, names, vendor_id, renewal_mode, key_policy, \
-             profile, selector, labels, created_at, updated_at, names_digest) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             profile, selector, labels, created_at, updated_at, names_digest, terms, paused) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         );
         let query = bind_certificate(query, certificate)?;
         self.execute("saving a certificate", query).await?;
@@ -104,14 +109,15 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes back what may change of a certificate: names, vendor, renewal mode, profile, scope, labels.
+    /// Writes back what may change of a certificate: everything but its id, name, store and age.
     ///
     /// # Errors
     /// See [`DbError`].
     pub async fn update_certificate(&mut self, certificate: &Certificate) -> Result<(), DbError> {
         let query = sqlx::query(
             "UPDATE certificates SET names = $2, vendor_id = $3, renewal_mode = $4, profile = $5, \
-             selector = $6, labels = $7, updated_at = $8, names_digest = $9 WHERE id = $1",
+             selector = $6, labels = $7, updated_at = $8, names_digest = $9, terms = $10, paused = $11, \
+             key_policy = $12 WHERE id = $1",
         )
         .bind(certificate.id.to_string())
         .bind(to_json(&certificate.names)?)
@@ -121,7 +127,10 @@ impl Tx {
         .bind(to_json(&certificate.selector)?)
         .bind(to_json(&certificate.labels)?)
         .bind(self.now().as_second())
-        .bind(names_digest(&certificate.names));
+        .bind(names_digest(certificate))
+        .bind(to_json(&certificate.terms)?)
+        .bind(i64::from(certificate.paused))
+        .bind(to_json(&certificate.key_policy)?);
         self.execute("changing a certificate", query)
             .await
             .map(drop)
@@ -232,16 +241,21 @@ impl Db {
         let query = sqlx::query(
             "SELECT name FROM certificates WHERE names_digest = $1 AND id <> $2 ORDER BY id",
         )
-        .bind(names_digest(&certificate.names))
+        .bind(names_digest(certificate))
         .bind(certificate.id.to_string());
         let rows = self.rows("looking for duplicates", query).await?;
         rows.iter().map(|row| row.text("name")).collect()
     }
 }
 
-/// The same for the same set of names, whatever their order: SHA-256, hexadecimal.
-fn names_digest(names: &[DomainName]) -> String {
-    let sorted: BTreeSet<&str> = names.iter().map(DomainName::as_str).collect();
+/// The same for the same set of names and addresses, whatever their order: SHA-256, hexadecimal.
+fn names_digest(certificate: &Certificate) -> String {
+    let addresses = certificate.terms.ips.iter().map(ToString::to_string);
+    let names = certificate
+        .names
+        .iter()
+        .map(|name| name.as_str().to_owned());
+    let sorted: BTreeSet<String> = names.chain(addresses).collect();
     let mut context = Context::new(&SHA256);
     for name in sorted {
         context.update(name.as_bytes());
@@ -282,7 +296,9 @@ fn bind_certificate<'q>(query: Query<'q>, certificate: &Certificate) -> Result<Q
         .bind(to_json(&certificate.labels)?)
         .bind(certificate.created_at.as_second())
         .bind(certificate.updated_at.as_second())
-        .bind(names_digest(&certificate.names)))
+        .bind(names_digest(certificate))
+        .bind(to_json(&certificate.terms)?)
+        .bind(i64::from(certificate.paused)))
 }
 
 fn read(row: &AnyRow) -> Result<Certificate, DbError> {
@@ -297,6 +313,8 @@ fn read(row: &AnyRow) -> Result<Certificate, DbError> {
         profile: row.opt_text("profile")?,
         selector: row.json("selector")?,
         labels: row.json("labels")?,
+        terms: row.json("terms")?,
+        paused: row.flag("paused")?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
     })

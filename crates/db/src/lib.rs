@@ -35,6 +35,7 @@ pub mod sessions;
 pub mod settings;
 pub mod slots;
 pub mod store_items;
+pub mod terms;
 pub mod txt_journal;
 pub mod users;
 pub mod vendors;

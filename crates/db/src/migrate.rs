@@ -7,8 +7,10 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use crate::error::{DbError, DbErrorKind};
 
 /// Number, name and text of every migration, oldest first; a released one is never edited.
-pub const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "init", include_str!("../migrations/0001_init.sql"))];
+pub const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "init", include_str!("../migrations/0001_init.sql")),
+    (2, "terms", include_str!("../migrations/0002_terms.sql")),
+];
 
 /// Brings the schema up to date; on PostgreSQL a second Console waits for the first.
 ///

@@ -11,6 +11,7 @@ use sqlx::any::AnyRow;
 use crate::db::{Db, Tx};
 use crate::error::DbError;
 use crate::row::{Fields as _, to_json};
+use crate::terms::Terms;
 
 /// One order, as the Console drives it; its key is read by [`Db::order_key`].
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +36,8 @@ pub struct Order {
     pub profile: Option<String>,
     /// ARI id of the certificate it replaces (RFC 9773 §5).
     pub replaces: Option<String>,
+    /// The certificate's terms when it was made.
+    pub terms: Terms,
     /// URL at the CA.
     pub order_url: Option<String>,
     /// Where to finalize.
@@ -96,7 +99,7 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT id, operation_id, certificate_id, algorithm, vendor_id, reason, state, names, profile, \
-             replaces, order_url, finalize_url, certificate_url, expires_at, csr, chain_pem, attempt, \
+             replaces, terms, order_url, finalize_url, certificate_url, expires_at, csr, chain_pem, attempt, \
              error, created_at, updated_at, finished_at FROM orders ",
             $tail
         )
@@ -111,8 +114,8 @@ impl Tx {
     pub async fn insert_order(&mut self, order: &Order) -> Result<(), DbError> {
         let query = sqlx::query(
             "INSERT INTO orders (id, operation_id, certificate_id, algorithm, vendor_id, reason, state, \
-             names, profile, replaces, attempt, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $11)",
+             names, profile, replaces, attempt, created_at, updated_at, terms) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $11, $12)",
         )
         .bind(order.id.to_string())
         .bind(order.operation_id.to_string())
@@ -124,7 +127,8 @@ impl Tx {
         .bind(to_json(&order.names)?)
         .bind(&order.profile)
         .bind(&order.replaces)
-        .bind(order.created_at.as_second());
+        .bind(order.created_at.as_second())
+        .bind(to_json(&order.terms)?);
         self.execute("saving an order", query).await.map(drop)
     }
 
@@ -349,6 +353,7 @@ fn read(row: &AnyRow) -> Result<Order, DbError> {
         names: row.json("names")?,
         profile: row.opt_text("profile")?,
         replaces: row.opt_text("replaces")?,
+        terms: row.json("terms")?,
         order_url: row.opt_text("order_url")?,
         finalize_url: row.opt_text("finalize_url")?,
         certificate_url: row.opt_text("certificate_url")?,

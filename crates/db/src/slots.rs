@@ -176,7 +176,8 @@ impl Tx {
     ) -> Result<Option<String>, DbError> {
         let query = sqlx::query(
             "UPDATE certificate_slots SET due_at = due_at WHERE certificate_id = $1 AND algorithm = $2 \
-             AND due_at <= $3 AND (retry_at IS NULL OR retry_at <= $3) RETURNING due_reason",
+             AND due_at <= $3 AND (retry_at IS NULL OR retry_at <= $3) AND NOT EXISTS \
+             (SELECT 1 FROM certificates c WHERE c.id = $1 AND c.paused = 1) RETURNING due_reason",
         )
         .bind(id.to_string())
         .bind(algorithm.as_str())
@@ -287,7 +288,7 @@ impl Db {
             "SELECT s.certificate_id, s.algorithm, s.due_reason FROM certificate_slots s \
              JOIN certificates c ON c.id = s.certificate_id \
              WHERE s.due_at <= $1 AND (s.retry_at IS NULL OR s.retry_at <= $1) \
-             AND c.vendor_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM orders o \
+             AND c.vendor_id IS NOT NULL AND c.paused = 0 AND NOT EXISTS (SELECT 1 FROM orders o \
              WHERE o.certificate_id = s.certificate_id AND o.algorithm = s.algorithm \
              AND o.finished_at IS NULL) ORDER BY s.due_at LIMIT $2",
         )

@@ -8,6 +8,7 @@ use sqlx::any::AnyRow;
 use crate::db::{Db, Tx};
 use crate::error::DbError;
 use crate::row::{Fields as _, to_json};
+use crate::terms::VendorOptions;
 
 /// A configured CA vendor.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +33,8 @@ pub struct Vendor {
     pub preferred_chain: Option<String>,
     /// What the directory offered when it was last read, as JSON of the API.
     pub capabilities: Value,
+    /// What the operator chose beyond the directory.
+    pub options: VendorOptions,
     /// When it was added.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -42,7 +45,7 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT id, name, directory_url, email, ca_bundle, eab_kid, renew_before_secs, profile, \
-             preferred_chain, capabilities, created_at, updated_at FROM ca_vendors ",
+             preferred_chain, capabilities, options, created_at, updated_at FROM ca_vendors ",
             $tail
         )
     };
@@ -64,7 +67,8 @@ impl Tx {
         let query = sqlx::query(
             "INSERT INTO ca_vendors (id, name, directory_url, email, ca_bundle, eab_kid, \
              eab_hmac_sealed, renew_before_secs, profile, preferred_chain, capabilities, created_at, \
-             updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             updated_at, options) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         )
         .bind(vendor.id.to_string())
         .bind(&vendor.name)
@@ -78,7 +82,8 @@ impl Tx {
         .bind(&vendor.preferred_chain)
         .bind(to_json(&vendor.capabilities)?)
         .bind(vendor.created_at.as_second())
-        .bind(vendor.updated_at.as_second());
+        .bind(vendor.updated_at.as_second())
+        .bind(to_json(&vendor.options)?);
         self.execute("saving a CA vendor", query).await.map(drop)
     }
 
@@ -99,6 +104,41 @@ impl Tx {
     pub async fn remove_vendor(&mut self, id: VendorId) -> Result<bool, DbError> {
         let query = sqlx::query("DELETE FROM ca_vendors WHERE id = $1").bind(id.to_string());
         Ok(self.execute("removing a CA vendor", query).await? == 1)
+    }
+}
+
+impl Tx {
+    /// Writes back what may change of a vendor: everything but its id and age; the HMAC key only when one is given.
+    ///
+    /// # Errors
+    /// A conflict when the name is taken.
+    pub async fn update_vendor(
+        &mut self,
+        vendor: &Vendor,
+        eab_hmac: Option<&Secret<Vec<u8>>>,
+    ) -> Result<(), DbError> {
+        let hmac = eab_hmac
+            .map(|hmac| self.seal(&eab_context(vendor.id), hmac.expose()))
+            .transpose()?;
+        let query = sqlx::query(
+            "UPDATE ca_vendors SET name = $2, directory_url = $3, email = $4, ca_bundle = $5, eab_kid = $6, \
+             eab_hmac_sealed = coalesce($7, eab_hmac_sealed), renew_before_secs = $8, profile = $9, \
+             preferred_chain = $10, capabilities = $11, options = $12, updated_at = $13 WHERE id = $1",
+        )
+        .bind(vendor.id.to_string())
+        .bind(&vendor.name)
+        .bind(&vendor.directory_url)
+        .bind(&vendor.email)
+        .bind(&vendor.ca_bundle)
+        .bind(&vendor.eab_kid)
+        .bind(hmac)
+        .bind(vendor.renew_before.map(|span| span.as_secs()))
+        .bind(&vendor.profile)
+        .bind(&vendor.preferred_chain)
+        .bind(to_json(&vendor.capabilities)?)
+        .bind(to_json(&vendor.options)?)
+        .bind(self.now().as_second());
+        self.execute("changing a CA vendor", query).await.map(drop)
     }
 }
 
@@ -199,6 +239,7 @@ fn read(row: &AnyRow) -> Result<Vendor, DbError> {
         profile: row.opt_text("profile")?,
         preferred_chain: row.opt_text("preferred_chain")?,
         capabilities: row.json("capabilities")?,
+        options: row.json("options")?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
     })

@@ -144,6 +144,8 @@ fn new_certificate(
         profile: None,
         selector: request.scope.clone(),
         labels: Default::default(),
+        terms: Default::default(),
+        paused: false,
         created_at: now,
         updated_at: now,
     }

@@ -101,6 +101,7 @@ fn new_order(
             .clone()
             .or_else(|| wanted.vendor.profile.clone()),
         replaces: order.replaces.clone(),
+        terms: certificate.terms.clone(),
         order_url: None,
         finalize_url: None,
         certificate_url: None,

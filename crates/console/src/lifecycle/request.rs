@@ -7,6 +7,7 @@ use evercert_api::{Problem, ProblemCode};
 use evercert_db::DbError;
 use evercert_db::certificates::{Certificate, KeyPolicy};
 use evercert_db::slots::{Due, Slot};
+use evercert_db::terms::Terms;
 use evercert_db::vendors::Vendor;
 use evercert_db::versions::Version;
 use evercert_types::{
@@ -62,6 +63,8 @@ pub async fn request_issue(
         profile: request.profile,
         selector: request.scope,
         labels: request.labels,
+        terms: Terms::default(),
+        paused: false,
         created_at: now,
         updated_at: now,
     };

@@ -6,6 +6,7 @@ use evercert_acme::{AccountKey, AcmeError, Client, Directory, Eab, SignatureAlgo
 use evercert_api::ca_vendors::{CaVendor, NewCaVendor, TestReport, TestStep};
 use evercert_api::{Problem, ProblemCode};
 use evercert_db::DbErrorKind;
+use evercert_db::terms::VendorOptions;
 use evercert_db::vendors::Vendor;
 use evercert_types::{Secret, VendorId, format_span, parse_span};
 use serde_json::json;
@@ -266,6 +267,7 @@ fn check(console: &Console, new: &NewCaVendor) -> Result<(Vendor, Option<Eab>), 
         profile: new.profile.clone(),
         preferred_chain: new.preferred_chain.clone(),
         capabilities: json!({}),
+        options: VendorOptions::default(),
         created_at: now,
         updated_at: now,
     };

@@ -27,6 +27,7 @@ pub(crate) async fn vendor(scene: &Scene, name: &str) -> Vendor {
         profile: None,
         preferred_chain: None,
         capabilities: json!({"ari": true}),
+        options: Default::default(),
         created_at: scene.seconds(),
         updated_at: scene.seconds(),
     };
@@ -56,6 +57,8 @@ pub(crate) fn certificate(scene: &Scene, name: &str, domains: &[&str]) -> Certif
         profile: Some("classic".to_owned()),
         selector: "site=fra".parse().unwrap(),
         labels: Default::default(),
+        terms: Default::default(),
+        paused: false,
         created_at: scene.seconds(),
         updated_at: scene.seconds(),
     }

@@ -43,6 +43,7 @@ fn order(scene: &Scene, subject: &Subject) -> Order {
         names: vec!["a.example".parse().unwrap()],
         profile: None,
         replaces: Some("ari.id".to_owned()),
+        terms: Default::default(),
         order_url: None,
         finalize_url: None,
         certificate_url: None,
