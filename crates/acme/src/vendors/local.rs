@@ -1,4 +1,4 @@
-//! A private CA: our Local CA, step-ca, EJBCA, Vault, or another ACME server in the house.
+//! The Local CA that comes with Evercert.
 
 use std::time::Duration;
 
@@ -6,18 +6,22 @@ use super::{COMMON, EabRule, Support, Vendor};
 
 pub(super) const VENDOR: Vendor = Vendor {
     code: "local",
-    name: "Local or private CA",
+    name: "Local CA",
     docs: "https://www.rfc-editor.org/rfc/rfc8555",
-    directories: &[],
+    issuers: &["Evercert Local"],
     eab: EabRule::Optional,
+    ari: Support::Yes,
     profiles: Support::Depends,
-    ip_identifiers: Support::Depends,
-    not_after: Support::Depends,
+    ip_identifiers: Support::Yes,
+    key_change: Support::Yes,
+    not_after: Support::Yes,
     max_concurrent_requests: 32,
+    min_poll_interval: Duration::from_millis(50),
     finalize_limit: Duration::from_secs(60),
     notes: &[
-        "Give the CA bundle (PEM) that signs the server's own HTTPS certificate.",
-        "Lifetimes may be hours; CAA is seldom checked.",
+        "`evercert ca` runs it: give its directory URL, and its root as CA bundle.",
+        "Nobody but those who installed its root trusts its certificates.",
+        "A restart without a data directory is another CA.",
     ],
     ..COMMON
 };

@@ -9,20 +9,16 @@ pub(super) const VENDOR: Vendor = Vendor {
     name: "Sectigo",
     docs: "https://docs.sectigo.com/",
     directories: &[
-        VendorDirectory {
-            label: "DV",
-            url: "https://acme.sectigo.com/v2/DV",
-        },
-        VendorDirectory {
-            label: "OV",
-            url: "https://acme.sectigo.com/v2/OV",
-        },
-        VendorDirectory {
-            label: "EV",
-            url: "https://acme.sectigo.com/v2/EV",
-        },
+        VendorDirectory::new("dv", "DV", "https://acme.sectigo.com/v2/DV"),
+        VendorDirectory::new("ov", "OV", "https://acme.sectigo.com/v2/OV"),
+        VendorDirectory::new("ev", "EV", "https://acme.sectigo.com/v2/EV"),
     ],
-    key_change: Support::Depends,
+    issuers: &["Sectigo", "COMODO"],
+    eab_help: Some(
+        "Certificate Manager shows key id and HMAC key with the ACME account, under Enrollment, ACME.",
+    ),
+    prevalidated: Support::Yes,
+    min_poll_interval: Duration::from_secs(2),
     finalize_limit: Duration::from_secs(900),
     notes: &[
         "Each customer may have a directory of their own: Certificate Manager lists it.",

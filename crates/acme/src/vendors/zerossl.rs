@@ -8,14 +8,19 @@ pub(super) const VENDOR: Vendor = Vendor {
     code: "zerossl",
     name: "ZeroSSL",
     docs: "https://zerossl.com/documentation/acme/",
-    directories: &[VendorDirectory {
-        label: "90-day DV",
-        url: "https://acme.zerossl.com/v2/DV90",
-    }],
+    directories: &[VendorDirectory::new(
+        "production",
+        "90-day DV",
+        "https://acme.zerossl.com/v2/DV90",
+    )],
+    issuers: &["ZeroSSL"],
+    eab_help: Some("The Developer page at app.zerossl.com makes EAB credentials for ACME clients."),
     max_names: Some(100),
     ari: Support::No,
     key_change: Support::No,
     max_concurrent_requests: 2,
+    requests_per_second: Some(5),
+    min_poll_interval: Duration::from_secs(2),
     finalize_limit: Duration::from_secs(900),
     notes: &[
         "Refuses more than a few requests a second with 429.",
