@@ -9,6 +9,27 @@ use crate::resolver::Resolver;
 /// More CNAMEs in a row are taken for an error.
 const LONGEST: usize = 10;
 
+/// A name and where its CNAMEs lead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delegation {
+    /// The names in order, the first one included; canonical.
+    pub chain: Vec<String>,
+    /// Whether somebody answers for the last name.
+    pub answered: bool,
+}
+
+impl Delegation {
+    /// The name that is really written.
+    pub fn effective(&self) -> &str {
+        self.chain.last().map_or("", String::as_str)
+    }
+
+    /// Whether there is a CNAME at all.
+    pub fn is_delegated(&self) -> bool {
+        self.chain.len() > 1
+    }
+}
+
 impl Resolver {
     /// The effective name: the last owner in the chain of CNAMEs that begins at `name`.
     ///
@@ -17,26 +38,38 @@ impl Resolver {
     /// # Errors
     /// When the first name cannot be looked up, or the chain has a loop or more than 10 links.
     pub async fn follow_cname(&self, name: &str) -> Result<String, LookupError> {
-        let start = name::canonical(name);
-        let mut seen = vec![start.clone()];
-        loop {
-            let current = seen.last().unwrap_or(&start).clone();
-            let Some(next) = self.next_name(&current, seen.len() == 1).await? else {
-                return Ok(current);
-            };
-            if seen.contains(&next) || seen.len() > LONGEST {
-                return Err(LookupError::CnameLoop(start));
-            }
-            seen.push(next);
-        }
+        Ok(self.delegation(name).await?.effective().to_owned())
     }
 
-    /// The target of the name's CNAME; a target that nobody answers for is the end of the chain.
-    async fn next_name(&self, name: &str, is_first: bool) -> Result<Option<String>, LookupError> {
-        match self.ask(name, RecordType::CNAME).await {
-            Ok(answer) => Ok(answer.cname_of(name)),
-            Err(LookupError::Refused { .. }) if !is_first => Ok(None),
-            Err(error) => Err(error),
+    /// The whole chain of CNAMEs that begins at `name`; a target that nobody answers for is its end.
+    ///
+    /// # Errors
+    /// As [`Self::follow_cname`].
+    pub async fn delegation(&self, name: &str) -> Result<Delegation, LookupError> {
+        let start = name::canonical(name);
+        let mut chain = vec![start.clone()];
+        loop {
+            let current = chain.last().unwrap_or(&start);
+            let next = match self.ask(current, RecordType::CNAME).await {
+                Ok(answer) => answer.cname_of(current),
+                Err(LookupError::Refused { .. }) if chain.len() > 1 => {
+                    return Ok(Delegation {
+                        chain,
+                        answered: false,
+                    });
+                }
+                Err(error) => return Err(error),
+            };
+            let Some(next) = next else {
+                return Ok(Delegation {
+                    chain,
+                    answered: true,
+                });
+            };
+            if chain.contains(&next) || chain.len() > LONGEST {
+                return Err(LookupError::CnameLoop(start));
+            }
+            chain.push(next);
         }
     }
 }

@@ -8,6 +8,17 @@ use evercert_types::Secret;
 /// At most so many characters of a provider's answer are kept.
 const EXCERPT: usize = 2048;
 
+/// How providers say that a signature is not right.
+const SIGNATURE_WORDS: [&str; 7] = [
+    "BADSIG",
+    "BADTIME",
+    "SignatureDoesNotMatch",
+    "RequestTimeTooSkewed",
+    "RequestExpired",
+    "InvalidTimeStamp",
+    "AuthFailure.SignatureFailure",
+];
+
 /// An operation at a DNS provider failed.
 ///
 /// The message names provider, step, name and zone, the provider's status and its own words; the
@@ -248,6 +259,17 @@ impl DnsError {
         self.0
             .retryable
             .unwrap_or(matches!(self.0.fault, Fault::Network | Fault::Provider))
+    }
+
+    /// Whether a signature was not accepted: the secret is wrong, or a clock is.
+    ///
+    /// TSIG says `BADSIG` or `BADTIME` (RFC 8945 §3), AWS and those after its fashion `SignatureDoesNotMatch`,
+    /// `RequestTimeTooSkewed` and the like.
+    pub fn is_about_signature(&self) -> bool {
+        let said = [self.status(), self.words()];
+        let mut said = said.into_iter().flatten();
+        self.fault() == Fault::Clock
+            || said.any(|text| SIGNATURE_WORDS.iter().any(|word| text.contains(word)))
     }
 
     /// How long the provider asked to wait.

@@ -30,6 +30,7 @@
 //! # }
 //! ```
 
+mod caa;
 mod delegation;
 mod error;
 mod http;
@@ -49,6 +50,8 @@ mod update;
 mod wire;
 mod zone;
 
+pub use caa::{CaaIssuer, CaaRecord, CaaSet, CaaTree, CaaVerdict};
+pub use delegation::Delegation;
 pub use error::{DnsError, Fault, Step};
 pub use lock::{NameGuard, NameLocks};
 pub use lookup::{Limits, LookupError, Transport};

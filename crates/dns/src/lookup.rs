@@ -103,6 +103,11 @@ pub enum LookupError {
 }
 
 impl LookupError {
+    /// Whether a server answered that it failed (SERVFAIL): what it was asked about may be broken.
+    pub fn is_server_failure(&self) -> bool {
+        matches!(self, Self::Refused { rcode, .. } if rcode == "SERVFAIL")
+    }
+
     /// Whether trying again may help.
     pub const fn is_retryable(&self) -> bool {
         matches!(
@@ -137,10 +142,12 @@ impl LookupError {
     }
 }
 
-/// Whether the server is asked to ask others (the RD bit).
+/// Whether the server is asked to ask others (the RD bit), and to check what they say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Recursion {
     Desired,
+    /// Desired, with answers that DNSSEC finds bogus, too (the CD bit, RFC 4035 §3.2.2).
+    Unchecked,
     Off,
 }
 
@@ -182,7 +189,8 @@ pub(crate) fn question_message(
     recursion: Recursion,
 ) -> Option<Vec<u8>> {
     let mut message = Message::new(random_id(), MessageType::Query, OpCode::Query);
-    message.metadata.recursion_desired = recursion == Recursion::Desired;
+    message.metadata.recursion_desired = recursion != Recursion::Off;
+    message.metadata.checking_disabled = recursion == Recursion::Unchecked;
     message.add_query(Query::query(name::to_wire(fqdn)?, record_type));
     message.to_vec().ok()
 }

@@ -152,6 +152,30 @@ impl Resolver {
         Ok(addresses.collect())
     }
 
+    /// Whether the name's records, broken otherwise, can be had without DNSSEC validation: then its signatures are
+    /// bogus.
+    ///
+    /// # Errors
+    /// When the name is no domain name.
+    pub async fn is_bogus(&self, name: &str) -> Result<bool, LookupError> {
+        let name = name::canonical(name);
+        for &server in &self.servers {
+            let asked = ask(
+                server,
+                &name,
+                RecordType::SOA,
+                Recursion::Unchecked,
+                self.limits,
+            );
+            match asked.await {
+                Ok(answer) if answer.is_definite() => return Ok(true),
+                Err(error @ LookupError::BadName(_)) => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(false)
+    }
+
     /// Asks the servers in turn until one gives a definite answer.
     pub(crate) async fn ask(
         &self,

@@ -142,6 +142,8 @@ pub enum RecordData {
     A(Ipv4Addr),
     /// IPv6 address.
     Aaaa(Ipv6Addr),
+    /// Certification authority authorization (RFC 8659 §4): flags, tag, value.
+    Caa(u8, String, String),
     /// Alias of this name.
     Cname(String),
     /// Name server.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, SOA, TXT};
+use hickory_proto::rr::rdata::{A, AAAA, CAA, CNAME, NS, SOA, TXT};
 use hickory_proto::rr::{RData, Record, RecordType};
 
 use crate::name;
@@ -196,11 +196,20 @@ fn record(fqdn: &str, ttl: u32, data: &RecordData) -> io::Result<Record> {
     let data = match data {
         RecordData::A(address) => RData::A(A(*address)),
         RecordData::Aaaa(address) => RData::AAAA(AAAA(*address)),
+        RecordData::Caa(flags, tag, value) => RData::CAA(caa(*flags, tag, value)),
         RecordData::Cname(target) => RData::CNAME(CNAME(wire(target)?)),
         RecordData::Ns(server) => RData::NS(NS(wire(server)?)),
         RecordData::Txt(value) => RData::TXT(TXT::from_bytes(txt::strings(value))),
     };
     Ok(Record::from_rdata(wire(fqdn)?, ttl, data))
+}
+
+fn caa(flags: u8, tag: &str, value: &str) -> CAA {
+    let mut caa = CAA::new_issue(flags & 0x80 != 0, None, Vec::new());
+    caa.reserved_flags = flags & 0x7f;
+    tag.clone_into(&mut caa.tag);
+    value.as_bytes().clone_into(&mut caa.value);
+    caa
 }
 
 fn invalid(what: String) -> io::Error {

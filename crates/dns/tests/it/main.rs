@@ -6,6 +6,7 @@
 )]
 
 mod auth_server;
+mod caa;
 mod challtestsrv;
 mod conformance;
 mod exec;
