@@ -41,6 +41,7 @@ mod name;
 mod native;
 mod propagation;
 mod provider;
+mod repeat;
 mod resolver;
 pub mod server;
 mod setting;
@@ -63,6 +64,7 @@ pub use provider::{
     Build, Caps, CheckReport, Context, Descriptor, Field, Multi, Provider, Receipt, Settings,
     TxtTarget,
 };
+pub use repeat::repeating;
 pub use resolver::{Resolver, Soa};
 pub use tsig::{TsigAlgorithm, TsigKey, TsigKeyError};
 pub use zone::Zone;

@@ -9,7 +9,7 @@ use evercert_api::dns_providers::PropagationSettings;
 use evercert_db::dns_providers::DnsProvider;
 use evercert_dns::{
     Context, DnsError, LookupError, NameLocks, Propagation, PropagationMode, Provider, Resolver,
-    build_with,
+    build_with, repeating,
 };
 use evercert_types::{DnsProviderId, SharedClock, parse_span};
 use jiff::Timestamp;
@@ -108,6 +108,7 @@ pub(crate) async fn client(
         return Ok(client);
     }
     let provider = console.dns.build(&saved).map_err(|e| Failure::dns(&e))?;
+    let provider = repeating(provider);
     let client = Arc::new(DnsClient {
         id,
         provider,

@@ -1,7 +1,9 @@
 //! PowerDNS Authoritative Server by its HTTP API.
 //!
 //! The API replaces whole record sets and has no entity tags, so a change is read, merge, write under
-//! a lock of this process, then read again: a value lost to another writer is written once more.
+//! a lock of this process, then read again: a value lost to another writer is written once more. Changes of
+//! one zone go one after the other: each renews the zone's serial, and PowerDNS on SQLite answers two at once
+//! with "database is locked".
 
 use std::time::Duration;
 
@@ -301,6 +303,8 @@ impl Pdns {
             "records": set.records,
         }]});
         let path = self.zone_path(zone);
+        let turn = format!("{path}#changes");
+        let _turn = self.locks.lock(self.url.as_str(), &turn).await;
         let reply = self.call(step, Method::PATCH, &path, Some(&body)).await?;
         if reply.status.is_success() {
             return Ok(());

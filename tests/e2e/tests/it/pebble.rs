@@ -12,6 +12,9 @@ use serde_json::Value;
 
 const ORDERS: usize = 100;
 
+/// Half a minute on two idle cores; the rest is for machines that do something else as well.
+const LIMIT: Duration = Duration::from_secs(240);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_orders_survive_rejected_nonces_and_leave_no_record() {
     let pdns = start_or_skip!(Pdns::start(&[Zone::new("example.org")]).await);
@@ -78,27 +81,12 @@ async fn a_hundred_orders_survive_rejected_nonces_and_leave_no_record() {
     }
     let all_issued = async || {
         let list = cli.json(&["cert", "list"]).await.unwrap();
-        let slots = list["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|c| &c["keys"][0]);
-        // What is transient is tried again by the Console after a minute; nothing else may happen.
-        let failed: Vec<&Value> = slots
-            .clone()
-            .map(|s| &s["last_error"])
-            .filter(|error| !error.is_null())
-            .inspect(|error| eprintln!("to be tried again: {error}"))
-            .filter(|error| error["class"] != "transient" && error["class"] != "ca_outage")
-            .collect();
-        assert!(
-            failed.is_empty(),
-            "orders failed for good: {failed:?}\n{}",
-            console.role.log()
-        );
+        let items = list["items"].as_array().unwrap();
+        let slots = items.iter().map(|c| &c["keys"][0]);
+        assert_no_attempt_failed(&console.role.log());
         (slots.filter(|slot| !slot["active"].is_null()).count() == ORDERS).then_some(())
     };
-    eventually("100 certificates", Duration::from_secs(400), all_issued).await;
+    eventually("100 certificates", LIMIT, all_issued).await;
 
     let root = Certificate::from_pem(&pebble.root_pem(0).await.unwrap()).unwrap();
     for number in [0, ORDERS / 2, ORDERS - 1] {
@@ -126,7 +114,17 @@ async fn a_hundred_orders_survive_rejected_nonces_and_leave_no_record() {
     }
     let no_records = async || (pdns_txt_records(&pdns).await == 0).then_some(());
     eventually("no TXT record left", Duration::from_secs(30), no_records).await;
+    assert_no_attempt_failed(&console.role.log());
     console.role.stop().await.unwrap();
+}
+
+/// A nonce that is rejected, or a change that PowerDNS does not take at once, is nothing that an order notices.
+fn assert_no_attempt_failed(log: &str) {
+    let told = ["failure.stage", "could not be removed"];
+    let failed = log
+        .lines()
+        .find(|line| told.iter().any(|words| line.contains(words)));
+    assert!(failed.is_none(), "{}\n{log}", failed.unwrap_or_default());
 }
 
 /// How many TXT sets the zone holds, by PowerDNS's own API.
