@@ -1,8 +1,8 @@
 //! `/api/v1/certificates`: the two stores.
 
 use evercert_types::{
-    CertificateId, DomainName, Fingerprint, ItemState, KeyAlgorithm, Labels, OperationId,
-    RenewalMode, Secret, Selector, StoreKind, VersionId, VersionState,
+    CertificateId, CertificateState, DomainName, Fingerprint, ItemState, KeyAlgorithm, Labels,
+    OperationId, RenewalMode, Secret, Selector, StoreKind, VersionId, VersionState,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -115,6 +115,9 @@ pub struct CertificateChange {
     /// Confirms a change of vendor.
     #[serde(default)]
     pub confirm_vendor_change: bool,
+    /// Pause it, or resume it.
+    #[serde(default)]
+    pub paused: Option<bool>,
 }
 
 /// Go back to an older version: `POST /api/v1/certificates/{name}/rollback`.
@@ -138,6 +141,11 @@ pub struct Certificate {
     pub name: String,
     /// Its store.
     pub store: StoreKind,
+    /// How it stands: as the gravest of its keys.
+    pub state: CertificateState,
+    /// Whether it is neither renewed nor ordered until it is resumed.
+    #[serde(default)]
+    pub paused: bool,
     /// The names it is for.
     pub domains: Vec<DomainName>,
     /// Name of its CA vendor; imported ones may have none.
@@ -162,6 +170,8 @@ pub struct Certificate {
 pub struct KeySlot {
     /// The algorithm.
     pub algorithm: KeyAlgorithm,
+    /// How it stands.
+    pub state: CertificateState,
     /// The version in force; none before the first issuance.
     pub active: Option<Version>,
     /// When it will be renewed, if automatic.

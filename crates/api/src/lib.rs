@@ -5,6 +5,7 @@
 //! unknown fields.
 
 pub mod ca_vendors;
+pub mod certificate_lists;
 pub mod certificates;
 pub mod digest;
 pub mod dns_providers;

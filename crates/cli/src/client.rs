@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use evercert_api::Problem;
+use evercert_api::{Page, Problem};
 use evercert_types::Secret;
 use reqwest::{Method, StatusCode};
 use serde::Serialize;
@@ -132,6 +132,23 @@ impl Client {
     /// Reads a resource.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.call(Method::GET, path, None::<&()>).await
+    }
+
+    /// Reads every page of a list; `path` has a query already.
+    pub(crate) async fn all_pages<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let cursor_part = cursor.map_or_else(String::new, |cursor| {
+                format!("&cursor={}", segment(&cursor))
+            });
+            let page: Page<T> = self.get(&format!("{path}{cursor_part}")).await?;
+            all.extend(page.items);
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(all),
+            }
+        }
     }
 
     /// Makes a resource, or does something to it.

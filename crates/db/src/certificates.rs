@@ -75,13 +75,19 @@ pub struct CertificateFilter<'a> {
     pub limit: u32,
 }
 
+macro_rules! columns {
+    () => {
+        "id, name, store, names, vendor_id, renewal_mode, key_policy, profile, selector, \
+         labels, terms, paused, created_at, updated_at"
+    };
+}
+
+/// What [`read`] needs of a row.
+pub(crate) const COLUMNS: &str = columns!();
+
 macro_rules! select {
     ($tail:literal) => {
-        concat!(
-            "SELECT id, name, store, names, vendor_id, renewal_mode, key_policy, profile, selector, \
-             labels, terms, paused, created_at, updated_at FROM certificates ",
-            $tail
-        )
+        concat!("SELECT ", columns!(), " FROM certificates ", $tail)
     };
 }
 
@@ -270,7 +276,7 @@ fn names_digest(certificate: &Certificate) -> String {
 }
 
 /// A LIKE pattern, with `!` as its escape character.
-fn containing(text: &str) -> String {
+pub(crate) fn containing(text: &str) -> String {
     let mut pattern = String::from("%");
     for c in text.to_lowercase().chars() {
         if matches!(c, '%' | '_' | '!') {
@@ -301,7 +307,7 @@ fn bind_certificate<'q>(query: Query<'q>, certificate: &Certificate) -> Result<Q
         .bind(i64::from(certificate.paused)))
 }
 
-fn read(row: &AnyRow) -> Result<Certificate, DbError> {
+pub(crate) fn read(row: &AnyRow) -> Result<Certificate, DbError> {
     Ok(Certificate {
         id: row.parse("id")?,
         name: row.text("name")?,

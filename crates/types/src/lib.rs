@@ -26,5 +26,5 @@ pub use label::{Labels, Selector};
 pub use name::{DomainName, NameError};
 pub use secret::Secret;
 pub use span::{format_span, parse_span};
-pub use state::{ItemState, OrderState, RenewalMode, VersionState};
+pub use state::{CertificateState, ItemState, OrderState, RenewalMode, VersionState};
 pub use store::StoreKind;

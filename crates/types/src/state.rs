@@ -97,6 +97,31 @@ states! {
         /// Revoked at the CA.
         Revoked = "revoked",
     }
+    /// How a certificate stands, in one word; of several keys the gravest counts. Ordered from grave to good.
+    CertificateState ("certificate state") {
+        /// The version in force was revoked.
+        Revoked = "revoked",
+        /// The version in force has expired.
+        Expired = "expired",
+        /// The last order failed for a reason that stays until somebody changes something.
+        Blocked = "blocked",
+        /// Three orders in a row failed; it goes on being tried.
+        Failing = "failing",
+        /// Little of its lifetime is left and nothing renews it by itself; or a renewal is overdue.
+        Expiring = "expiring",
+        /// The last order failed, or the running one had to try a step again.
+        Retrying = "retrying",
+        /// There is no version yet, and no order of it runs.
+        Missing = "missing",
+        /// Neither renewed nor ordered until it is resumed.
+        Paused = "paused",
+        /// It is due, and its order is about to be made.
+        Due = "due",
+        /// An order of it runs.
+        Renewing = "renewing",
+        /// In force; its renewal is planned, or is the operator's.
+        Ok = "ok",
+    }
     /// Who starts a renewal.
     RenewalMode ("renewal mode") {
         /// The Console, when it is due.

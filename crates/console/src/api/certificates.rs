@@ -11,13 +11,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse, Response};
+use evercert_api::certificate_lists::{CertificateFilter, CertificateSummary, DuplicateGroup};
 use evercert_api::certificates::{
     Certificate, CertificateChange, Deployment, Export, ExportRequest, ImportRequest, IssueRequest,
     LogEntry, RenewRequest, RollbackRequest, Version,
 };
 use evercert_api::operations::Operation;
 use evercert_api::{Page, Problem, ProblemCode};
-use evercert_types::{OperationId, StoreKind};
+use evercert_types::{OperationId, RenewalMode, StoreKind};
 use http::StatusCode;
 use http::header::LOCATION;
 use serde::Deserialize;
@@ -35,23 +36,53 @@ use crate::lifecycle::request::{self, Renewal};
 use crate::lifecycle::{import as importing, operations};
 use crate::problem::ApiError;
 
-/// A name that the paths of this API need for themselves.
-const RESERVED: &str = "import";
+/// Names that the paths of this API need for themselves.
+const RESERVED: [&str; 4] = ["bulk", "duplicates", "import", "summary"];
 
 /// Which certificates.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CertificateQuery {
+    /// `automatic` or `manual`: the two tabs of the renewals.
+    renewal_mode: Option<RenewalMode>,
     /// `certificate` or `zero_touch`.
     store: Option<StoreKind>,
     /// Name of a CA vendor.
     vendor: Option<String>,
+    /// One or more states, separated by commas: `failing,blocked`.
+    state: Option<String>,
+    /// Labels that it carries: `site=fra,tier=edge`.
+    selector: Option<String>,
+    /// Part of the issuer of a version in force.
+    issuer: Option<String>,
     /// Part of the name, or of one of its domains.
     search: Option<String>,
+    /// A version in force ends before: an instant, or a span from now such as `30d`.
+    expires_before: Option<String>,
+    /// A key is due before: an instant, or a span from now such as `7d`.
+    due_before: Option<String>,
+    /// `name` (default), `not_after`, `-not_after`, `due_at` or `-due_at`.
+    sort: Option<String>,
     /// How many at most; 1 to 500, default 100.
     limit: Option<u32>,
     /// The `next` of the page before.
     cursor: Option<String>,
+}
+
+impl CertificateQuery {
+    fn filter(self) -> CertificateFilter {
+        CertificateFilter {
+            renewal_mode: self.renewal_mode,
+            store: self.store,
+            vendor: self.vendor,
+            state: self.state,
+            selector: self.selector,
+            issuer: self.issuer,
+            search: self.search,
+            expires_before: self.expires_before,
+            due_before: self.due_before,
+        }
+    }
 }
 
 /// Which part of a log.
@@ -64,23 +95,49 @@ pub(crate) struct LogQuery {
     cursor: Option<String>,
 }
 
-/// Lists certificates by name.
+/// Lists certificates.
 #[utoipa::path(get, path = "/api/v1/certificates", tag = "certificates", params(CertificateQuery),
     extensions(("x-role" = json!("viewer"))),
-    responses((status = 200, description = "Certificates, by name", body = Page<Certificate>)))]
+    responses((status = 200, description = "Certificates, in the order asked for", body = Page<Certificate>)))]
 pub(crate) async fn list(
     State(app): State<App>,
     _caller: Viewer,
     Params(query): Params<CertificateQuery>,
 ) -> Result<Json<Page<Certificate>>, ApiError> {
     let filter = ListFilter {
-        store: query.store,
-        vendor: query.vendor,
-        search: query.search,
-        cursor: query.cursor,
+        sort: query.sort.clone(),
+        cursor: query.cursor.clone(),
         limit: limit(query.limit)?,
+        filter: query.filter(),
     };
     Ok(Json(certificates::list(&app.console, &filter).await?))
+}
+
+/// Counts certificates by state, renewal mode, store and vendor.
+#[utoipa::path(get, path = "/api/v1/certificates/summary", tag = "certificates", params(CertificateQuery),
+    extensions(("x-role" = json!("viewer"))),
+    responses((status = 200, description = "How many there are; sort, limit and cursor mean nothing here", body = CertificateSummary)))]
+pub(crate) async fn summary(
+    State(app): State<App>,
+    _caller: Viewer,
+    Params(query): Params<CertificateQuery>,
+) -> Result<Json<CertificateSummary>, ApiError> {
+    Ok(Json(
+        certificates::summary(&app.console, &query.filter()).await?,
+    ))
+}
+
+/// Lists certificates that have all their names in common: each is renewed by itself.
+#[utoipa::path(get, path = "/api/v1/certificates/duplicates", tag = "certificates",
+    extensions(("x-role" = json!("viewer"))),
+    responses((status = 200, description = "Groups of certificates with the same names", body = Page<DuplicateGroup>)))]
+pub(crate) async fn duplicates(
+    State(app): State<App>,
+    _caller: Viewer,
+) -> Result<Json<Page<DuplicateGroup>>, ApiError> {
+    Ok(Json(Page::last(
+        certificates::duplicates(&app.console).await?,
+    )))
 }
 
 /// Asks for a certificate; its operation tells how far it is.
@@ -288,10 +345,10 @@ pub(crate) async fn deployments(
 }
 
 fn refuse_reserved(name: &str) -> Result<(), ApiError> {
-    if name != RESERVED {
+    if !RESERVED.contains(&name) {
         return Ok(());
     }
-    let detail = format!("no certificate can be called \"{RESERVED}\": it is a path of the API");
+    let detail = format!("no certificate can be called \"{name}\": it is a path of the API");
     Err(Problem::new(ProblemCode::Invalid, detail)
         .at("/name")
         .into())

@@ -64,6 +64,8 @@ fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(dns::list_mappings, dns::map_domain))
         .routes(routes!(dns::unmap_domain))
         .routes(routes!(certificates::list, certificates::issue))
+        .routes(routes!(certificates::summary))
+        .routes(routes!(certificates::duplicates))
         .routes(routes!(certificates::import))
         .routes(routes!(
             certificates::show,

@@ -1,70 +1,22 @@
-//! Certificates as people look at them: list, show, versions, export, and their log.
+//! Certificates as people look at them: show, versions, export, and their log; lists are in [`super::list`].
 
 use evercert_api::certificates::{Certificate, Export, ExportRequest, KeySlot, LogEntry, Version};
 use evercert_api::{Page, Problem, ProblemCode};
 use evercert_db::certificates as rows;
 use evercert_db::events::Event;
+use evercert_db::listing::{Listed, ListedKey, Listing};
 use evercert_db::slots::Slot;
-use evercert_db::vendors::Vendor;
 use evercert_db::{DbError, versions};
-use evercert_types::{KeyAlgorithm, StoreKind, VersionState};
+use evercert_types::{KeyAlgorithm, VersionState};
 use evercert_x509::KeyPair;
 
 use super::LifecycleError;
-use super::request::{certificate_named, vendor_named};
+use super::request::certificate_named;
+use super::standing::{facts, key_standing, standing};
 use crate::state::Console;
 
 pub use super::change::{change, delete, rollback};
-
-/// Which certificates a list is to hold; absent parts do not restrict.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListFilter {
-    /// Those of this store.
-    pub store: Option<StoreKind>,
-    /// Those of the vendor of this name.
-    pub vendor: Option<String>,
-    /// Those whose own name, or one of whose domains, contains this text.
-    pub search: Option<String>,
-    /// The `next` of the page before.
-    pub cursor: Option<String>,
-    /// How many at most; 0: 100.
-    pub limit: u32,
-}
-
-/// Certificates by name, a page at a time.
-///
-/// # Errors
-/// When the vendor does not exist, or the database fails.
-pub async fn list(
-    console: &Console,
-    filter: &ListFilter,
-) -> Result<Page<Certificate>, LifecycleError> {
-    let vendor_id = match &filter.vendor {
-        Some(name) => Some(vendor_named(console, name).await?.id),
-        None => None,
-    };
-    let limit = match filter.limit {
-        0 => 100,
-        limit => limit,
-    };
-    let rows = console
-        .db
-        .certificates(rows::CertificateFilter {
-            store: filter.store,
-            vendor_id,
-            search: filter.search.as_deref(),
-            after: filter.cursor.as_deref(),
-            limit: limit.saturating_add(1),
-        })
-        .await?;
-    let more = rows.len() > limit as usize;
-    let mut items = Vec::new();
-    for row in rows.iter().take(limit as usize) {
-        items.push(view(console, row).await?);
-    }
-    let next = items.last().filter(|_| more).map(|last| last.name.clone());
-    Ok(Page { items, next })
-}
+pub use super::list::{ListFilter, duplicates, list, summary};
 
 /// One certificate.
 ///
@@ -169,61 +121,82 @@ pub(crate) fn check_key(
         .into())
 }
 
-/// The vendor of a certificate, if it has one.
-async fn vendor_of(
-    console: &Console,
-    certificate: &rows::Certificate,
-) -> Result<Option<Vendor>, DbError> {
-    match certificate.vendor_id {
-        Some(id) => console.db.vendor(id).await,
-        None => Ok(None),
-    }
-}
-
-async fn active_version(
-    console: &Console,
-    slot: &Slot,
-) -> Result<Option<versions::Version>, DbError> {
-    match slot.active_version_id {
-        Some(id) => console.db.version(id).await,
-        None => Ok(None),
-    }
-}
-
 /// A certificate as the API shows it.
 pub(crate) async fn view(
     console: &Console,
     certificate: &rows::Certificate,
 ) -> Result<Certificate, DbError> {
-    let slots = console.db.slots(certificate.id).await?;
-    let mut keys = Vec::new();
-    for slot in &slots {
-        let active = active_version(console, slot).await?;
-        keys.push(KeySlot {
-            algorithm: slot.algorithm,
-            active: active.map(|version| version_view(console, &version, &slots)),
-            due_at: slot.due.as_ref().map(|due| due.at),
-            due_reason: slot.due.as_ref().map(|due| due.reason.clone()),
-            failures: slot.failures,
-            retry_at: slot.retry_at,
-            last_error: parse_error(slot.last_error.as_ref()),
-        });
-    }
+    let names = [certificate.name.clone()];
+    let listing = Listing {
+        names: Some(&names),
+        ..Listing::default()
+    };
+    let found = console.db.list_certificates(&listing).await?;
+    let vendor = match certificate.vendor_id {
+        Some(id) => console.db.vendor(id).await?.map(|vendor| vendor.name),
+        None => None,
+    };
+    // Deleted in this very moment: as it was, without keys.
+    let listed = found.into_iter().next().unwrap_or_else(|| Listed {
+        certificate: certificate.clone(),
+        keys: Vec::new(),
+        is_duplicate: false,
+        sort_key: 0,
+    });
+    listed_view(console, listed, vendor).await
+}
+
+/// A listed certificate as the API shows it, its vendor by name.
+pub(crate) async fn listed_view(
+    console: &Console,
+    listed: Listed,
+    vendor: Option<String>,
+) -> Result<Certificate, DbError> {
+    let now = console.now();
+    let certificate = &listed.certificate;
+    let state = standing(certificate, &listed.keys, now);
+    let duplicates = match listed.is_duplicate {
+        true => console.db.duplicates_of(certificate).await?,
+        false => Vec::new(),
+    };
+    let keys = listed
+        .keys
+        .iter()
+        .map(|key| key_view(console, certificate, key))
+        .collect();
     Ok(Certificate {
         id: certificate.id,
         name: certificate.name.clone(),
         store: certificate.store,
+        state,
+        paused: certificate.paused,
         domains: certificate.names.clone(),
-        vendor: vendor_of(console, certificate)
-            .await?
-            .map(|vendor| vendor.name),
+        vendor,
         renewal_mode: certificate.renewal_mode,
         scope: certificate.selector.clone(),
         labels: certificate.labels.clone(),
         keys,
-        duplicates: console.db.duplicates_of(certificate).await?,
+        duplicates,
         created_at: certificate.created_at,
     })
+}
+
+fn key_view(console: &Console, certificate: &rows::Certificate, key: &ListedKey) -> KeySlot {
+    let slot = &key.slot;
+    let slots = std::slice::from_ref(slot);
+    KeySlot {
+        algorithm: slot.algorithm,
+        state: key_standing(&facts(certificate, key, console.now())),
+        active: key
+            .active
+            .as_ref()
+            .map(|version| version_view(console, version, slots)),
+        due_at: slot.due.as_ref().map(|due| due.at),
+        due_reason: slot.due.as_ref().map(|due| due.reason.clone()),
+        failures: slot.failures,
+        retry_at: slot.retry_at,
+        last_error: parse_error(slot.last_error.as_ref()),
+    }
 }
 
 fn version_view(console: &Console, version: &versions::Version, slots: &[Slot]) -> Version {

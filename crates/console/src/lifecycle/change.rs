@@ -123,7 +123,7 @@ fn refusal(console: &Console, version: &versions::Version) -> Option<String> {
     }
 }
 
-/// Changes renewal mode, scope, labels or vendor.
+/// Changes renewal mode, scope, labels, vendor, or whether it is paused.
 ///
 /// # Errors
 /// When there is no such certificate, a change of vendor is not confirmed, or automatic renewal lacks a vendor.
@@ -141,7 +141,7 @@ pub async fn change(
     let mut tx = console.db.begin_write().await?;
     let held = tx.hold_certificate(found.id).await?;
     let (mut certificate, slots) = held.ok_or_else(|| not_found(name))?;
-    let scope_before = certificate.selector.clone();
+    let (scope_before, paused_before) = (certificate.selector.clone(), certificate.paused);
     apply(&mut certificate, change, vendor.as_ref())?;
     tx.update_certificate(&certificate).await?;
     let mut revision = None;
@@ -156,14 +156,13 @@ pub async fn change(
             revision = put.max(revision);
         }
     }
-    let message = format!("Changed by {actor}");
-    let event = Event::new(
-        tx.now(),
-        certificate.id,
-        name,
-        "certificate.changed",
-        message,
-    );
+    let (kind, done) = match (paused_before, certificate.paused) {
+        (false, true) => ("certificate.paused", "Paused"),
+        (true, false) => ("certificate.resumed", "Resumed"),
+        _ => ("certificate.changed", "Changed"),
+    };
+    let message = format!("{done} by {actor}");
+    let event = Event::new(tx.now(), certificate.id, name, kind, message);
     tx.add_event(&event).await?;
     commit_store_change(console, tx, revision).await?;
     console.bells.renewals.notify_one();
@@ -195,6 +194,9 @@ fn apply(
     }
     if let Some(labels) = change.labels {
         certificate.labels = labels;
+    }
+    if let Some(paused) = change.paused {
+        certificate.paused = paused;
     }
     if certificate.renewal_mode == RenewalMode::Automatic && certificate.vendor_id.is_none() {
         let problem = Problem::new(ProblemCode::Invalid, "automatic renewal needs a CA vendor");

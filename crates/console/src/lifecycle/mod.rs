@@ -18,11 +18,13 @@ mod finalize;
 pub mod import;
 mod install;
 pub(crate) mod issue;
+pub mod list;
 pub mod operations;
 pub(crate) mod plan;
 mod publish;
 pub(crate) mod renew;
 pub mod request;
+pub(crate) mod standing;
 pub mod vendors;
 pub(crate) mod withdraw;
 

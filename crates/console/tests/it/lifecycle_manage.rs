@@ -1,5 +1,6 @@
 //! Managing: roll back, delete, import, export, scope, providers.
 
+use evercert_api::certificate_lists::CertificateFilter;
 use evercert_api::certificates::{
     CertificateChange, ExportRequest, ImportRequest, RollbackRequest,
 };
@@ -344,7 +345,10 @@ async fn lists_come_in_pages_and_by_what_is_searched() {
     );
     assert_eq!(rest.next, None);
     let search = certificates::ListFilter {
-        search: Some("BX.exam".to_owned()),
+        filter: CertificateFilter {
+            search: Some("BX.exam".to_owned()),
+            ..CertificateFilter::default()
+        },
         ..certificates::ListFilter::default()
     };
     assert_eq!(

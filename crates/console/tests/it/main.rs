@@ -10,4 +10,5 @@ mod lifecycle_pebble;
 mod lifecycle_renewal;
 mod lifecycle_resume;
 mod lifecycle_shared;
+mod manage_lists;
 mod world;

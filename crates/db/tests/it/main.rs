@@ -63,6 +63,12 @@ suite! {
         what_is_due_waits_after_a_failure_until_its_time_or_an_edit,
         vendors_keep_their_secrets_and_are_not_removed_in_use,
     },
+    listing::{
+        every_condition_of_a_list_restricts_it,
+        pages_fit_together_in_every_order,
+        a_list_shows_keys_versions_and_running_orders,
+        certificates_with_the_same_names_are_grouped,
+    },
     orders::{
         an_order_is_read_back_and_runs_alone,
         of_two_workers_one_moves_an_order_on,

@@ -1,6 +1,7 @@
 //! `evercert cert`: the certificates of both stores.
 
 mod issue;
+mod list;
 mod material;
 mod show;
 
@@ -34,6 +35,8 @@ enum Action {
         #[arg(short, long)]
         yes: bool,
     },
+    /// List certificates that have all their names in common.
+    Duplicates,
     /// Write chain and, with the right, private key to files.
     Export(material::Export),
     /// Put a certificate made elsewhere into a store.
@@ -41,7 +44,7 @@ enum Action {
     /// Order a new certificate.
     Issue(issue::Issue),
     /// List certificates.
-    List(show::List),
+    List(list::List),
     /// Show what happened to a certificate, newest last.
     Log(show::Log),
     /// Renew now.
@@ -57,6 +60,8 @@ enum Action {
         #[arg(long, value_name = "ALGORITHM")]
         key: Option<KeyAlgorithm>,
     },
+    /// Count certificates by state, renewal mode, store and CA vendor.
+    Summary(list::Summary),
     /// Show one certificate, its versions, why and when it is renewed, and where it is served.
     Show {
         /// Name of the certificate.
@@ -95,6 +100,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
                 labels: None,
                 vendor: change.vendor,
                 confirm_vendor_change: change.confirm_vendor_change,
+                paused: None,
             };
             let certificate: Certificate = client.patch(&path, &wanted).await?;
             show::print(&client, &certificate, output).await
@@ -110,10 +116,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
             eprintln!("deleted {name}");
             Ok(ExitCode::SUCCESS)
         }
+        Action::Duplicates => list::duplicates(&client, output).await,
         Action::Export(export) => material::export(&client, export, output).await,
         Action::Import(import) => material::import(&client, import, output).await,
         Action::Issue(issue) => issue::issue(&client, issue, output).await,
-        Action::List(list) => show::list(&client, &list, output).await,
+        Action::List(wanted) => list::list(&client, &wanted, output).await,
         Action::Log(log) => show::log(&client, &log, output).await,
         Action::Renew(renew) => issue::renew(&client, renew, output).await,
         Action::Rollback {
@@ -127,6 +134,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
                 .await?;
             show::print(&client, &certificate, output).await
         }
+        Action::Summary(summary) => list::summary(&client, &summary, output).await,
         Action::Show { name } => {
             let certificate: Certificate = client
                 .get(&format!("/certificates/{}", segment(&name)))

@@ -1,4 +1,4 @@
-//! Reading: `cert list`, `cert show` and `cert log`.
+//! Reading: `cert show` and `cert log`.
 
 use std::process::ExitCode;
 
@@ -11,14 +11,6 @@ use serde_json::json;
 use crate::client::{Client, segment};
 use crate::output::{self, Output};
 
-/// `cert list`.
-#[derive(clap::Args)]
-pub(crate) struct List {
-    /// Only this store: zero-touch or certificate.
-    #[arg(long)]
-    store: Option<StoreKind>,
-}
-
 /// `cert log`.
 #[derive(clap::Args)]
 pub(crate) struct Log {
@@ -27,84 +19,6 @@ pub(crate) struct Log {
     /// How many entries at most.
     #[arg(long, default_value_t = 100)]
     limit: u32,
-}
-
-/// Lists certificates.
-pub(crate) async fn list(client: &Client, list: &List, output: Output) -> Result<ExitCode> {
-    let all = all_pages(client, list.store).await?;
-    if output == Output::Json {
-        output::json(&Page::last(all))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let rows: Vec<_> = all
-        .iter()
-        .flat_map(|c| c.keys.iter().map(|slot| row(c, slot)))
-        .collect();
-    output::table(
-        &[
-            "NAME", "STORE", "KEY", "EXPIRES", "RENEWAL", "VENDOR", "DOMAINS",
-        ],
-        &rows,
-    )?;
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn all_pages(client: &Client, store: Option<StoreKind>) -> Result<Vec<Certificate>> {
-    let mut all = Vec::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let mut path = "/certificates?limit=500".to_owned();
-        if let Some(store) = store {
-            path += &format!("&store={store}");
-        }
-        if let Some(cursor) = &cursor {
-            path += &format!("&cursor={}", segment(cursor));
-        }
-        let page: Page<Certificate> = client.get(&path).await?;
-        all.extend(page.items);
-        match page.next {
-            Some(next) => cursor = Some(next),
-            None => return Ok(all),
-        }
-    }
-}
-
-fn row(certificate: &Certificate, slot: &KeySlot) -> Vec<String> {
-    let domains: Vec<_> = certificate
-        .domains
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    let expires = slot.active.as_ref().map_or_else(
-        || "not issued".to_owned(),
-        |v| output::relative(v.not_after),
-    );
-    vec![
-        certificate.name.clone(),
-        store(certificate.store).to_owned(),
-        slot.algorithm.to_string(),
-        expires,
-        renewal(certificate, slot),
-        certificate.vendor.clone().unwrap_or_default(),
-        domains.join(","),
-    ]
-}
-
-fn renewal(certificate: &Certificate, slot: &KeySlot) -> String {
-    if slot.last_error.is_some() {
-        let next = slot
-            .retry_at
-            .map_or_else(|| "when mended".to_owned(), output::relative);
-        return format!("failed {}×, next try {next}", slot.failures);
-    }
-    match slot.due_at {
-        Some(at) => format!(
-            "{} ({})",
-            output::relative(at),
-            slot.due_reason.as_deref().map_or("planned", word)
-        ),
-        None => certificate.renewal_mode.to_string(),
-    }
 }
 
 /// Prints one certificate in full.
@@ -177,6 +91,7 @@ fn head(certificate: &Certificate) -> Result<()> {
         ("Name", certificate.name.clone()),
         ("Id", certificate.id.to_string()),
         ("Store", store(certificate.store).to_owned()),
+        ("State", certificate.state.to_string()),
         ("Domains", domains.join(", ")),
         ("Vendor", certificate.vendor.clone().unwrap_or_default()),
         ("Renewal", certificate.renewal_mode.to_string()),
@@ -215,7 +130,7 @@ fn renewal_plan(slot: &KeySlot) -> Result<()> {
 }
 
 /// The store as it is typed at `--store`.
-const fn store(store: StoreKind) -> &'static str {
+pub(super) const fn store(store: StoreKind) -> &'static str {
     match store {
         StoreKind::ZeroTouch => "zero-touch",
         StoreKind::Certificate => "certificate",
@@ -223,7 +138,7 @@ const fn store(store: StoreKind) -> &'static str {
 }
 
 /// A reason of the plan in a word or two.
-fn word(reason: &str) -> &str {
+pub(super) fn word(reason: &str) -> &str {
     match reason {
         "forced" => "asked for",
         "lifetime_fraction" => "2/3 of lifetime",

@@ -52,6 +52,8 @@ const ENDPOINTS: &[(&str, &str, Option<Role>)] = &[
     ("GET", "/api/v1/certificates", Some(Role::Viewer)),
     ("POST", "/api/v1/certificates", Some(Role::Operator)),
     ("POST", "/api/v1/certificates/import", Some(Role::Operator)),
+    ("GET", "/api/v1/certificates/summary", Some(Role::Viewer)),
+    ("GET", "/api/v1/certificates/duplicates", Some(Role::Viewer)),
     ("GET", "/api/v1/certificates/{name}", Some(Role::Viewer)),
     ("PATCH", "/api/v1/certificates/{name}", Some(Role::Operator)),
     (

@@ -70,7 +70,7 @@ pub(crate) async fn insert(scene: &Scene, certificate: &Certificate) {
     tx.commit().await.unwrap();
 }
 
-async fn add_version(scene: &Scene, id: CertificateId, life: i64) -> Version {
+pub(crate) async fn add_version(scene: &Scene, id: CertificateId, life: i64) -> Version {
     let mut tx = scene.db.begin_write().await.unwrap();
     let version = Version {
         id: VersionId::new(),

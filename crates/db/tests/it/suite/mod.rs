@@ -14,6 +14,7 @@ pub(crate) mod event_log;
 pub(crate) mod instances;
 pub(crate) mod jobs;
 pub(crate) mod leases;
+pub(crate) mod listing;
 pub(crate) mod orders;
 pub(crate) mod store_items;
 

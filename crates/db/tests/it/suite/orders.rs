@@ -14,9 +14,9 @@ use serde_json::json;
 use super::Scene;
 use super::certificates::{KEY, certificate, insert, vendor};
 
-struct Subject {
-    certificate: CertificateId,
-    vendor: VendorId,
+pub(crate) struct Subject {
+    pub(crate) certificate: CertificateId,
+    pub(crate) vendor: VendorId,
 }
 
 async fn subject(scene: &Scene) -> Subject {
@@ -30,7 +30,7 @@ async fn subject(scene: &Scene) -> Subject {
     }
 }
 
-fn order(scene: &Scene, subject: &Subject) -> Order {
+pub(crate) fn order(scene: &Scene, subject: &Subject) -> Order {
     let now = scene.seconds();
     Order {
         id: OrderId::new(),
@@ -58,7 +58,7 @@ fn order(scene: &Scene, subject: &Subject) -> Order {
     }
 }
 
-async fn insert_order(scene: &Scene, order: &Order) {
+pub(crate) async fn insert_order(scene: &Scene, order: &Order) {
     let mut tx = scene.db.begin_write().await.unwrap();
     tx.insert_order(order).await.unwrap();
     tx.commit().await.unwrap();
