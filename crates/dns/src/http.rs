@@ -107,6 +107,7 @@ fn is_loopback(url: &Url) -> bool {
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) retry_after: Option<Duration>,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
@@ -134,7 +135,7 @@ pub(crate) async fn send(
         DnsError::new(code, step, Fault::Network, what).caused_by(e.without_url())
     };
     let mut response = request.send().await.map_err(failed)?;
-    let (status, retry_after) = (response.status(), retry_after(response.headers()));
+    let (status, headers) = (response.status(), response.headers().clone());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         body.extend_from_slice(&chunk);
@@ -145,13 +146,14 @@ pub(crate) async fn send(
     }
     Ok(Reply {
         status,
-        retry_after,
+        retry_after: retry_after(&headers),
+        headers,
         body,
     })
 }
 
 /// Seconds of a `Retry-After` header; the date form is ignored.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers
         .get(RETRY_AFTER)?
         .to_str()

@@ -32,6 +32,7 @@
 
 mod caa;
 mod delegation;
+mod engine;
 mod error;
 mod http;
 mod keyfile;
@@ -61,8 +62,7 @@ pub use propagation::{
     Agreement, Lacking, Propagation, PropagationError, PropagationMode, PropagationReport,
 };
 pub use provider::{
-    Build, Caps, CheckReport, Context, Descriptor, Field, Multi, Provider, Receipt, Settings,
-    TxtTarget,
+    Caps, CheckReport, Context, Descriptor, Field, Multi, Provider, Receipt, Settings, TxtTarget,
 };
 pub use repeat::repeating;
 pub use resolver::{Resolver, Soa};

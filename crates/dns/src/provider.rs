@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use evercert_types::{Secret, SharedClock, SystemClock};
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Description;
 use crate::error::DnsError;
 use crate::lock::NameLocks;
 use crate::name;
@@ -101,6 +102,8 @@ pub enum Multi {
     Records,
     /// The whole set is read and written: writers of one name must not overlap.
     Rrset,
+    /// There is room for one value: names that need two are proved one after the other.
+    Single,
 }
 
 /// What a provider can and how quick it is.
@@ -125,16 +128,35 @@ pub struct Descriptor {
     pub name: &'static str,
     /// Where its interface is documented.
     pub docs: &'static str,
+    /// What rights its credentials need at least.
+    pub least_privilege: Option<&'static str>,
     /// Its settings.
     pub fields: &'static [Field],
     /// What it can when built with default settings.
     pub caps: Caps,
     /// Builds one from its settings.
-    pub build: Build,
+    pub(crate) build: Maker,
 }
 
-/// Builds a provider from its settings; refuses missing, unknown and malformed ones.
-pub type Build = fn(&Settings, &Context) -> Result<Box<dyn Provider>, DnsError>;
+/// Builds a provider from its settings.
+pub(crate) type Build = fn(&Settings, &Context) -> Result<Box<dyn Provider>, DnsError>;
+
+/// How a provider is made of its settings; refuses missing, unknown and malformed ones.
+pub(crate) enum Maker {
+    /// By code.
+    Native(Build),
+    /// By its description.
+    Described(&'static Description),
+}
+
+impl Debug for Maker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Native(_) => "Native",
+            Self::Described(_) => "Described",
+        })
+    }
+}
 
 /// One setting of a provider type.
 #[derive(Clone, Copy, Debug)]
@@ -167,6 +189,8 @@ pub struct Context {
     pub clock: SharedClock,
     /// Keeps writers of one name apart.
     pub locks: NameLocks,
+    /// How long one request may take; default 30 s.
+    pub request_timeout: Duration,
 }
 
 impl Default for Context {
@@ -175,6 +199,7 @@ impl Default for Context {
         Self {
             clock: Arc::new(SystemClock),
             locks: NameLocks::of_process(),
+            request_timeout: Duration::from_secs(30),
         }
     }
 }

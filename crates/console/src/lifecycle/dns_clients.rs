@@ -8,8 +8,8 @@ use std::time::Duration;
 use evercert_api::dns_providers::PropagationSettings;
 use evercert_db::dns_providers::DnsProvider;
 use evercert_dns::{
-    Context, DnsError, LookupError, NameLocks, Propagation, PropagationMode, Provider, Resolver,
-    build_with, repeating,
+    Context, DnsError, LookupError, Propagation, PropagationMode, Provider, Resolver, build_with,
+    repeating,
 };
 use evercert_types::{DnsProviderId, SharedClock, parse_span};
 use jiff::Timestamp;
@@ -63,7 +63,7 @@ impl DnsClients {
         Self {
             context: Context {
                 clock,
-                locks: NameLocks::of_process(),
+                ..Context::default()
             },
             known: Mutex::default(),
         }

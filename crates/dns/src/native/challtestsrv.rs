@@ -19,7 +19,8 @@ use crate::http;
 use crate::lock::NameLocks;
 use crate::lookup::{Limits, Recursion, ask};
 use crate::provider::{
-    Caps, CheckReport, Context, Descriptor, Field, Multi, Provider, Receipt, Settings, TxtTarget,
+    Caps, CheckReport, Context, Descriptor, Field, Maker, Multi, Provider, Receipt, Settings,
+    TxtTarget,
 };
 use crate::setting::Reader;
 
@@ -29,6 +30,7 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     code: CODE,
     name: "pebble-challtestsrv (tests only)",
     docs: "https://github.com/letsencrypt/challtestsrv",
+    least_privilege: None,
     fields: &[
         Field {
             key: "url",
@@ -52,7 +54,7 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
         },
     ],
     caps: CAPS,
-    build,
+    build: Maker::Native(build),
 };
 
 const CAPS: Caps = Caps {

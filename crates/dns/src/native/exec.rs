@@ -17,7 +17,8 @@ use tokio::task::JoinSet;
 
 use crate::error::{DnsError, Fault, Step};
 use crate::provider::{
-    Caps, CheckReport, Context, Descriptor, Field, Multi, Provider, Receipt, Settings, TxtTarget,
+    Caps, CheckReport, Context, Descriptor, Field, Maker, Multi, Provider, Receipt, Settings,
+    TxtTarget,
 };
 use crate::setting::Reader;
 
@@ -32,6 +33,7 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     code: CODE,
     name: "Program (exec hook)",
     docs: "https://go-acme.github.io/lego/dns/exec/",
+    least_privilege: None,
     fields: &[
         Field {
             key: "program",
@@ -85,7 +87,7 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
         },
     ],
     caps: CAPS,
-    build,
+    build: Maker::Native(build),
 };
 
 const CAPS: Caps = Caps {

@@ -5,13 +5,22 @@ mod exec;
 mod nsupdate;
 mod pdns;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use crate::engine;
 use crate::error::DnsError;
-use crate::provider::{Context, Descriptor, Provider, Settings};
+use crate::provider::{Context, Descriptor, Maker, Provider, Settings};
 
 /// Every provider type, alphabetically by code.
-pub static PROVIDERS: &[&Descriptor] = &[
+pub static PROVIDERS: LazyLock<Vec<&'static Descriptor>> = LazyLock::new(|| {
+    let mut all = engine::descriptors();
+    all.extend(NATIVE);
+    all.sort_by_key(|descriptor| descriptor.code);
+    all
+});
+
+/// Those written by hand.
+const NATIVE: [&Descriptor; 4] = [
     &challtestsrv::DESCRIPTOR,
     &exec::DESCRIPTOR,
     &nsupdate::DESCRIPTOR,
@@ -44,7 +53,11 @@ pub fn build_with(
     context: &Context,
 ) -> Result<Arc<dyn Provider>, DnsError> {
     let descriptor = descriptor(code).ok_or_else(|| unknown(code))?;
-    (descriptor.build)(settings, context).map(Arc::from)
+    let built = match &descriptor.build {
+        Maker::Native(build) => build(settings, context),
+        Maker::Described(description) => engine::build(descriptor, description, settings, context),
+    };
+    built.map(Arc::from)
 }
 
 fn unknown(code: &str) -> DnsError {
@@ -62,7 +75,7 @@ mod tests {
     #[test]
     fn the_table_is_alphabetical_and_complete() {
         assert!(PROVIDERS.windows(2).all(|pair| pair[0].code < pair[1].code));
-        for provider in PROVIDERS {
+        for provider in PROVIDERS.iter() {
             let keys: BTreeSet<&str> = provider.fields.iter().map(|field| field.key).collect();
             assert_eq!(keys.len(), provider.fields.len(), "{}", provider.code);
             assert!(provider.docs.starts_with("https://"), "{}", provider.code);
@@ -78,17 +91,19 @@ mod tests {
         let error = build("route66", &Settings::new()).unwrap_err();
 
         assert!(error.to_string().contains("route66"), "{error}");
-        assert_eq!(
-            error.remedy(),
-            "use one of challtestsrv, exec, nsupdate, pdns"
+        assert!(
+            error
+                .remedy()
+                .starts_with("use one of cf, challtestsrv, desec"),
+            "{error}"
         );
     }
 
     #[test]
     fn missing_settings_are_told_before_anything_is_sent() {
-        for provider in PROVIDERS {
+        for provider in PROVIDERS.iter() {
             let error = build(provider.code, &Settings::new()).unwrap_err();
-            assert!(error.to_string().contains("is missing"), "{error}");
+            assert!(error.to_string().contains("missing"), "{error}");
         }
     }
 }

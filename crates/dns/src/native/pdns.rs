@@ -18,7 +18,8 @@ use crate::http::{self, Reply};
 use crate::lock::NameLocks;
 use crate::name;
 use crate::provider::{
-    Caps, CheckReport, Context, Descriptor, Field, Multi, Provider, Receipt, Settings, TxtTarget,
+    Caps, CheckReport, Context, Descriptor, Field, Maker, Multi, Provider, Receipt, Settings,
+    TxtTarget,
 };
 use crate::setting::Reader;
 use crate::txt::{quote, unquote};
@@ -32,6 +33,7 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     code: CODE,
     name: "PowerDNS",
     docs: "https://doc.powerdns.com/authoritative/http-api/",
+    least_privilege: None,
     fields: &[
         Field {
             key: "url",
@@ -85,7 +87,7 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
         },
     ],
     caps: caps(TTL),
-    build,
+    build: Maker::Native(build),
 };
 
 const fn caps(ttl: u32) -> Caps {

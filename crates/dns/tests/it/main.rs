@@ -9,6 +9,7 @@ mod auth_server;
 mod caa;
 mod challtestsrv;
 mod conformance;
+mod described;
 mod exec;
 mod harness;
 mod nsupdate;

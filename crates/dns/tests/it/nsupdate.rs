@@ -143,6 +143,7 @@ async fn a_wrong_clock_is_told_with_the_difference() {
         let context = Context {
             clock: Arc::new(clock),
             locks: NameLocks::new(),
+            ..Context::default()
         };
         let provider = build_with("nsupdate", &given, &context).unwrap();
 

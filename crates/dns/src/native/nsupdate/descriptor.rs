@@ -1,12 +1,13 @@
 //! The settings of the dynamic update provider.
 
 use super::{CODE, TTL, build, caps};
-use crate::provider::{Descriptor, Field};
+use crate::provider::{Descriptor, Field, Maker};
 
 pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     code: CODE,
     name: "Dynamic DNS update (RFC 2136)",
     docs: "https://www.rfc-editor.org/rfc/rfc2136",
+    least_privilege: None,
     fields: &[
         Field {
             key: "server",
@@ -110,5 +111,5 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
         },
     ],
     caps: caps(TTL),
-    build,
+    build: Maker::Native(build),
 };

@@ -1,0 +1,153 @@
+//! Providers that are described instead of programmed: one file each in `crates/dns/providers`, compiled in.
+//!
+//! A [description](description) says how to log in, find the zone, list, create and delete; the engine fills its
+//! [templates](template), [sends](call) and [judges](answer) the requests, and keeps [records](records) as the
+//! service does. What is the same for all providers (CNAMEs, propagation, retries of orders, the journal) is not here.
+
+mod answer;
+mod call;
+mod description;
+mod paging;
+mod provider;
+mod records;
+mod session;
+mod signer;
+mod template;
+mod zone;
+
+pub(crate) use description::Description;
+pub(crate) use provider::build;
+
+use crate::provider::{Descriptor, Field, Maker};
+
+/// The descriptions, alphabetically by code.
+const TEXTS: &[(&str, &str)] = &[
+    ("cf", include_str!("../../providers/cf.toml")),
+    ("desec", include_str!("../../providers/desec.toml")),
+    ("dgon", include_str!("../../providers/dgon.toml")),
+    ("dnsimple", include_str!("../../providers/dnsimple.toml")),
+    (
+        "gandi_livedns",
+        include_str!("../../providers/gandi_livedns.toml"),
+    ),
+    ("gd", include_str!("../../providers/gd.toml")),
+    ("linode_v4", include_str!("../../providers/linode_v4.toml")),
+    ("namesilo", include_str!("../../providers/namesilo.toml")),
+    ("nsone", include_str!("../../providers/nsone.toml")),
+    ("vultr", include_str!("../../providers/vultr.toml")),
+];
+
+/// The descriptors of all described providers.
+///
+/// Descriptions are part of the program; they are read once and kept for good.
+pub(crate) fn descriptors() -> Vec<&'static Descriptor> {
+    let read = TEXTS
+        .iter()
+        .filter_map(|(code, text)| match Description::parse(text) {
+            Ok(description) => Some(descriptor(description)),
+            // A test reads every file: this is reached only by a build that was not tested.
+            Err(error) => {
+                tracing::error!(
+                    dns.provider = code,
+                    error,
+                    "the description of a DNS provider cannot be used"
+                );
+                None
+            }
+        });
+    read.collect()
+}
+
+fn descriptor(description: Description) -> &'static Descriptor {
+    let description: &'static Description = Box::leak(Box::new(description));
+    let own = description.fields.iter().map(|field| Field {
+        key: &field.key,
+        label: &field.label,
+        secret: field.secret,
+        optional: field.optional,
+        default: field.default.as_deref(),
+        help: &field.help,
+        acme_sh_env: names(&field.acme_sh),
+        lego_env: names(&field.lego),
+    });
+    let mut fields: Vec<Field> = own.collect();
+    let common = COMMON
+        .iter()
+        .filter(|field| field.key != "ttl" || description.records.ttl > 0);
+    fields.extend(common.copied());
+    Box::leak(Box::new(Descriptor {
+        code: &description.code,
+        name: &description.name,
+        docs: &description.docs,
+        least_privilege: description.least_privilege.as_deref(),
+        fields: fields.leak(),
+        caps: provider::caps(description),
+        build: Maker::Described(description),
+    }))
+}
+
+fn names(list: &'static [String]) -> &'static [&'static str] {
+    let names: Vec<&str> = list.iter().map(String::as_str).collect();
+    names.leak()
+}
+
+/// Settings that every described provider has.
+const COMMON: &[Field] = &[
+    Field {
+        key: "base_url",
+        label: "API URL",
+        secret: false,
+        optional: true,
+        default: None,
+        help: "Base URL of the API, where it is not the service's own: a gateway, a sandbox, a test server.",
+        acme_sh_env: &[],
+        lego_env: &[],
+    },
+    Field {
+        key: "ca_bundle",
+        label: "CA certificates",
+        secret: false,
+        optional: true,
+        default: None,
+        help: "PEM certificates that the API's certificate must chain to, instead of the system's.",
+        acme_sh_env: &[],
+        lego_env: &[],
+    },
+    Field {
+        key: "ttl",
+        label: "TTL",
+        secret: false,
+        optional: true,
+        default: None,
+        help: "Time to live of new records in seconds; what the service does not take is raised to what it does.",
+        acme_sh_env: &[],
+        lego_env: &[],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_description_can_be_read() {
+        for (code, text) in TEXTS {
+            let description =
+                Description::parse(text).unwrap_or_else(|error| panic!("{code}: {error}"));
+            assert_eq!(description.code, *code);
+        }
+        assert_eq!(descriptors().len(), TEXTS.len());
+    }
+
+    #[test]
+    fn a_description_that_cannot_work_is_refused_with_the_reason() {
+        let text = TEXTS[0].1;
+        let refused =
+            |from: &str, to: &str| Description::parse(&text.replace(from, to)).unwrap_err();
+
+        assert!(refused("{zone.id}", "{zone.di}").contains("{zone.di} names nothing"));
+        assert!(refused("[delete]", "[remove]").contains("remove"));
+        assert!(refused("mode = \"records\"", "mode = \"rrset\"").contains("[replace] is missing"));
+        assert!(refused("{cred.token}", "x").contains("the setting token is used nowhere"));
+    }
+}

@@ -1,0 +1,465 @@
+//! The four ways in which described providers keep values: as records, as a set, value by value, or one only.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, plain};
+use super::call::Purpose;
+use super::description::{Change, List, Mode, ZoneMode};
+use super::provider::Declared;
+use super::template::Vars;
+use super::zone::Found;
+use crate::error::{DnsError, Fault, Step};
+use crate::name;
+use crate::provider::{Caps, CheckReport, Provider, Receipt, TxtTarget};
+use crate::txt::unquote;
+
+/// A name below a top-level domain that is never delegated (RFC 6761 §6.4).
+const NOBODYS: &str = "_acme-challenge.example.invalid";
+
+/// How often a set is written when another writer interferes.
+const WRITES: usize = 3;
+
+/// A TXT record as listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Record {
+    /// `record.id`, `record.<key>`.
+    vars: Vars,
+    value: String,
+    /// As the service wrote it, quotes included.
+    raw: String,
+    ttl: Option<u32>,
+}
+
+impl Record {
+    fn id(&self) -> String {
+        self.vars.get("record.id").cloned().unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl Provider for Declared {
+    async fn add(&self, target: &TxtTarget) -> Result<Receipt, DnsError> {
+        let zone = self
+            .caller
+            .find_zone(&target.fqdn, target.zone_hint.as_deref())
+            .await?;
+        let _guard = self.lock(&zone, target).await;
+        let added = match self.description().records.mode {
+            Mode::Records => self.add_record(&zone, target).await,
+            Mode::Rrset => self.add_to_set(&zone, target).await,
+            Mode::Append | Mode::Single => self.append(&zone, target).await,
+        };
+        added.map_err(|error| error.at_name(&target.fqdn).in_zone(&zone.name))
+    }
+
+    async fn remove(&self, target: &TxtTarget, receipt: Option<&Receipt>) -> Result<(), DnsError> {
+        let hint = target.zone_hint.as_deref().or(receipt
+            .map(|receipt| receipt.zone.as_str())
+            .filter(|zone| !zone.is_empty()));
+        let zone = self.caller.find_zone(&target.fqdn, hint).await?;
+        let _guard = self.lock(&zone, target).await;
+        let removed = match self.description().records.mode {
+            Mode::Records => self.remove_record(&zone, target).await,
+            Mode::Rrset => self.remove_from_set(&zone, target).await,
+            Mode::Append | Mode::Single => self.withdraw(&zone, target).await,
+        };
+        removed.map_err(|error| error.at_name(&target.fqdn).in_zone(&zone.name))
+    }
+
+    async fn check(&self, name: Option<&str>) -> Result<CheckReport, DnsError> {
+        let mut report = CheckReport::default();
+        // A zone that nobody has is asked for, to see whether the credentials are accepted.
+        match self.caller.find_zone(NOBODYS, None).await {
+            Err(error) if error.fault() != Fault::Zone => return Err(error),
+            _ if matches!(
+                self.description().zone.mode,
+                ZoneMode::None | ZoneMode::Suffix
+            ) =>
+            {
+                let note = "The credentials are seen to be right or wrong with the first change.";
+                report.notes.push(note.to_owned());
+            }
+            _ => {
+                let note = format!("{} accepts the credentials.", self.description().name);
+                report.notes.push(note);
+            }
+        }
+        if let Some(name) = name {
+            let name = name::canonical(name);
+            let zone = self.caller.find_zone(&name, None).await?;
+            report.notes.push(format!("It holds zone {}.", zone.name));
+            if let Some(list) = &self.description().list {
+                let target = TxtTarget::new(&name, "");
+                self.list(list, &zone, &target)
+                    .await
+                    .map_err(|error| error.at_name(&name))?;
+                report.notes.push("Its records can be read.".to_owned());
+            }
+            report.zone = Some(zone.name);
+        }
+        Ok(report)
+    }
+
+    fn caps(&self) -> Caps {
+        self.caps
+    }
+}
+
+impl Declared {
+    /// Sets are read and written under a lock of the name; what has one value only, or is committed, of the zone.
+    async fn lock(&self, zone: &Found, target: &TxtTarget) -> crate::lock::NameGuard {
+        let is_wide =
+            self.description().records.mode == Mode::Single || self.description().commit.is_some();
+        let what = if is_wide { &zone.name } else { &target.fqdn };
+        self.locks.lock(&self.account, what).await
+    }
+
+    async fn add_record(&self, zone: &Found, target: &TxtTarget) -> Result<Receipt, DnsError> {
+        let (Some(list), Some(create)) = (&self.description().list, &self.description().create)
+        else {
+            return Err(self.incomplete());
+        };
+        let there = self.matching(list, zone, target).await?;
+        if !there.is_empty() {
+            return Ok(self.receipt(zone, there.iter().map(Record::id).collect(), false));
+        }
+        let vars = self.vars(zone, target);
+        let (answer, was_there) = self.change(create, Step::Add, &vars, &[]).await?;
+        self.commit(Step::Add, &vars).await?;
+        let id = create
+            .id
+            .as_ref()
+            .and_then(|path| path.text_in(&answer))
+            .filter(|id| !id.is_empty());
+        Ok(self.receipt(zone, id.into_iter().collect(), !was_there))
+    }
+
+    /// The list decides, not the receipt: an id may have come to stand for something else.
+    async fn remove_record(&self, zone: &Found, target: &TxtTarget) -> Result<(), DnsError> {
+        let (Some(list), Some(delete)) = (&self.description().list, &self.description().delete)
+        else {
+            return Err(self.incomplete());
+        };
+        let there = self.matching(list, zone, target).await?;
+        for record in &there {
+            let mut vars = self.vars(zone, target);
+            vars.insert("stored".to_owned(), record.raw.clone());
+            vars.extend(record.vars.clone());
+            self.change(delete, Step::Remove, &vars, &[]).await?;
+        }
+        if there.is_empty() {
+            return Ok(());
+        }
+        self.commit(Step::Remove, &self.vars(zone, target)).await
+    }
+
+    async fn add_to_set(&self, zone: &Found, target: &TxtTarget) -> Result<Receipt, DnsError> {
+        let Some(list) = &self.description().list else {
+            return Err(self.incomplete());
+        };
+        let mut created = false;
+        for _ in 0..WRITES {
+            let set = self.list(list, zone, target).await?;
+            if set.iter().any(|record| record.value == target.value) {
+                return Ok(self.receipt(zone, Vec::new(), created));
+            }
+            let mut values: Vec<String> = set.iter().map(|record| record.value.clone()).collect();
+            values.push(target.value.clone());
+            self.write_set(zone, target, &set, &values, Step::Add)
+                .await?;
+            created = true;
+        }
+        Err(self.overwritten(Step::Add))
+    }
+
+    async fn remove_from_set(&self, zone: &Found, target: &TxtTarget) -> Result<(), DnsError> {
+        let Some(list) = &self.description().list else {
+            return Err(self.incomplete());
+        };
+        for _ in 0..WRITES {
+            let set = self.list(list, zone, target).await?;
+            if !set.iter().any(|record| record.value == target.value) {
+                return Ok(());
+            }
+            let rest = set
+                .iter()
+                .map(|record| record.value.clone())
+                .filter(|value| *value != target.value);
+            let values: Vec<String> = rest.collect();
+            self.write_set(zone, target, &set, &values, Step::Remove)
+                .await?;
+        }
+        Err(self.overwritten(Step::Remove))
+    }
+
+    async fn write_set(
+        &self,
+        zone: &Found,
+        target: &TxtTarget,
+        set: &[Record],
+        values: &[String],
+        step: Step,
+    ) -> Result<(), DnsError> {
+        let described = self.description();
+        let change = match (
+            &described.create_set,
+            &described.replace,
+            &described.delete_set,
+        ) {
+            (Some(create), _, _) if set.is_empty() => create,
+            (_, _, Some(delete)) if values.is_empty() => delete,
+            (_, Some(replace), _) => replace,
+            _ => return Err(self.incomplete()),
+        };
+        let mut vars = self.vars(zone, target);
+        // The set's own TTL stays.
+        if let Some(ttl) = set
+            .iter()
+            .find_map(|record| record.ttl)
+            .filter(|ttl| *ttl > 0)
+        {
+            vars.insert("ttl".to_owned(), ttl.to_string());
+        }
+        self.change(change, step, &vars, values).await?;
+        self.commit(step, &vars).await
+    }
+
+    async fn append(&self, zone: &Found, target: &TxtTarget) -> Result<Receipt, DnsError> {
+        let Some(create) = &self.description().create else {
+            return Err(self.incomplete());
+        };
+        if let Some(list) = &self.description().list
+            && !self.matching(list, zone, target).await?.is_empty()
+        {
+            return Ok(self.receipt(zone, Vec::new(), false));
+        }
+        let vars = self.vars(zone, target);
+        let (_, was_there) = self.change(create, Step::Add, &vars, &[]).await?;
+        self.commit(Step::Add, &vars).await?;
+        Ok(self.receipt(zone, Vec::new(), !was_there))
+    }
+
+    async fn withdraw(&self, zone: &Found, target: &TxtTarget) -> Result<(), DnsError> {
+        let Some(delete) = &self.description().delete else {
+            return Err(self.incomplete());
+        };
+        let mut vars = self.vars(zone, target);
+        if let Some(list) = &self.description().list {
+            let there = self.matching(list, zone, target).await?;
+            let Some(record) = there.first() else {
+                return Ok(());
+            };
+            vars.insert("stored".to_owned(), record.raw.clone());
+            vars.extend(record.vars.clone());
+        }
+        self.change(delete, Step::Remove, &vars, &[]).await?;
+        self.commit(Step::Remove, &vars).await
+    }
+
+    /// Sends a change; answers also whether it was so already.
+    async fn change(
+        &self,
+        change: &Change,
+        step: Step,
+        vars: &Vars,
+        values: &[String],
+    ) -> Result<(Answer, bool), DnsError> {
+        let purpose = Purpose {
+            step,
+            vars,
+            values,
+            ok: &change.ok,
+        };
+        let answer = self.caller.call(&change.request, purpose, None).await?;
+        let gone = step == Step::Remove && answer.status.as_u16() == 404;
+        if gone || change.already.iter().any(|already| already.holds(&answer)) {
+            return Ok((answer, true));
+        }
+        self.caller.judge(&answer, purpose)?;
+        Ok((answer, false))
+    }
+
+    async fn commit(&self, step: Step, vars: &Vars) -> Result<(), DnsError> {
+        match &self.description().commit {
+            Some(commit) => self.change(commit, step, vars, &[]).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    async fn matching(
+        &self,
+        list: &List,
+        zone: &Found,
+        target: &TxtTarget,
+    ) -> Result<Vec<Record>, DnsError> {
+        let mut records = self.list(list, zone, target).await?;
+        records.retain(|record| record.value == target.value);
+        Ok(records)
+    }
+
+    /// The TXT records of the target's name.
+    async fn list(
+        &self,
+        list: &List,
+        zone: &Found,
+        target: &TxtTarget,
+    ) -> Result<Vec<Record>, DnsError> {
+        let vars = self.vars(zone, target);
+        let purpose = Purpose {
+            step: Step::Read,
+            vars: &vars,
+            values: &[],
+            ok: &list.ok,
+        };
+        let first = self.caller.call(&list.request, purpose, None).await?;
+        if first.status.as_u16() == 404 || list.absent.iter().any(|absent| absent.holds(&first)) {
+            return Ok(Vec::new());
+        }
+        let trees = match &list.paging {
+            None => {
+                self.caller.judge(&first, purpose)?;
+                vec![first.tree.unwrap_or_default()]
+            }
+            Some(_) => {
+                self.caller
+                    .pages(&list.request, purpose, list.paging.as_ref(), |tree| {
+                        list.items.items(tree).len()
+                    })
+                    .await?
+            }
+        };
+        Ok(trees
+            .iter()
+            .flat_map(|tree| entries(list, tree))
+            .flat_map(|(key, item)| records_of(list, key, item, zone, target))
+            .collect())
+    }
+
+    fn vars(&self, zone: &Found, target: &TxtTarget) -> Vars {
+        let sub = match target.fqdn.strip_suffix(&zone.name) {
+            Some(head) => head.trim_end_matches('.').to_owned(),
+            None => target.fqdn.clone(),
+        };
+        let at = if sub.is_empty() {
+            "@".to_owned()
+        } else {
+            sub.clone()
+        };
+        let ttl = self.ttl(target.ttl);
+        let pairs = [
+            ("fqdn", target.fqdn.clone()),
+            ("fqdn.", format!("{}.", target.fqdn)),
+            ("sub", sub),
+            ("sub_or_at", at),
+            ("zone", zone.name.clone()),
+            ("zone.", format!("{}.", zone.name)),
+            ("value", target.value.clone()),
+            ("ttl", ttl.to_string()),
+        ];
+        let own = pairs.map(|(key, value)| (key.to_owned(), value));
+        own.into_iter().chain(zone.vars.clone()).collect()
+    }
+
+    fn receipt(&self, zone: &Found, record_ids: Vec<String>, created: bool) -> Receipt {
+        Receipt {
+            zone: zone.name.clone(),
+            record_ids,
+            opaque: json!(null),
+            created,
+        }
+    }
+
+    fn incomplete(&self) -> DnsError {
+        DnsError::setting(
+            self.caller.code,
+            "the description of this provider is incomplete",
+        )
+    }
+
+    fn overwritten(&self, step: Step) -> DnsError {
+        let what = "the service accepted the change but does not show it";
+        DnsError::new(self.caller.code, step, Fault::Provider, what)
+            .with_remedy("see whether another program writes the TXT records of this name")
+    }
+}
+
+/// The items of a list, with their keys where those are their ids.
+fn entries<'a>(list: &List, tree: &'a Value) -> Vec<(Option<&'a str>, &'a Value)> {
+    if list.keyed {
+        let maps = list
+            .items
+            .values(tree)
+            .into_iter()
+            .filter_map(Value::as_object);
+        return maps
+            .flatten()
+            .map(|(key, item)| (Some(key.as_str()), item))
+            .collect();
+    }
+    list.items
+        .items(tree)
+        .into_iter()
+        .map(|item| (None, item))
+        .collect()
+}
+
+/// The records of an item, if it is of the target's name and type.
+fn records_of(
+    list: &List,
+    key: Option<&str>,
+    item: &Value,
+    zone: &Found,
+    target: &TxtTarget,
+) -> Vec<Record> {
+    let is_named = list.name.as_ref().is_none_or(|path| {
+        path.text(item)
+            .is_some_and(|text| is_name(&text, zone, target))
+    });
+    let is_txt = list.kind.as_ref().is_none_or(|path| {
+        path.text(item)
+            .is_some_and(|text| text.eq_ignore_ascii_case("TXT"))
+    });
+    if !is_named || !is_txt {
+        return Vec::new();
+    }
+    let mut vars = Vars::new();
+    let id = key
+        .map(str::to_owned)
+        .or_else(|| list.id.as_ref().and_then(|path| path.text(item)));
+    vars.insert("record.id".to_owned(), id.unwrap_or_default());
+    for (name, path) in &list.keep {
+        let values = path.values(item);
+        let text = values
+            .first()
+            .map(|value| plain(value).unwrap_or_else(|| value.to_string()));
+        vars.insert(format!("record.{name}"), text.unwrap_or_default());
+    }
+    let ttl = list
+        .ttl
+        .as_ref()
+        .and_then(|path| path.text(item))
+        .and_then(|text| text.parse().ok());
+    let raws = list.value.items(item).into_iter().filter_map(plain);
+    let records = raws.map(|raw| Record {
+        vars: vars.clone(),
+        value: unquote(&raw),
+        raw,
+        ttl,
+    });
+    // What an old account could not delete any more stands there empty.
+    records
+        .filter(|record| !record.value.trim().is_empty())
+        .collect()
+}
+
+/// Services write names whole or relative, with a dot or without, and the zone's own as `@` or nothing.
+fn is_name(text: &str, zone: &Found, target: &TxtTarget) -> bool {
+    let listed = name::canonical(text);
+    let sub = target
+        .fqdn
+        .strip_suffix(&zone.name)
+        .unwrap_or(&target.fqdn)
+        .trim_end_matches('.');
+    listed == target.fqdn || listed == sub || (sub.is_empty() && listed == "@")
+}

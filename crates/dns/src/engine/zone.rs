@@ -1,0 +1,220 @@
+//! Finding the zone of a name at a described provider: asked for parent by parent, or picked from the list.
+
+use serde_json::Value;
+
+use super::answer::plain;
+use super::call::{Caller, Purpose};
+use super::description::{Paging, Request, ZoneMode};
+use super::template::Vars;
+use crate::error::{DnsError, Fault, Step};
+use crate::name;
+use crate::zone::is_public_suffix;
+
+/// Pages of a list that are read at most.
+const MOST_PAGES: u32 = 200;
+
+/// A zone at the provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Canonical name.
+    pub(crate) name: String,
+    /// What templates call `zone.…`.
+    pub(crate) vars: Vars,
+}
+
+impl Found {
+    fn new(name: String, vars: Vars) -> Self {
+        Self { name, vars }
+    }
+}
+
+impl Caller {
+    /// The zone that holds the name; with a hint, that zone only.
+    pub(crate) async fn find_zone(
+        &self,
+        fqdn: &str,
+        hint: Option<&str>,
+    ) -> Result<Found, DnsError> {
+        let found = match self.description.zone.mode {
+            ZoneMode::None => Some(self.registrable(fqdn, hint)),
+            ZoneMode::Suffix => self.before_suffix(fqdn),
+            ZoneMode::Walk => self.walk(fqdn, hint).await?,
+            ZoneMode::List => self.longest(fqdn, hint).await?,
+        };
+        found.ok_or_else(|| {
+            let what = match hint {
+                Some(hint) => format!("the account has no zone {hint}"),
+                None => "the account holds no zone of that name".to_owned(),
+            };
+            DnsError::new(self.code, Step::FindZone, Fault::Zone, what)
+                .at_name(fqdn)
+                .with_remedy("add the zone to the account, let the credentials see it, or map the domain to another DNS provider")
+        })
+    }
+
+    fn registrable(&self, fqdn: &str, hint: Option<&str>) -> Found {
+        let by_list = psl::domain_str(fqdn).unwrap_or(fqdn);
+        let zone = hint.map_or_else(|| by_list.to_owned(), name::canonical);
+        Found::new(zone.clone(), Vars::from([("zone.id".to_owned(), zone)]))
+    }
+
+    fn before_suffix(&self, fqdn: &str) -> Option<Found> {
+        let suffix = self.description.zone.suffix.as_deref()?;
+        let labels = fqdn.strip_suffix(suffix)?;
+        let label = labels.rsplit('.').next()?;
+        Some(Found::new(
+            format!("{label}{suffix}"),
+            Vars::from([("zone.id".to_owned(), label.to_owned())]),
+        ))
+    }
+
+    async fn walk(&self, fqdn: &str, hint: Option<&str>) -> Result<Option<Found>, DnsError> {
+        let hint = hint.map(name::canonical);
+        let candidates: Vec<&str> = match &hint {
+            Some(hint) => vec![hint],
+            None => name::suffixes(fqdn)
+                .take_while(|one| one.contains('.') && !is_public_suffix(one))
+                .collect(),
+        };
+        for candidate in candidates {
+            if let Some(found) = self.ask_for(candidate).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn ask_for(&self, candidate: &str) -> Result<Option<Found>, DnsError> {
+        let zone = &self.description.zone;
+        let Some(request) = &zone.request else {
+            return Ok(None);
+        };
+        let vars = Vars::from([("candidate".to_owned(), candidate.to_owned())]);
+        let purpose = Purpose {
+            step: Step::FindZone,
+            vars: &vars,
+            values: &[],
+            ok: &[],
+        };
+        let answer = self.call(request, purpose, None).await?;
+        if answer.status.as_u16() == 404 || zone.absent.iter().any(|absent| absent.holds(&answer)) {
+            return Ok(None);
+        }
+        self.judge(&answer, purpose)
+            .map_err(|error| error.at_name(candidate))?;
+        let tree = answer.tree.unwrap_or_default();
+        let Some(items) = &zone.items else {
+            return Ok(Some(self.zone_of(&tree, candidate)));
+        };
+        let items = items.items(&tree);
+        let named = |item: &&&Value| match &zone.name {
+            Some(path) => path
+                .text(item)
+                .is_some_and(|text| name::canonical(&text) == candidate),
+            None => true,
+        };
+        let item = items.iter().find(|item| named(item) && self.counts(item));
+        Ok(item.map(|item| self.zone_of(item, candidate)))
+    }
+
+    async fn longest(&self, fqdn: &str, hint: Option<&str>) -> Result<Option<Found>, DnsError> {
+        let zone = &self.description.zone;
+        let (Some(request), Some(items), Some(path)) = (&zone.request, &zone.items, &zone.name)
+        else {
+            return Ok(None);
+        };
+        let hint = hint.map(name::canonical);
+        let vars = Vars::from([
+            ("fqdn".to_owned(), fqdn.to_owned()),
+            ("fqdn.".to_owned(), format!("{fqdn}.")),
+        ]);
+        let purpose = Purpose {
+            step: Step::FindZone,
+            vars: &vars,
+            values: &[],
+            ok: &[],
+        };
+        let mut best: Option<Found> = None;
+        for tree in self
+            .pages(request, purpose, zone.paging.as_ref(), |tree| {
+                items.items(tree).len()
+            })
+            .await?
+        {
+            for item in items
+                .items(&tree)
+                .into_iter()
+                .filter(|item| self.counts(item))
+            {
+                let Some(text) = path.text(item) else {
+                    continue;
+                };
+                let listed = name::canonical(&text);
+                let fits = match &hint {
+                    Some(hint) => listed == *hint,
+                    None => name::is_within(fqdn, &listed) && !listed.is_empty(),
+                };
+                if fits
+                    && best
+                        .as_ref()
+                        .is_none_or(|best| best.name.len() < listed.len())
+                {
+                    best = Some(self.zone_of(item, &listed));
+                }
+            }
+        }
+        Ok(best)
+    }
+
+    fn counts(&self, item: &Value) -> bool {
+        let only = self.description.zone.only.iter();
+        only.clone().all(|(pointer, wanted)| {
+            let path = super::answer::Path::parse(pointer);
+            path.is_ok_and(|path| path.text(item).as_ref() == Some(wanted))
+        })
+    }
+
+    fn zone_of(&self, item: &Value, name: &str) -> Found {
+        let zone = &self.description.zone;
+        let id = zone
+            .id
+            .as_ref()
+            .and_then(|path| path.text(item))
+            .unwrap_or_else(|| name.to_owned());
+        let mut vars = Vars::from([("zone.id".to_owned(), id)]);
+        for (key, path) in &zone.keep {
+            let values = path.values(item);
+            let text = values
+                .first()
+                .map(|value| plain(value).unwrap_or_else(|| value.to_string()));
+            vars.insert(format!("zone.{key}"), text.unwrap_or_default());
+        }
+        Found::new(name.to_owned(), vars)
+    }
+
+    /// Every page of a list, as trees; an answer that is no success is the error that it is.
+    pub(crate) async fn pages(
+        &self,
+        request: &Request,
+        purpose: Purpose<'_>,
+        paging: Option<&Paging>,
+        count: impl Fn(&Value) -> usize,
+    ) -> Result<Vec<Value>, DnsError> {
+        let mut trees = Vec::new();
+        let mut next = None;
+        for _ in 0..MOST_PAGES {
+            let answer = self.call(request, purpose, next.take()).await?;
+            self.judge(&answer, purpose)?;
+            let tree = answer.tree.clone().unwrap_or_default();
+            let entries = count(&tree);
+            trees.push(tree);
+            let Some(paging) = paging else { break };
+            let read = u32::try_from(trees.len()).unwrap_or(u32::MAX);
+            next = self.next_page(request, purpose, paging, &answer, read, entries)?;
+            if next.is_none() {
+                break;
+            }
+        }
+        Ok(trees)
+    }
+}
