@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evercert_types::{SharedClock, SystemClock};
+use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -150,6 +151,11 @@ impl Client {
     /// Whether the CA tells when to renew (RFC 9773).
     pub fn has_ari(&self) -> bool {
         self.0.directory.renewal_info.is_some()
+    }
+
+    /// How far the CA's clock is ahead of the given one, by the `Date` of its last answer; negative: behind.
+    pub fn clock_skew(&self) -> Option<SignedDuration> {
+        self.0.transport.clock_skew()
     }
 
     /// Asks for a nonce and keeps it: a cheap way to see whether the CA works beyond its directory.

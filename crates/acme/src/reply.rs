@@ -146,12 +146,15 @@ impl Reply {
 
     /// From the answer's own `Date`, so that a skewed clock here does not matter.
     fn until(&self, at: Timestamp) -> Duration {
-        let server = self
-            .header(DATE.as_str())
-            .and_then(|text| httpdate::parse_http_date(text).ok())
-            .and_then(|time: SystemTime| Timestamp::try_from(time).ok());
-        let wait: SignedDuration = at.duration_since(server.unwrap_or(self.received));
+        let wait: SignedDuration = at.duration_since(self.date().unwrap_or(self.received));
         wait.try_into().unwrap_or(Duration::ZERO)
+    }
+
+    /// The server's clock when it answered (RFC 9110 §6.6.1).
+    pub(crate) fn date(&self) -> Option<Timestamp> {
+        self.header(DATE.as_str())
+            .and_then(|text| httpdate::parse_http_date(text).ok())
+            .and_then(|time: SystemTime| Timestamp::try_from(time).ok())
     }
 
     fn absolute(&self, target: &str) -> String {

@@ -3,10 +3,12 @@
 use std::error::Error;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use evercert_types::SharedClock;
 use evercert_x509::tls;
+use jiff::SignedDuration;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, Response, Url, redirect};
 use tokio::sync::Semaphore;
@@ -29,6 +31,8 @@ pub(crate) struct Transport {
     max_bytes: usize,
     permits: Arc<Semaphore>,
     clock: SharedClock,
+    /// How far the CA's clock was ahead of ours at its last dated answer, seconds; `i64::MIN` before the first.
+    skew: Arc<AtomicI64>,
 }
 
 /// One request.
@@ -79,6 +83,7 @@ impl Transport {
             max_bytes: config.max_response_bytes,
             permits: Arc::new(Semaphore::new(config.max_concurrent_requests.max(1))),
             clock: config.clock.clone(),
+            skew: Arc::new(AtomicI64::new(i64::MIN)),
         })
     }
 
@@ -146,15 +151,26 @@ impl Transport {
         Ok(reply)
     }
 
+    /// How far the CA's clock is ahead of ours, by the `Date` of its last answer; negative: behind.
+    pub(crate) fn clock_skew(&self) -> Option<SignedDuration> {
+        let seconds = self.skew.load(Ordering::Relaxed);
+        (seconds != i64::MIN).then(|| SignedDuration::from_secs(seconds))
+    }
+
     fn begin(&self, call: &Call<'_>, response: &Response) -> Reply {
-        Reply {
+        let reply = Reply {
             stage: call.stage,
             url: call.url.to_owned(),
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             body: Vec::new(),
             received: self.clock.now(),
+        };
+        if let Some(theirs) = reply.date() {
+            let skew = theirs.as_second() - reply.received.as_second();
+            self.skew.store(skew, Ordering::Relaxed);
         }
+        reply
     }
 }
 

@@ -222,8 +222,11 @@ pub struct OrderError {
     pub code: String,
     /// `transient`, `validation`, `configuration` or `ca_outage`.
     pub class: String,
-    /// What happened, in one sentence.
+    /// What happened; it begins with `known_as`.
     pub message: String,
+    /// The sentence that NetScaler Console shows for it, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_as: Option<String>,
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,

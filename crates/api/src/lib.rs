@@ -12,6 +12,7 @@ pub mod dns_providers;
 pub mod instances;
 pub mod operations;
 pub mod page;
+pub mod preflight;
 pub mod problem;
 pub mod store;
 pub mod sync;

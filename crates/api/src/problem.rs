@@ -18,6 +18,9 @@ pub struct Problem {
     pub status: u16,
     /// What happened this time.
     pub detail: String,
+    /// The sentence that NetScaler Console shows for it, where it has one; `detail` begins with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_as: Option<String>,
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
@@ -66,6 +69,9 @@ problems! {
     /// An order of the certificate is running.
     CertificateBusy = ("certificate.busy", 409, "An order of this certificate is running",
         Some("Wait for it; `evercert cert log NAME` shows how far it is.")),
+    /// A stored certificate has names that its CA does not issue for.
+    CertificateInvalidDomain = ("certificate.invalid_domain", 422, "Certificate has invalid domain - ADCD error",
+        Some("Issue a new certificate for proper names, or give this one a private CA vendor.")),
     /// There is no key to export, or no version yet.
     CertificateNoKey = ("certificate.no_key", 409, "The certificate has no private key here", None),
     /// No certificate of that name.
@@ -83,9 +89,14 @@ problems! {
     /// Something still refers to the provider.
     DnsProviderInUse = ("dns_provider.in_use", 409, "The DNS provider is in use",
         Some("Unmap its domains first.")),
+    /// DNS-01 is needed, and no provider may be used.
+    DnsProviderNoneActive = ("dns_provider.none_active", 422, "No active DNS providers are configured",
+        Some("Activate a DNS provider, or add one: `evercert dns-provider add`.")),
     /// No provider of that name.
     DnsProviderNotFound = ("dns_provider.not_found", 404, "The DNS provider does not exist or is not active.",
         Some("List the providers with `evercert dns-provider list`, or add one.")),
+    /// A name that no public CA issues for.
+    DomainInvalid = ("domain.invalid", 422, "The domain name cannot be in a public certificate", None),
     /// A name of the certificate is not covered by a mapping.
     DomainUnmapped = ("domain.unmapped", 422, "Certificate is missing a DNS provider name.",
         Some("Map the domain: `evercert domain map DOMAIN --provider NAME`.")),
@@ -133,6 +144,7 @@ impl Problem {
             title: code.title().to_owned(),
             status: code.status(),
             detail: detail.into(),
+            known_as: None,
             remedy: code.remedy().map(str::to_owned),
             pointer: None,
             request_id: None,
@@ -143,6 +155,17 @@ impl Problem {
     #[must_use]
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// Begins with the sentence that NetScaler Console shows for it, for those who search for that.
+    #[must_use]
+    pub fn known_as(mut self, sentence: impl Into<String>) -> Self {
+        let sentence = sentence.into();
+        if !self.detail.starts_with(&sentence) {
+            self.detail = format!("{sentence} {}", self.detail);
+        }
+        self.known_as = Some(sentence);
         self
     }
 

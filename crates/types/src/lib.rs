@@ -23,7 +23,7 @@ pub use id::{
 };
 pub use key::{KeyAlgorithm, KeyFamily};
 pub use label::{Labels, Selector};
-pub use name::{DomainName, NameError};
+pub use name::{DomainName, INVALID_DOMAIN_NAME, NameError};
 pub use secret::Secret;
 pub use span::{format_span, parse_span};
 pub use state::{CertificateState, ItemState, OrderState, RenewalMode, VersionState};

@@ -43,6 +43,11 @@ pub enum NameError {
     IsAddress(String),
 }
 
+/// The sentence that NetScaler Console shows for a name that is none; a name that cannot be read from JSON begins
+/// with it.
+pub const INVALID_DOMAIN_NAME: &str =
+    "Invalid domain name provided. Please check the domain name and try again.";
+
 impl DomainName {
     /// Reads a name, converting it to its canonical form.
     ///
@@ -179,7 +184,8 @@ impl serde::Serialize for DomainName {
 impl<'de> serde::Deserialize<'de> for DomainName {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-        Self::new(&text).map_err(serde::de::Error::custom)
+        let known = |error| serde::de::Error::custom(format!("{INVALID_DOMAIN_NAME} {error}"));
+        Self::new(&text).map_err(known)
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use evercert_api::sync::MAX_REQUEST_BYTES;
 use evercert_api::{Problem, ProblemCode};
+use evercert_types::INVALID_DOMAIN_NAME;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -140,6 +141,9 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(|error| {
         let detail = without_value(&error.to_string());
         let problem = match error.classify() {
+            Category::Data if detail.starts_with(INVALID_DOMAIN_NAME) => {
+                Problem::new(ProblemCode::Invalid, detail).known_as(INVALID_DOMAIN_NAME)
+            }
             Category::Data => Problem::new(ProblemCode::Invalid, detail),
             _ => Problem::new(
                 ProblemCode::MalformedJson,

@@ -16,6 +16,7 @@ use serde_json::json;
 use super::dns_clients::{self, DnsClient, WatchMode, lookup_failure};
 use super::failure::{Class, Failure, Stage};
 use super::issue::{Drive, Halt, Note};
+use super::preflight::mapping::unmapped;
 
 /// Requests of one order to the CA, or to DNS, at once.
 pub(crate) const AT_ONCE: usize = 8;
@@ -23,17 +24,19 @@ pub(crate) const AT_ONCE: usize = 8;
 const LOOKED_AT: usize = 20;
 
 impl Drive<'_> {
-    /// Pending: every name has a provider, and the account is there.
+    /// Pending: nothing known stands against the order, and the account is there.
     pub(crate) async fn prepare(&mut self) -> Result<(), Halt> {
-        for name in &self.order.names {
-            if self.console.db.mapping_for(name.base()).await?.is_none() {
-                return Err(unmapped(name).into());
-            }
-        }
-        let account = self.account().await?;
+        let vendor = self.check_wish().await?;
+        let asked = tokio::join!(self.account(), self.caa_tree(&vendor));
+        let account = asked.0?;
+        let warnings = self.warnings(&vendor, &account, asked.1);
         let note = Note::new("order.ordering", "The CA account is ready")
             .with(json!({"account": account.url()}));
-        let tx = self.console.db.begin_write().await?;
+        let mut tx = self.console.db.begin_write().await?;
+        for warning in warnings {
+            tx.add_event(&self.event(warning, evercert_db::events::Level::Warn))
+                .await?;
+        }
         self.persist(tx, OrderState::Ordering, OrderChange::Nothing, note)
             .await
     }
@@ -245,7 +248,7 @@ impl Drive<'_> {
     ) -> Result<(evercert_types::DnsProviderId, String), Halt> {
         let db = &self.console.db;
         let mapping = db.mapping_for(name.base()).await?;
-        let mapping = mapping.ok_or_else(|| unmapped(name))?;
+        let mapping = mapping.ok_or_else(|| unmapped(&[name]))?;
         let client = dns_clients::client(self.console, mapping.provider_id).await?;
         let challenge_name = name.challenge_name();
         let effective = self.follow(&client, &challenge_name).await?;
@@ -281,20 +284,6 @@ pub(crate) async fn each<T, E, F: Future<Output = Result<T, E>>>(
     work: Vec<F>,
 ) -> Result<Vec<T>, E> {
     stream::iter(work).buffered(AT_ONCE).try_collect().await
-}
-
-fn unmapped(name: &DomainName) -> Failure {
-    Failure::new(
-        Stage::Preflight,
-        Class::Configuration,
-        "domain.unmapped",
-        format!("No mapped domain holds {name}."),
-    )
-    .known_as("Certificate is missing a DNS provider name.")
-    .with_remedy(format!(
-        "Map the domain: `evercert domain map {} --provider NAME`.",
-        name.base()
-    ))
 }
 
 fn no_dns_challenge(name: &DomainName) -> Failure {

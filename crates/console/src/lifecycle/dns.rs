@@ -16,7 +16,7 @@ use serde_json::json;
 use super::dns_clients::{self, DnsClient, Watch};
 use super::failure::{Failure, sentence};
 use super::vendors::{configuration_changed, millis, passed};
-use super::{Actor, LifecycleError, check_name};
+use super::{Actor, LifecycleError, check_name, messages};
 use crate::state::Console;
 
 /// Where a test writes, below the domain under test.
@@ -141,7 +141,7 @@ pub async fn map_domain(
     domain: &DomainName,
     provider: &str,
 ) -> Result<DomainMapping, LifecycleError> {
-    let found = named(console, provider).await?;
+    let found = named(console, provider).await.map_err(in_body)?;
     let mut tx = console.db.begin_write().await?;
     tx.map_domain(domain, found.id).await?;
     tx.commit().await?;
@@ -335,11 +335,25 @@ impl Test {
     }
 }
 
+/// A provider that a body names, not the path.
+fn in_body(error: LifecycleError) -> LifecycleError {
+    match error {
+        LifecycleError::Problem(problem) => {
+            let mut problem = problem.at("/provider");
+            problem.status = 422;
+            problem.into()
+        }
+        other => other,
+    }
+}
+
 async fn named(console: &Console, name: &str) -> Result<rows::DnsProvider, LifecycleError> {
     let found = console.db.dns_provider_by_name(name).await?;
     found.ok_or_else(|| {
         let detail = format!("there is no DNS provider \"{name}\"");
-        LifecycleError::new(ProblemCode::DnsProviderNotFound, detail)
+        Problem::new(ProblemCode::DnsProviderNotFound, detail)
+            .known_as(messages::provider_missing(name))
+            .into()
     })
 }
 

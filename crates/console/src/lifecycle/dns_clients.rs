@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,15 +13,18 @@ use evercert_dns::{
     repeating,
 };
 use evercert_types::{DnsProviderId, SharedClock, parse_span};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::failure::{Class, Failure, Stage, sentence};
+use super::messages;
 use crate::state::Console;
 
 /// Built providers by id.
 #[derive(Debug)]
 pub(crate) struct DnsClients {
     context: Context,
+    /// When nobody answered a question that can be left unasked, in Unix seconds.
+    silent_since: AtomicI64,
     known: Mutex<HashMap<DnsProviderId, (Timestamp, Arc<DnsClient>)>>,
 }
 
@@ -56,6 +60,8 @@ pub(crate) enum WatchMode {
 #[error("propagation: {0}")]
 pub(crate) struct WatchError(String);
 
+/// For so long servers that did not answer are not asked what can be left unasked.
+const SILENCE: SignedDuration = SignedDuration::from_mins(10);
 const TIMEOUT: Duration = Duration::from_secs(300);
 
 impl DnsClients {
@@ -65,8 +71,20 @@ impl DnsClients {
                 clock,
                 ..Context::default()
             },
+            silent_since: AtomicI64::new(i64::MIN),
             known: Mutex::default(),
         }
+    }
+
+    /// Whether nobody answered lately: orders do not wait again and again for what they can do without.
+    pub(crate) fn is_silent(&self, now: Timestamp) -> bool {
+        let since = self.silent_since.load(Ordering::Relaxed);
+        now.as_second().saturating_sub(since) < SILENCE.as_secs()
+    }
+
+    /// Nobody answered.
+    pub(crate) fn fell_silent(&self, now: Timestamp) {
+        self.silent_since.store(now.as_second(), Ordering::Relaxed);
     }
 
     /// Builds a provider that need not be saved yet.
@@ -100,8 +118,9 @@ pub(crate) async fn client(
             Stage::DnsWrite,
             Class::Configuration,
             "dns_provider.not_found",
-            format!("DNS Provider - {name} does not exist or is not active."),
+            format!("Nothing is written through the DNS provider \"{name}\"."),
         )
+        .known_as(messages::provider_missing(&name))
         .with_remedy("Map the domain to another DNS provider: `evercert domain map`.")
     })?;
     if let Some(client) = console.dns.kept(id, saved.updated_at) {
@@ -132,6 +151,16 @@ fn watch_of(saved: &DnsProvider) -> Result<Watch, Failure> {
 }
 
 impl Watch {
+    /// As without any settings.
+    pub(crate) const fn standard() -> Self {
+        Self {
+            mode: WatchMode::Authoritative,
+            servers: Vec::new(),
+            timeout: TIMEOUT,
+            first_look: None,
+        }
+    }
+
     pub(crate) fn parse(settings: &PropagationSettings) -> Result<Self, WatchError> {
         let servers = settings.servers.iter().map(|text| address(text));
         Ok(Self {

@@ -2,11 +2,14 @@
 
 use evercert_acme::{AcmeError, Fault as AcmeFault, Problem};
 use evercert_api::certificates::OrderError;
+use evercert_api::{Problem as ApiProblem, ProblemCode};
 use evercert_db::{DbError, DbErrorKind};
-use evercert_dns::{DnsError, Fault as DnsFault, PropagationError};
+use evercert_dns::{DnsError, PropagationError};
 use evercert_types::VendorId;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+
+use super::messages;
 
 /// Where it went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub(crate) struct Facts {
     /// Stable, such as `acme.new_order.rateLimited`.
     pub(crate) code: String,
     pub(crate) message: String,
+    /// The sentence that `message` begins with, where NetScaler Console has one for it.
+    pub(crate) known_as: Option<String>,
     pub(crate) remedy: Option<String>,
     /// The CA's problem document.
     pub(crate) problem: Option<Value>,
@@ -107,6 +112,7 @@ impl Failure {
             class,
             code: code.into(),
             message: message.into(),
+            known_as: None,
             remedy: None,
             problem: None,
             retry_after: None,
@@ -129,9 +135,23 @@ impl Failure {
 
     /// Begins with the sentence that NetScaler Console shows for it, for those who search for that.
     #[must_use]
-    pub(crate) fn known_as(mut self, sentence: &str) -> Self {
-        self.message = format!("{sentence} {}", self.message);
+    pub(crate) fn known_as(mut self, sentence: impl Into<String>) -> Self {
+        let sentence = sentence.into();
+        if !self.message.starts_with(&sentence) {
+            self.message = format!("{sentence} {}", self.message);
+        }
+        self.known_as = Some(sentence);
         self
+    }
+
+    /// As the answer to a request that met it.
+    pub(crate) fn to_problem(&self, code: ProblemCode) -> ApiProblem {
+        let mut problem = ApiProblem::new(code, &self.message);
+        problem.known_as.clone_from(&self.known_as);
+        match &self.remedy {
+            Some(remedy) => problem.with_remedy(remedy),
+            None => problem,
+        }
     }
 
     /// The vendor of an order is gone.
@@ -142,7 +162,7 @@ impl Failure {
             "ca_vendor.not_found",
             format!("The CA vendor {id} was removed."),
         )
-        .known_as("Config CA ID is empty/does not exist.")
+        .known_as(messages::NO_VENDOR)
         .with_remedy("Give the certificate another CA vendor.")
     }
 
@@ -166,12 +186,9 @@ impl Failure {
         failure.problem = error.problem().map(verbatim);
         failure.retry_after = error.retry_after().and_then(|wait| wait.try_into().ok());
         failure.order_lost = order_lost;
-        match (error.alias(), stage) {
-            (Some(alias), _) => failure.known_as(alias),
-            (None, Stage::Finalize) => {
-                failure.known_as("Unable to process finalize order request.")
-            }
-            _ => failure,
+        match messages::of_acme(stage, error) {
+            Some(sentence) => failure.known_as(sentence),
+            None => failure,
         }
     }
 
@@ -208,18 +225,7 @@ impl Failure {
 
     /// A value could not be written, as [`Self::dns`].
     pub(crate) fn dns_write(error: &DnsError) -> Self {
-        Self::dns(error).known_as(match error.fault() {
-            DnsFault::Clock => {
-                "Signature does not match. Please check the server time as it may not be in sync."
-            }
-            DnsFault::Zone => {
-                "Invalid domain name provided. Please check the domain name and try again."
-            }
-            _ => {
-                "Error adding TXT record for domain validation. \
-                 Please check the DNS configuration and try again."
-            }
-        })
+        Self::dns(error).known_as(messages::of_dns(error))
     }
 
     /// What people and the database see.
@@ -229,6 +235,7 @@ impl Failure {
             code: self.code.clone(),
             class: self.class.as_str().to_owned(),
             message: self.message.clone(),
+            known_as: self.known_as.clone(),
             remedy: self.remedy.clone(),
             problem: self.problem.clone(),
         }

@@ -87,7 +87,10 @@ impl Drive<'_> {
         let lease = NameLease::take(self.console, &client, &entry.fqdn, self.order.id).await?;
         let written = client.provider.add(&target(entry)).await;
         lease.release().await;
-        let mut receipt = written.map_err(|error| Failure::dns_write(&error))?;
+        let mut receipt = match written {
+            Ok(receipt) => receipt,
+            Err(error) => return Err(self.write_failure(&error).await.into()),
+        };
         receipt.created = true;
         Ok((entry.id.clone(), receipt))
     }

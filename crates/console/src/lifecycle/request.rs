@@ -17,7 +17,7 @@ use evercert_types::{
 use super::failure::Life;
 use super::plan::{Wanted, WantedOrder, enqueue, replaced_by};
 use super::renew::{Facts, due, jitter_of};
-use super::{Actor, LifecycleError, check_name};
+use super::{Actor, LifecycleError, check_name, messages, preflight};
 use crate::state::Console;
 
 /// More names than any CA puts into one certificate.
@@ -45,6 +45,7 @@ pub async fn request_issue(
     let names = check_domains(&request.domains)?;
     let keys = check_keys(&request.keys)?;
     let vendor = vendor_named(console, &request.vendor).await?;
+    preflight::names::check_wanted(&vendor, &names)?;
     check_profile(&vendor, request.profile.as_deref())?;
     check_mappings(console, &names).await?;
     let now = console.now();
@@ -131,8 +132,11 @@ pub async fn renew(
     };
     let vendor = vendor.ok_or_else(|| {
         let detail = format!("the certificate \"{name}\" has no CA vendor to order from");
-        Problem::new(ProblemCode::Invalid, detail).with_remedy("Give it one: change its vendor.")
+        Problem::new(ProblemCode::Invalid, detail)
+            .known_as(messages::NO_VENDOR)
+            .with_remedy("Give it one: change its vendor.")
     })?;
+    preflight::names::check_stored(&vendor, &certificate.names)?;
     let mut orders = Vec::new();
     for slot in console.db.slots(certificate.id).await? {
         let Some(reason) = reason_now(console, &certificate, &vendor, &slot, renewal).await? else {
@@ -219,7 +223,8 @@ async fn not_due(console: &Console, certificate: &Certificate) -> Result<Problem
         None => format!("\"{}\" is not due", certificate.name),
     };
     Ok(Problem::new(ProblemCode::Invalid, detail)
-        .with_remedy("Force the renewal if it is wanted all the same: `--force`."))
+        .known_as(messages::NOT_CHANGED)
+        .with_remedy("Force the renewal if it is wanted all the same: `--force`; it counts against the CA's limits."))
 }
 
 fn check_domains(domains: &[DomainName]) -> Result<Vec<DomainName>, LifecycleError> {
@@ -289,27 +294,18 @@ pub(crate) async fn check_mappings(
     console: &Console,
     names: &[DomainName],
 ) -> Result<(), LifecycleError> {
-    for (index, name) in names.iter().enumerate() {
-        let pointer = format!("/domains/{index}");
-        match console.db.mapping_for(name.base()).await? {
-            Some(mapping) if mapping.active => {}
-            Some(mapping) => {
-                let detail = format!("the DNS provider \"{}\" is not active", mapping.provider);
-                let problem = Problem::new(ProblemCode::DnsProviderNotFound, detail);
-                return Err(problem.at(pointer).into());
-            }
-            None => {
-                let detail = format!("no mapped domain holds {name}");
-                let remedy = format!(
-                    "Map the domain: `evercert domain map {} --provider NAME`.",
-                    name.base()
-                );
-                let problem = Problem::new(ProblemCode::DomainUnmapped, detail);
-                return Err(problem.with_remedy(remedy).at(pointer).into());
-            }
-        }
-    }
-    Ok(())
+    let Some((index, failure)) = preflight::mapping::failure(&console.db, names).await? else {
+        return Ok(());
+    };
+    let code = match failure.code.as_str() {
+        "domain.unmapped" => ProblemCode::DomainUnmapped,
+        "dns_provider.none_active" => ProblemCode::DnsProviderNoneActive,
+        _ => ProblemCode::DnsProviderNotFound,
+    };
+    let mut problem = failure.to_problem(code).at(format!("/domains/{index}"));
+    // What is missing is not what the path names.
+    problem.status = 422;
+    Err(problem.into())
 }
 
 /// The vendor of a name.
@@ -317,9 +313,12 @@ pub(crate) async fn vendor_named(console: &Console, name: &str) -> Result<Vendor
     let found = console.db.vendor_by_name(name).await?;
     found.ok_or_else(|| {
         let detail = format!("there is no CA vendor \"{name}\"");
-        Problem::new(ProblemCode::CaVendorNotFound, detail)
-            .at("/vendor")
-            .into()
+        let mut problem = Problem::new(ProblemCode::CaVendorNotFound, detail)
+            .known_as(messages::NO_VENDOR)
+            .at("/vendor");
+        // What is missing is not what the path names.
+        problem.status = 422;
+        problem.into()
     })
 }
 

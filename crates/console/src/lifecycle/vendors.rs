@@ -12,7 +12,7 @@ use evercert_types::{Secret, VendorId, format_span, parse_span};
 use serde_json::json;
 
 use super::failure::{Failure, sentence};
-use super::{Actor, LifecycleError, acme_clients, check_name};
+use super::{Actor, LifecycleError, acme_clients, check_name, messages};
 use crate::state::Console;
 
 /// Adds a vendor: reads its directory, saves it with a new account key, registers the account.
@@ -314,7 +314,9 @@ async fn named(console: &Console, name: &str) -> Result<Vendor, LifecycleError> 
     let found = console.db.vendor_by_name(name).await?;
     found.ok_or_else(|| {
         let detail = format!("there is no CA vendor \"{name}\"");
-        LifecycleError::new(ProblemCode::CaVendorNotFound, detail)
+        Problem::new(ProblemCode::CaVendorNotFound, detail)
+            .known_as(messages::NO_VENDOR)
+            .into()
     })
 }
 
@@ -348,9 +350,5 @@ fn refused(error: &AcmeError) -> LifecycleError {
 }
 
 fn failed(failure: &Failure) -> Problem {
-    let problem = Problem::new(ProblemCode::CaVendorFailed, &failure.message);
-    match &failure.remedy {
-        Some(remedy) => problem.with_remedy(remedy),
-        None => problem,
-    }
+    failure.to_problem(ProblemCode::CaVendorFailed)
 }

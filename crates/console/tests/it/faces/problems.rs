@@ -56,7 +56,7 @@ async fn bodies_that_cannot_be_read_are_told_apart() {
         (
             "application/json",
             r#"{"domain":"a.b","provider":"p","x":1}"#.to_owned(),
-            404,
+            422,
             "dns_provider.not_found",
         ),
         ("text/plain", "{}".to_owned(), 415, "unsupported_media_type"),
