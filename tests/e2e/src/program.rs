@@ -4,13 +4,19 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says which executable all journeys of this process use; too late once one has begun.
+pub fn choose(program: PathBuf) {
+    drop(PROGRAM.set(program));
+}
+
 /// Path of the `evercert` executable: what `EVERCERT_PROGRAM` names (an installed one, say), or the workspace's own,
 /// built if it is not up to date.
 ///
 /// # Panics
 /// When it cannot be built.
 pub fn evercert() -> &'static PathBuf {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         if let Some(given) = std::env::var_os("EVERCERT_PROGRAM") {
             return given.into();

@@ -70,6 +70,11 @@ impl Role {
         }
     }
 
+    /// The process id while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// SIGKILL, and waits for the end.
     ///
     /// # Errors
