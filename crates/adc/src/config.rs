@@ -23,6 +23,8 @@ pub struct AdcConfig {
     pub clock: SharedClock,
     /// Where vservers listen instead of their configured address, by vserver name; port 0 takes a free one.
     pub listen: BTreeMap<String, SocketAddr>,
+    /// A further port that answers http-01 of CAs and nothing else, where no vserver speaks HTTP at port 80.
+    pub challenge_listen: Option<SocketAddr>,
     /// Served where nothing else fits: the name of a certkey, or a name that a zero-touch certificate serves.
     pub default_certificate: Option<String>,
     /// The key file of the sealed cache, such as a systemd credential; default `<state_dir>/cache.key`, made at
@@ -129,6 +131,7 @@ impl AdcConfig {
             console: None,
             clock: Arc::new(SystemClock),
             listen: BTreeMap::new(),
+            challenge_listen: None,
             default_certificate: None,
             cache_key: None,
             limits: Limits::default(),

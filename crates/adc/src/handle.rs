@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin;
+use crate::challenges::{self, Challenges};
 use crate::config::AdcConfig;
 use crate::error::StartError;
 use crate::instance::Instance;
@@ -67,10 +68,16 @@ impl Adc {
             default_name,
         } = running::build(&config, &surroundings)?;
         let keeper = Arc::new(Keeper::open(cache, store.clone(), config.clock.clone()));
+        let mut vservers = vservers;
+        if let Some(address) = config.challenge_listen {
+            vservers.push(challenges::listener(address, &config.limits, &metrics));
+        }
         let listeners = open_sockets(vservers)?;
+        let challenges = Arc::new(Challenges::new(config.clock.clone()));
         let shared = Arc::new(Shared::new(
             config.limits.clone(),
             store.observations.clone(),
+            challenges.clone(),
         ));
         let agent = config.console.clone().map(|link| {
             Arc::new(Agent::new(
@@ -79,6 +86,7 @@ impl Adc {
                 config.state_dir.clone(),
                 config.clock.clone(),
                 store.clone(),
+                challenges.clone(),
                 metrics.clone(),
             ))
         });

@@ -141,6 +141,7 @@ impl Instance {
                 expired: counts.expired,
             },
             names: self.store.table.len(),
+            challenges: self.shared.challenges.pending(),
             cache: self.keeper.status(),
             items: self.items(),
         }

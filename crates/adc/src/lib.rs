@@ -20,6 +20,7 @@
 //! ```
 
 pub mod admin;
+mod challenges;
 pub mod config;
 pub mod error;
 mod handle;

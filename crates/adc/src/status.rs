@@ -87,6 +87,9 @@ pub struct ZeroTouchStatus {
     pub counts: ItemCounts,
     /// How many names are served, wildcards included.
     pub names: usize,
+    /// How many responses to challenges of CAs are shown.
+    #[serde(default)]
+    pub challenges: usize,
     /// The sealed cache.
     pub cache: CacheStatus,
     /// Item by item; at most [`MAX_ITEMS`], exceptions first.

@@ -7,6 +7,7 @@
 pub mod ca_vendors;
 pub mod certificate_lists;
 pub mod certificates;
+pub mod challenge;
 pub mod digest;
 pub mod dns_providers;
 pub mod instances;

@@ -23,6 +23,12 @@
 //! the instance compares the manifest's digest with its own and repairs by `buckets` and `items`. Asking
 //! again with the same cursor brings a snapshot. Who asks with one cursor over and over is slowed down.
 //!
+//! **Challenges** (RFC 8555 §8.3, RFC 8737). An instance that answers CAs says in every sync call and report up
+//! to which revision it shows responses, and how many it holds ([`ChallengesHeld`]). When the Console has
+//! others for its scope, the answer (which then comes at once, with or without changes of the set) brings all
+//! of them ([`ChallengeSet`]); an order goes on only once the instances have said that they show its
+//! responses. Who leaves `challenges` out, is sent none.
+//!
 //! **Reports** are at-least-once: `observed` counts what was seen since the last report that was
 //! acknowledged (by any answer of 200, 204 or 304), and is sent again only when the call failed. An
 //! acknowledged report is therefore counted once; one whose acknowledgement was lost may be counted twice.
@@ -148,6 +154,45 @@ pub struct SyncRequest {
     /// How many items it takes in one answer; 0 leaves it to the Console.
     #[serde(default)]
     pub max_items: u32,
+    /// Which responses to challenges it shows; absent when it does not answer CAs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenges: Option<ChallengesHeld>,
+}
+
+/// Which responses to challenges an instance shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChallengesHeld {
+    /// The revision of the set that it shows whole; 0 before the first.
+    pub revision: i64,
+    /// How many responses that set had.
+    pub count: u64,
+    /// After how many seconds it will be heard of again, at the latest.
+    #[serde(default)]
+    pub contact_secs: u32,
+}
+
+/// Every response that an instance shows from now on, in place of those before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChallengeSet {
+    /// Its revision.
+    pub revision: i64,
+    /// The responses.
+    pub responses: Vec<ChallengeResponse>,
+}
+
+/// What is shown to a CA that asks for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChallengeResponse {
+    /// `http-01` or `tls-alpn-01`; others are passed over.
+    pub kind: String,
+    /// The DNS name or IP address.
+    pub identifier: String,
+    /// The challenge's token.
+    pub token: String,
+    /// Token and thumbprint (RFC 8555 §8.1).
+    pub key_authorization: String,
+    /// When it is not shown any more.
+    pub expires_at: Timestamp,
 }
 
 /// A status report: a watermark, and exceptions to it.
@@ -199,6 +244,9 @@ pub struct StatusReport {
     pub have: Cursor,
     /// What became of it.
     pub applied: Applied,
+    /// Which responses to challenges it shows; absent when it does not answer CAs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenges: Option<ChallengesHeld>,
 }
 
 /// An item of the store: one key algorithm of one certificate, as `crt_…/ecdsa-p256`.
@@ -286,6 +334,9 @@ pub struct SyncResponse {
     pub chains: BTreeMap<Fingerprint, Vec<String>>,
     /// Call again after this many seconds (jitter included) when not long-polling.
     pub poll_after_secs: u32,
+    /// The responses to challenges, when they are others than the instance shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenges: Option<ChallengeSet>,
 }
 
 /// One change of the set.

@@ -118,6 +118,7 @@ pub(crate) async fn start(console: &Console, listener: TcpListener) -> Result<Se
     tasks.spawn(watch::run(
         store.clone(),
         console.watch_store(),
+        console.bells.clone(),
         console.shutdown.clone(),
     ));
     let connections = allowed_connections();

@@ -49,6 +49,8 @@ pub(crate) struct Bells {
     pub(crate) renewal_info: Notify,
     /// A TXT value is to be removed.
     pub(crate) sweep: Notify,
+    /// What instances show to CAs has changed.
+    pub(crate) challenges: Notify,
 }
 
 /// A Console could not be opened.

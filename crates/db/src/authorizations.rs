@@ -1,6 +1,7 @@
 //! An order's authorizations, with the challenge chosen for each.
 
-use evercert_types::{DnsProviderId, DomainName, OrderId};
+use evercert_types::{DnsProviderId, OrderId};
+use jiff::Timestamp;
 use sqlx::any::AnyRow;
 
 use crate::db::{Db, Tx};
@@ -12,13 +13,13 @@ use crate::row::Fields as _;
 pub struct Authorization {
     /// Its URL at the CA.
     pub url: String,
-    /// The name it authorizes, without a wildcard label.
-    pub domain: DomainName,
-    /// Whether it is for `*.domain`.
+    /// The DNS name it authorizes, without a wildcard label, or the IP address.
+    pub identifier: String,
+    /// Whether it is for `*.` and the identifier.
     pub wildcard: bool,
     /// The CA's word for how it stands: `pending`, `valid`, …
     pub status: String,
-    /// Type of the chosen challenge, such as `dns-01`.
+    /// How it is proved: `dns-01`, `dns-01-manual`, `http-01` or `tls-alpn-01`.
     pub challenge_type: String,
     /// URL of the chosen challenge.
     pub challenge_url: String,
@@ -30,6 +31,8 @@ pub struct Authorization {
     pub effective_name: Option<String>,
     /// What: the TXT value.
     pub txt_value: Option<String>,
+    /// When the operator said that the record of a manual challenge is there.
+    pub confirmed_at: Option<Timestamp>,
 }
 
 impl Tx {
@@ -53,7 +56,7 @@ impl Tx {
         )
         .bind(order_id.to_string())
         .bind(&authorization.url)
-        .bind(authorization.domain.as_str())
+        .bind(&authorization.identifier)
         .bind(i64::from(authorization.wildcard))
         .bind(&authorization.status)
         .bind(&authorization.challenge_type)
@@ -77,6 +80,20 @@ impl Tx {
         self.execute("removing authorizations", query)
             .await
             .map(drop)
+    }
+
+    /// Writes down that the operator says the records of an order's manual challenges are there; how many wait for that.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn confirm_manual_challenges(&mut self, order_id: OrderId) -> Result<u64, DbError> {
+        let query = sqlx::query(
+            "UPDATE authorizations SET confirmed_at = $2 WHERE order_id = $1 AND status = 'pending' \
+             AND challenge_type = 'dns-01-manual'",
+        )
+        .bind(order_id.to_string())
+        .bind(self.now().as_second());
+        self.execute("confirming manual challenges", query).await
     }
 
     /// Writes down how every authorization of an order stands.
@@ -129,7 +146,7 @@ impl Db {
     pub async fn authorizations(&self, order_id: OrderId) -> Result<Vec<Authorization>, DbError> {
         let query = sqlx::query(
             "SELECT url, domain, wildcard, status, challenge_type, challenge_url, token, provider_id, \
-             effective_name, txt_value FROM authorizations WHERE order_id = $1 ORDER BY domain, wildcard",
+             effective_name, txt_value, confirmed_at FROM authorizations WHERE order_id = $1 ORDER BY domain, wildcard",
         )
         .bind(order_id.to_string());
         let rows = self.rows("reading authorizations", query).await?;
@@ -140,7 +157,7 @@ impl Db {
 fn read(row: &AnyRow) -> Result<Authorization, DbError> {
     Ok(Authorization {
         url: row.text("url")?,
-        domain: row.parse("domain")?,
+        identifier: row.text("domain")?,
         wildcard: row.flag("wildcard")?,
         status: row.text("status")?,
         challenge_type: row.text("challenge_type")?,
@@ -149,5 +166,6 @@ fn read(row: &AnyRow) -> Result<Authorization, DbError> {
         provider_id: row.opt_parse("provider_id")?,
         effective_name: row.opt_text("effective_name")?,
         txt_value: row.opt_text("txt_value")?,
+        confirmed_at: row.opt_time("confirmed_at")?,
     })
 }

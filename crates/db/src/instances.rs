@@ -46,6 +46,10 @@ pub struct Watermark {
     pub revision: i64,
     /// Digest over the set it holds.
     pub digest: Option<String>,
+    /// Up to which revision it shows the responses to challenges; none when its program does not know of them.
+    pub challenge_revision: Option<i64>,
+    /// After how many seconds it is heard of again at the latest, as it says.
+    pub contact_secs: Option<i64>,
 }
 
 /// What an instance says of itself in a report.
@@ -172,7 +176,7 @@ impl Tx {
     ) -> Result<bool, DbError> {
         let query = sqlx::query(
             "UPDATE instances SET agent_version = $2, boot = $3, epoch = $4, revision = $5, digest = $6, \
-               last_seen_at = $7 WHERE id = $1",
+               last_seen_at = $7, challenge_revision = $8, contact_secs = $9 WHERE id = $1",
         )
         .bind(id.to_string())
         .bind(report.agent_version)
@@ -180,7 +184,9 @@ impl Tx {
         .bind(report.watermark.epoch)
         .bind(report.watermark.revision)
         .bind(report.watermark.digest.as_deref())
-        .bind(self.now().as_second());
+        .bind(self.now().as_second())
+        .bind(report.watermark.challenge_revision)
+        .bind(report.watermark.contact_secs);
         let done = self
             .execute("saving how far an instance has come", query)
             .await?;
@@ -209,7 +215,7 @@ impl Db {
     pub async fn instances(&self) -> Result<Vec<Instance>, DbError> {
         let query = sqlx::query(
             "SELECT id, name, kind, labels, agent_version, boot, identity_fingerprint, identity_not_after, epoch, \
-               revision, digest, last_seen_at, enrolled_at FROM instances ORDER BY id",
+               revision, digest, challenge_revision, contact_secs, last_seen_at, enrolled_at FROM instances ORDER BY id",
         );
         let rows = self.rows("reading the instances", query).await?;
         rows.iter().map(read_instance).collect()
@@ -222,7 +228,7 @@ impl Db {
     pub async fn instance_by_name(&self, name: &str) -> Result<Option<Instance>, DbError> {
         let query = sqlx::query(
             "SELECT id, name, kind, labels, agent_version, boot, identity_fingerprint, identity_not_after, epoch, \
-               revision, digest, last_seen_at, enrolled_at FROM instances WHERE name = $1",
+               revision, digest, challenge_revision, contact_secs, last_seen_at, enrolled_at FROM instances WHERE name = $1",
         )
         .bind(name);
         let row = self.one("reading an instance", query).await?;
@@ -244,6 +250,8 @@ fn read_instance(row: &AnyRow) -> Result<Instance, DbError> {
             epoch: row.int("epoch")?,
             revision: row.int("revision")?,
             digest: row.opt_text("digest")?,
+            challenge_revision: row.opt_int("challenge_revision")?,
+            contact_secs: row.opt_int("contact_secs")?,
         },
         last_seen_at: row.opt_time("last_seen_at")?,
         enrolled_at: row.time("enrolled_at")?,

@@ -14,6 +14,7 @@ pub mod api_tokens;
 pub mod audit;
 pub mod authorizations;
 pub mod certificates;
+pub mod challenge_responses;
 mod conditions;
 pub mod db;
 pub mod dns_providers;

@@ -10,6 +10,11 @@ use crate::error::{DbError, DbErrorKind};
 pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "init", include_str!("../migrations/0001_init.sql")),
     (2, "terms", include_str!("../migrations/0002_terms.sql")),
+    (
+        3,
+        "challenges",
+        include_str!("../migrations/0003_challenges.sql"),
+    ),
 ];
 
 /// Brings the schema up to date; on PostgreSQL a second Console waits for the first.

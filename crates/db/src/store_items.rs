@@ -20,6 +20,9 @@ pub const ZERO_TOUCH: &str = "zero_touch";
 /// Name of the counter of the register of instances.
 pub const INSTANCES: &str = "instances";
 
+/// Name of the counter of the responses to challenges.
+pub const CHALLENGES: &str = "challenges";
+
 /// How many versions [`Db::store_contents`] reads at most.
 pub const CONTENTS_AT_ONCE: usize = 32;
 
@@ -113,6 +116,8 @@ pub struct StoreStates {
     pub zero_touch: StoreState,
     /// The register of instances.
     pub instances: StoreState,
+    /// The responses to challenges.
+    pub challenges: StoreState,
 }
 
 impl StoreItem {
@@ -256,6 +261,7 @@ impl Db {
             match row.text("store")?.as_str() {
                 ZERO_TOUCH => states.zero_touch = state,
                 INSTANCES => states.instances = state,
+                CHALLENGES => states.challenges = state,
                 _ => {}
             }
         }
@@ -267,7 +273,7 @@ impl Db {
     /// # Errors
     /// When the database fails.
     pub async fn ensure_store_states(&self) -> Result<StoreStates, DbError> {
-        for counter in [ZERO_TOUCH, INSTANCES] {
+        for counter in [ZERO_TOUCH, INSTANCES, CHALLENGES] {
             let query = sqlx::query("INSERT INTO store_state (store, epoch, revision) VALUES ($1, $2, 0) ON CONFLICT (store) DO NOTHING")
                 .bind(counter)
                 .bind(self.now().as_second());

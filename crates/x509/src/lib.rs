@@ -17,6 +17,7 @@ mod name;
 pub mod pem;
 pub mod pkcs12;
 pub mod tls;
+pub mod tls_alpn01;
 
 pub use ari::ari_certificate_id;
 pub use certificate::{Certificate, CertificateError};

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use evercert_api::sync::{
-    Agent as AgentInfo, Applied, Cursor, DEFAULT_POLL_SECS, ItemProblem, MAX_WAIT_SECS,
-    StatusReport, SyncRequest, SyncResponse,
+    Agent as AgentInfo, Applied, ChallengesHeld, Cursor, DEFAULT_POLL_SECS, ItemProblem,
+    MAX_WAIT_SECS, StatusReport, SyncRequest, SyncResponse,
 };
 use evercert_types::{ItemState, SharedClock};
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +19,7 @@ use super::enroll::{EnrollError, Identity, enroll};
 use super::repair::repair;
 use super::report::Batch;
 use super::store::{BATCH, Store};
+use crate::challenges::Challenges;
 use crate::config::{ConsoleLink, Polling};
 use crate::error::Causes;
 use crate::metrics::{Metrics, ResultLabel};
@@ -39,6 +40,7 @@ pub(crate) struct Agent {
     state_dir: PathBuf,
     clock: SharedClock,
     store: Arc<Store>,
+    challenges: Arc<Challenges>,
     metrics: Arc<Metrics>,
     info: AgentInfo,
     /// A report is wanted before the next regular call.
@@ -107,6 +109,7 @@ impl Agent {
         state_dir: PathBuf,
         clock: SharedClock,
         store: Arc<Store>,
+        challenges: Arc<Challenges>,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
@@ -115,6 +118,7 @@ impl Agent {
             state_dir,
             clock,
             store,
+            challenges,
             metrics,
             info: AgentInfo {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -242,7 +246,22 @@ impl Agent {
             agent: self.info.clone(),
             have: cursor,
             wait_secs,
+            challenges: Some(self.challenges_held()),
             ..SyncRequest::default()
+        }
+    }
+
+    fn challenges_held(&self) -> ChallengesHeld {
+        let (revision, count) = self.challenges.held();
+        let contact = match self.link.polling {
+            Polling::Long => Duration::from_secs(MAX_WAIT_SECS.into()) + self.link.request_timeout,
+            // The Console stretches it by a fifth at most.
+            Polling::Plain => self.link.poll_interval.mul_f64(1.2),
+        };
+        ChallengesHeld {
+            revision,
+            count,
+            contact_secs: u32::try_from(contact.as_secs()).unwrap_or(u32::MAX),
         }
     }
 
@@ -264,12 +283,15 @@ impl Agent {
         have: &Cursor,
         response: SyncResponse,
     ) -> Result<bool, AgentError> {
+        let mut response = response;
+        if let Some(set) = response.challenges.take() {
+            self.challenges.replace(set);
+        }
         let at = session.paging.as_ref().map(|paging| paging.cursor(have));
         check_history(have, at.as_ref().unwrap_or(have), &response)?;
         if session.paging.is_none() || response.snapshot {
             session.held_before = self.store.len();
         }
-        let mut response = response;
         let chains = std::mem::take(&mut response.chains);
         let page = take_page(&mut session.paging, response)?;
         if !page.puts.is_empty() {
@@ -415,6 +437,7 @@ impl Agent {
             agent: self.info.clone(),
             applied: self.applied(&have, &batch),
             have,
+            challenges: Some(self.challenges_held()),
         };
         let _: Answer<serde_json::Value> = client
             .post("/zts/v1/status", &report, Duration::ZERO)

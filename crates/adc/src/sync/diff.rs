@@ -291,6 +291,7 @@ mod tests {
             changes,
             chains: BTreeMap::new(),
             poll_after_secs: 600,
+            challenges: None,
         }
     }
 

@@ -38,6 +38,8 @@ pub(crate) enum AcceptError {
         sni: Option<String>,
         refusal: Refusal,
     },
+    #[error("it was a CA's, for a challenge")]
+    Challenge,
     #[error("the client's certificate is not accepted any more")]
     Resumed(#[source] rustls::Error),
     #[error("the handshake failed")]
@@ -64,7 +66,7 @@ pub(crate) async fn accept(
         .await
         .unwrap_or(Err(AcceptError::Timeout));
     match &outcome {
-        Ok(_) => {}
+        Ok(_) | Err(AcceptError::Challenge) => {}
         Err(AcceptError::Refused { .. }) => {
             metrics.handshakes_refused.inc();
         }
@@ -84,6 +86,7 @@ async fn perform(
     let start = LazyConfigAcceptor::new(Acceptor::default(), tcp)
         .await
         .map_err(AcceptError::Failed)?;
+    let start = answer_challenge(shared, start).await?;
     let start = refuse_unservable(tls, start).await?;
     let (config, resolver) = tls.for_connection();
     let stream = start
@@ -113,6 +116,28 @@ async fn perform(
         sni,
         protocol,
     })
+}
+
+/// Performs a CA's handshake for tls-alpn-01 and closes it (RFC 8737 §3); any other is left as it is.
+async fn answer_challenge(
+    shared: &Shared,
+    start: StartHandshake<TcpStream>,
+) -> Result<StartHandshake<TcpStream>, AcceptError> {
+    if shared.challenges.is_idle() {
+        return Ok(start);
+    }
+    let Some(config) = shared.challenges.tls(&start.client_hello()) else {
+        return Ok(start);
+    };
+    let mut stream = start
+        .into_stream(config)
+        .await
+        .map_err(AcceptError::Failed)?;
+    let name = stream.get_ref().1.server_name().map(str::to_owned);
+    tracing::info!(challenge.server_name = name, "answered tls-alpn-01 of a CA");
+    // The CA may have hung up already.
+    stream.shutdown().await.unwrap_or_default();
+    Err(AcceptError::Challenge)
 }
 
 /// Answers `unrecognized_name` or `handshake_failure` where rustls would say `access_denied`.

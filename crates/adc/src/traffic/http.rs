@@ -76,6 +76,9 @@ async fn proxy(
     let (parts, body) = request.into_parts();
     let admitted = admit(&parts, &connection.facts())?;
     let version = parts.version;
+    if let Some(response) = challenge(connection, &parts.method, &admitted) {
+        return Ok(response);
+    }
     let client = Client {
         ip: connection.client.ip(),
         scheme: connection.scheme,
@@ -96,6 +99,26 @@ async fn proxy(
         return Err(SERVICE_BROKE_OFF);
     }
     Ok(reply(exchange, version, limits.body_idle))
+}
+
+/// The answer to a CA that looks for http-01, before anything else is done with the request.
+fn challenge(
+    connection: &HttpConnection,
+    method: &Method,
+    admitted: &Admitted,
+) -> Option<Response<ReplyBody>> {
+    let challenges = &connection.shared.challenges;
+    if challenges.is_idle() || !matches!(*method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    let host = admitted.authority.as_ref()?.as_str();
+    let text = challenges.http(host, admitted.target.path())?;
+    let mut response = Response::new(ReplyBody::Text(Bytes::from(text)));
+    let headers = response.headers_mut();
+    let plain = HeaderValue::from_static("application/octet-stream");
+    headers.insert(header::CONTENT_TYPE, plain);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Some(response)
 }
 
 /// The service's answer as the client gets it.

@@ -6,6 +6,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::challenges::Challenges;
 use crate::config::Limits;
 use crate::sync::report::Observations;
 
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) handshakes: Semaphore,
     pub(crate) observations: Arc<Observations>,
+    pub(crate) challenges: Arc<Challenges>,
     /// Connections finish what they do.
     pub(crate) drain: CancellationToken,
     /// Connections end at once.
@@ -38,11 +40,16 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Nothing under way yet.
-    pub(crate) fn new(limits: Limits, observations: Arc<Observations>) -> Self {
+    pub(crate) fn new(
+        limits: Limits,
+        observations: Arc<Observations>,
+        challenges: Arc<Challenges>,
+    ) -> Self {
         Self {
             handshakes: Semaphore::new(limits.handshakes.max(1)),
             limits,
             observations,
+            challenges,
             drain: CancellationToken::new(),
             cut: CancellationToken::new(),
             connections: TaskTracker::new(),

@@ -292,6 +292,7 @@ impl State {
             changes,
             chains: self.chains.clone(),
             poll_after_secs: 600,
+            challenges: None,
         })
     }
 }

@@ -62,6 +62,10 @@ struct Run {
     /// Wanted instance name; default the host's.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// A further address that answers http-01 challenges of CAs and nothing else, where no virtual server speaks
+    /// HTTP at port 80, such as 0.0.0.0:80.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    challenge_listen: Option<std::net::SocketAddr>,
     /// Served where no other certificate fits: a certkey, or a name that a zero-touch certificate serves.
     #[arg(long, value_name = "NAME")]
     default_certificate: Option<String>,
@@ -143,6 +147,7 @@ async fn serve(args: Run) -> Result<ExitCode> {
         .or_else(host_name)
         .unwrap_or_else(|| "adc".to_owned());
     config.default_certificate = args.default_certificate;
+    config.challenge_listen = args.challenge_listen;
     config.cache_key = args.cache_key;
     if let Some(url) = args.console {
         let mut link = ConsoleLink::new(url, args.enroll_token.map(token).transpose()?);
@@ -352,6 +357,9 @@ fn overview(status: &Status) -> String {
         counts.expired,
         zero_touch.names,
     );
+    if zero_touch.challenges > 0 {
+        text += &format!("  answering {} challenges of CAs\n", zero_touch.challenges);
+    }
     let troubles = [
         &zero_touch.detail,
         &zero_touch.remedy,

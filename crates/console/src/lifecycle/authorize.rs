@@ -224,15 +224,16 @@ impl Drive<'_> {
             provider_id: None,
             effective_name: None,
             txt_value: None,
-            domain: name,
+            identifier: name.to_string(),
+            confirmed_at: None,
         };
         if read.status != AuthorizationStatus::Pending {
             return Ok(chosen);
         }
         let challenge = read
             .to_solve(&ChallengeType::Dns01)
-            .ok_or_else(|| no_dns_challenge(&chosen.domain))?;
-        let (client, effective) = self.effective_name(&chosen.domain).await?;
+            .ok_or_else(|| no_dns_challenge(&name))?;
+        let (client, effective) = self.effective_name(&name).await?;
         chosen.challenge_url = challenge.url.clone();
         chosen.token = challenge.token().to_owned();
         chosen.txt_value = Some(dns01_value(challenge.token(), account.key()));

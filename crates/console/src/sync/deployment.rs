@@ -71,7 +71,7 @@ mod tests {
         Watermark {
             epoch,
             revision,
-            digest: None,
+            ..Watermark::default()
         }
     }
 

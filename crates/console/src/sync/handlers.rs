@@ -8,9 +8,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use evercert_api::digest::BUCKETS;
 use evercert_api::sync::{
-    BucketsRequest, BucketsResponse, DEFAULT_POLL_SECS, EnrollRequest, EnrollResponse,
-    ItemsRequest, ItemsResponse, MAX_WAIT_SECS, POLL_AFTER_HEADER, RenewIdentityRequest,
-    RenewIdentityResponse, StatusReport, SyncRequest,
+    BucketsRequest, BucketsResponse, ChallengeSet, DEFAULT_POLL_SECS, EnrollRequest,
+    EnrollResponse, ItemsRequest, ItemsResponse, MAX_WAIT_SECS, POLL_AFTER_HEADER,
+    RenewIdentityRequest, RenewIdentityResponse, StatusReport, SyncRequest,
 };
 use evercert_api::{Problem, ProblemCode};
 use http::{HeaderValue, StatusCode};
@@ -85,6 +85,7 @@ async fn status(
             &report.agent,
             &report.have,
             report.applied,
+            report.challenges,
         )
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -134,7 +135,14 @@ async fn sync(
 ) -> Result<Response, ApiError> {
     let applied = std::mem::take(&mut request.applied);
     app.reports
-        .record(&app.store, &member, &request.agent, &request.have, applied)
+        .record(
+            &app.store,
+            &member,
+            &request.agent,
+            &request.have,
+            applied,
+            request.challenges,
+        )
         .await?;
     let deadline =
         Instant::now() + Duration::from_secs(request.wait_secs.min(MAX_WAIT_SECS).into());
@@ -163,6 +171,13 @@ impl Call<'_> {
         let mut times = None;
         loop {
             match self.plan() {
+                Plan::Unchanged if let Some(page) = self.challenge_page() => {
+                    if let Some(pause) = pause(self.count_challenges()) {
+                        self.wait(&mut changed, Instant::now() + pause).await;
+                        self.still_enrolled()?;
+                    }
+                    return self.send(page).await;
+                }
                 Plan::Unchanged => {
                     if !self.wait(&mut changed, self.deadline).await {
                         return Ok(self.unchanged());
@@ -193,6 +208,38 @@ impl Call<'_> {
         self.app
             .store
             .plan(&self.member, &self.request.have, self.limit())
+    }
+
+    /// The responses to challenges, if the instance answers CAs and shows others.
+    fn new_challenges(&self) -> Option<ChallengeSet> {
+        let held = self.request.challenges?;
+        self.app.store.challenges_for(&self.member, held)
+    }
+
+    /// A page without changes, to carry the responses to challenges.
+    fn challenge_page(&self) -> Option<Page> {
+        self.new_challenges()?;
+        let manifest = self.app.store.manifest(&self.member)?;
+        Some(Page {
+            to: manifest.revision,
+            manifest,
+            snapshot: false,
+            more: false,
+            changes: Vec::new(),
+        })
+    }
+
+    /// How often in a row the instance was sent responses though it said that it shows the same as now.
+    fn count_challenges(&self) -> u32 {
+        let held = self.request.challenges.unwrap_or_default();
+        self.member.said(|said| {
+            let times = match said.challenges_served {
+                Some((before, times)) if before == held => times.saturating_add(1),
+                _ => 1,
+            };
+            said.challenges_served = Some((held, times));
+            times
+        })
     }
 
     fn snapshot(&self) -> Result<Page, ApiError> {
@@ -246,7 +293,8 @@ impl Call<'_> {
         let poll_after = self.poll_after();
         for _ in 0..PLANS {
             let snapshot = page.snapshot;
-            if let Some(response) = self.app.store.deliver(page.clone(), poll_after).await? {
+            if let Some(mut response) = self.app.store.deliver(page.clone(), poll_after).await? {
+                response.challenges = self.new_challenges();
                 self.app.metrics.sync(if snapshot {
                     SyncResult::Snapshot
                 } else {

@@ -4,6 +4,7 @@
 //! to say "nothing new" without a database; [`watch`] keeps them current; [`contents`] reads what is
 //! delivered; [`reports`] writes down what instances say; [`enroll`] makes instances.
 
+mod challenges;
 pub(crate) mod contents;
 pub(crate) mod deployment;
 pub(crate) mod enroll;
@@ -27,6 +28,7 @@ use evercert_types::{Fingerprint, Labels, SharedClock, VersionId};
 use jiff::Timestamp;
 use tokio::sync::watch as signal;
 
+use challenges::Responses;
 use contents::{Content, Contents};
 use index::{Figures, Index, Page, Plan, PlannedChange};
 use registry::{Member, Registry};
@@ -40,6 +42,8 @@ pub(crate) struct Store {
     /// The enrolled instances.
     pub(crate) registry: Registry,
     contents: Contents,
+    /// What instances show to CAs.
+    responses: RwLock<Responses>,
     /// Counts up whenever the index changed.
     changed: signal::Sender<u64>,
     /// Where the counters stood at the last refresh; held while one is going on.
@@ -58,6 +62,7 @@ impl Store {
             index: RwLock::new(Index::new(states.zero_touch)),
             registry: Registry::default(),
             contents: Contents::default(),
+            responses: RwLock::default(),
             changed: signal::Sender::new(0),
             seen: tokio::sync::Mutex::new(StoreStates::default()),
             epoch_begun: std::sync::Mutex::new(None),
@@ -151,6 +156,7 @@ impl Store {
             changes,
             chains,
             poll_after_secs,
+            challenges: None,
         }))
     }
 

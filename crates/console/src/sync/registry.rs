@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use evercert_api::sync::{Cursor, ItemProblem};
+use evercert_api::sync::{ChallengesHeld, Cursor, ItemProblem};
 use evercert_db::instances::{Instance, Watermark};
 use evercert_types::{InstanceId, Labels};
 use jiff::Timestamp;
@@ -50,6 +50,8 @@ pub(crate) struct Said {
     pub(crate) seen_written: Option<Timestamp>,
     /// The cursor that it last got something for, and how often in a row.
     pub(crate) served: Option<(Cursor, u32)>,
+    /// What it said of challenges when it was last sent some, and how often in a row.
+    pub(crate) challenges_served: Option<(ChallengesHeld, u32)>,
 }
 
 impl Member {
@@ -96,6 +98,7 @@ impl Said {
             seen: instance.last_seen_at,
             seen_written: instance.last_seen_at,
             served: None,
+            challenges_served: None,
         }
     }
 }

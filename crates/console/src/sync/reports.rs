@@ -8,7 +8,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use evercert_api::sync::{Agent, Applied, Cursor, ItemId, ItemObserved, ItemProblem};
+use evercert_api::sync::{
+    Agent, Applied, ChallengesHeld, Cursor, ItemId, ItemObserved, ItemProblem,
+};
 use evercert_api::{Problem, ProblemCode};
 use evercert_db::instance_items::ItemException;
 use evercert_db::instances::{InstanceReport, Watermark};
@@ -79,6 +81,7 @@ impl Reports {
         agent: &Agent,
         have: &Cursor,
         applied: Applied,
+        challenges: Option<ChallengesHeld>,
     ) -> Result<(), Problem> {
         if applied.problems.len() > MAX_PROBLEMS || applied.observed.len() > MAX_PROBLEMS {
             return Err(
@@ -89,7 +92,12 @@ impl Reports {
         let now = self.clock.now();
         let report = member.said(|said| {
             said.seen = Some(now);
-            news(said, agent, have, applied, |id| store.item(id).is_some())
+            let mut watermark = watermark(have, &applied);
+            watermark.challenge_revision = challenges.map(|held| held.revision);
+            watermark.contact_secs = challenges.map(|held| held.contact_secs.into());
+            news(said, agent, watermark, applied, |id| {
+                store.item(id).is_some()
+            })
         });
         let Some(report) = report else { return Ok(()) };
         let (done, written) = oneshot::channel();
@@ -104,19 +112,23 @@ impl Reports {
     }
 }
 
+fn watermark(have: &Cursor, applied: &Applied) -> Watermark {
+    Watermark {
+        epoch: have.epoch,
+        revision: applied.revision,
+        digest: Some(have.digest.to_string()),
+        ..Watermark::default()
+    }
+}
+
 /// What of a report is new; nothing at all is the usual case.
 fn news(
     said: &Said,
     agent: &Agent,
-    have: &Cursor,
+    watermark: Watermark,
     applied: Applied,
     is_known: impl Fn(&ItemId) -> bool,
 ) -> Option<Report> {
-    let watermark = Watermark {
-        epoch: have.epoch,
-        revision: applied.revision,
-        digest: Some(have.digest.to_string()),
-    };
     let problems: Vec<ItemProblem> = applied
         .problems
         .into_iter()

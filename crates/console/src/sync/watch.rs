@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Store;
 use super::index::Figures;
+use crate::state::Bells;
 
 /// The setting that says until when removing most of the store is meant, Unix seconds.
 pub(crate) const PURGE_SETTING: &str = "purge_intended_until";
@@ -52,6 +53,10 @@ impl Store {
         let first = *seen == Default::default();
         self.write(|index| index.set_epoch(states.zero_touch.epoch));
         self.take_items(states.zero_touch.revision, first).await?;
+        if states.challenges != seen.challenges {
+            self.take_challenges(states.challenges.revision).await?;
+            changed = true;
+        }
         *seen = states;
         if changed {
             self.changed.send_modify(|count| *count += 1);
@@ -150,6 +155,7 @@ impl Store {
 pub(crate) async fn run(
     store: Arc<Store>,
     mut store_changed: watch::Receiver<i64>,
+    bells: Arc<Bells>,
     stop: CancellationToken,
 ) {
     let mut failing = false;
@@ -164,6 +170,7 @@ pub(crate) async fn run(
                     return;
                 }
             }
+            () = bells.challenges.notified(), if !failing => {}
             () = tokio::time::sleep(wait) => {}
         }
         let refreshed = store.refresh().await;

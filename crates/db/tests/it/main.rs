@@ -53,6 +53,13 @@ suite! {
         an_expired_lease_changes_hands,
         own_leases_are_given_up_by_prefix,
     },
+    challenges::{
+        responses_take_revisions_and_are_found_by_what_a_ca_asks_for,
+        a_response_that_is_published_again_stays_as_it_is,
+        responses_of_no_running_order_are_swept,
+        the_revision_never_falls_behind_the_clock,
+        manual_challenges_are_confirmed_once_asked_for,
+    },
     certificates::{
         a_certificate_is_read_back,
         certificates_are_listed_by_bytes_and_searched_in_any_case,

@@ -131,6 +131,7 @@ impl Agent {
             },
             wait_secs,
             max_items: 0,
+            challenges: None,
         }
     }
 
@@ -210,6 +211,7 @@ impl Agent {
             agent: self.info(),
             have: self.cursor.clone(),
             applied,
+            challenges: None,
         };
         let response = self.call("status", &report).await;
         assert_eq!(

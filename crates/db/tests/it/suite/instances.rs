@@ -107,6 +107,8 @@ pub(crate) async fn a_report_is_read_back(scene: &Scene) {
         epoch: 7,
         revision: 42,
         digest: Some("ab".to_owned()),
+        challenge_revision: Some(7),
+        contact_secs: Some(85),
     };
     let mut tx = scene.db.begin_write().await.unwrap();
     let report = InstanceReport {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 pub(crate) mod access;
 pub(crate) mod certificates;
+pub(crate) mod challenges;
 pub(crate) mod core;
 pub(crate) mod event_log;
 pub(crate) mod instances;

@@ -19,7 +19,7 @@ pub(crate) struct Subject {
     pub(crate) vendor: VendorId,
 }
 
-async fn subject(scene: &Scene) -> Subject {
+pub(crate) async fn subject(scene: &Scene) -> Subject {
     let vendor = vendor(scene, "ca").await;
     let mut certificate = certificate(scene, "www", &["a.example"]);
     certificate.vendor_id = Some(vendor.id);
@@ -258,7 +258,7 @@ pub(crate) async fn authorizations_are_replaced_by_url(scene: &Scene) {
     insert_order(scene, &order).await;
     let mut authorization = Authorization {
         url: "https://ca/a/1".to_owned(),
-        domain: "a.example".parse().unwrap(),
+        identifier: "a.example".to_owned(),
         wildcard: true,
         status: "pending".to_owned(),
         challenge_type: "dns-01".to_owned(),
@@ -267,6 +267,7 @@ pub(crate) async fn authorizations_are_replaced_by_url(scene: &Scene) {
         provider_id: Some(DnsProviderId::new()),
         effective_name: Some("_acme-challenge.a.example".to_owned()),
         txt_value: Some("v".to_owned()),
+        confirmed_at: None,
     };
     for status in ["pending", "valid"] {
         authorization.status = status.to_owned();
