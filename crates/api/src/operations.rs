@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::certificates::{LogEntry, OrderError};
+use crate::revocations::RevocationProgress;
 
 /// A long-running request, such as an issuance of two key algorithms.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Operation {
     /// Its id.
     pub id: OperationId,
-    /// `issue` or `renew`.
+    /// `issue`, `renew` or `revoke`.
     pub kind: String,
     /// Name of the certificate.
     pub certificate: Option<String>,
@@ -22,6 +23,9 @@ pub struct Operation {
     pub created_at: Timestamp,
     /// Its orders, one a key algorithm.
     pub orders: Vec<OrderProgress>,
+    /// What it revokes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revocations: Vec<RevocationProgress>,
     /// What happened so far, oldest first.
     pub steps: Vec<LogEntry>,
 }

@@ -79,6 +79,9 @@ enum Command {
     /// Enrol and watch ADCs and appliances.
     #[cfg(feature = "client")]
     Instance(commands::instance::Args),
+    /// Look through the issuance and renewal log: every attempt, its steps and errors.
+    #[cfg(feature = "client")]
+    Order(commands::order::Args),
     /// Make and revoke API tokens.
     #[cfg(feature = "client")]
     Token(commands::token::Args),
@@ -145,6 +148,8 @@ impl Command {
             Self::Domain(args) => Box::pin(commands::domain::run(args)).await,
             #[cfg(feature = "client")]
             Self::Instance(args) => Box::pin(commands::instance::run(args)).await,
+            #[cfg(feature = "client")]
+            Self::Order(args) => Box::pin(commands::order::run(args)).await,
             #[cfg(feature = "client")]
             Self::Token(args) => Box::pin(commands::token::run(args)).await,
             #[cfg(feature = "client")]

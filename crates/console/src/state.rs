@@ -47,6 +47,8 @@ pub(crate) struct Bells {
     pub(crate) renewals: Notify,
     /// A version may have renewal information to be asked for.
     pub(crate) renewal_info: Notify,
+    /// A revocation may have waited long enough.
+    pub(crate) revocations: Notify,
     /// A TXT value is to be removed.
     pub(crate) sweep: Notify,
     /// What instances show to CAs has changed.
@@ -166,6 +168,7 @@ impl Console {
         self.bells.orders.notify_one();
         self.bells.renewals.notify_one();
         self.bells.renewal_info.notify_one();
+        self.bells.revocations.notify_one();
         self.bells.sweep.notify_one();
     }
 

@@ -15,6 +15,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
         "challenges",
         include_str!("../migrations/0003_challenges.sql"),
     ),
+    (4, "manage", include_str!("../migrations/0004_manage.sql")),
 ];
 
 /// Brings the schema up to date; on PostgreSQL a second Console waits for the first.

@@ -95,14 +95,20 @@ pub enum OrderChange<'a> {
     },
 }
 
+macro_rules! columns {
+    () => {
+        "id, operation_id, certificate_id, algorithm, vendor_id, reason, state, names, profile, replaces, \
+         terms, order_url, finalize_url, certificate_url, expires_at, csr, chain_pem, attempt, error, \
+         created_at, updated_at, finished_at"
+    };
+}
+
+/// What [`read`] needs of a row.
+pub(crate) const COLUMNS: &str = columns!();
+
 macro_rules! select {
     ($tail:literal) => {
-        concat!(
-            "SELECT id, operation_id, certificate_id, algorithm, vendor_id, reason, state, names, profile, \
-             replaces, terms, order_url, finalize_url, certificate_url, expires_at, csr, chain_pem, attempt, \
-             error, created_at, updated_at, finished_at FROM orders ",
-            $tail
-        )
+        concat!("SELECT ", columns!(), " FROM orders ", $tail)
     };
 }
 
@@ -340,7 +346,7 @@ fn key_context(id: OrderId) -> String {
     format!("orders.key/{id}")
 }
 
-fn read(row: &AnyRow) -> Result<Order, DbError> {
+pub(crate) fn read(row: &AnyRow) -> Result<Order, DbError> {
     let attempt = row.count("attempt")?;
     Ok(Order {
         id: row.parse("id")?,

@@ -205,6 +205,20 @@ impl Db {
             .transpose()
     }
 
+    /// Chains, in PEM, of the newest versions whose leaf has this issuer: what a chain can be completed from.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn chains_of_issuer(&self, issuer: &str, limit: u32) -> Result<Vec<String>, DbError> {
+        let query = sqlx::query(
+            "SELECT chain_pem FROM versions WHERE issuer = $1 ORDER BY committed_at_ms DESC, id LIMIT $2",
+        )
+        .bind(issuer)
+        .bind(i64::from(limit));
+        let rows = self.rows("looking for chains of an issuer", query).await?;
+        rows.iter().map(|row| row.text("chain_pem")).collect()
+    }
+
     /// Marks versions whose notAfter has passed; answers how many.
     ///
     /// # Errors

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use evercert_types::{DomainName, Fingerprint, KeyAlgorithm};
 use jiff::Timestamp;
-use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::der_parser::{Oid, oid};
+use x509_parser::extensions::{AccessDescription, GeneralName, ParsedExtension};
 use x509_parser::oid_registry::{OID_EC_P256, OID_NIST_EC_P384};
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate, X509Name};
 use x509_parser::public_key::PublicKey;
@@ -15,6 +16,16 @@ use crate::fingerprint::sha256;
 use crate::key::rsa_algorithm;
 use crate::name::{common_name, name_text};
 use crate::pem::{self, PemError};
+
+/// `id-ad-caIssuers` (RFC 5280 §4.2.2.1).
+const CA_ISSUERS: Oid<'static> = oid!(1.3.6.1.5.5.7.48.2);
+/// RSA with MD5 and SHA-1 in both spellings, ECDSA with SHA-1.
+const WEAK_SIGNATURES: [Oid<'static>; 4] = [
+    oid!(1.2.840.113549.1.1.4),
+    oid!(1.2.840.113549.1.1.5),
+    oid!(1.3.14.3.2.29),
+    oid!(1.2.840.10045.4.1),
+];
 
 /// A parsed certificate; cheap to clone, equal when its DER is.
 #[derive(Clone)]
@@ -36,6 +47,8 @@ struct Parsed {
     key_algorithm: Option<KeyAlgorithm>,
     authority_key_id: Option<Vec<u8>>,
     subject_key_id: Option<Vec<u8>>,
+    issuer_urls: Vec<String>,
+    has_weak_signature: bool,
 }
 
 struct Name {
@@ -220,6 +233,17 @@ impl Certificate {
         self.0.subject_key_id.as_deref()
     }
 
+    /// Where its issuer's certificate can be fetched: the `caIssuers` URLs of its authority information access
+    /// (RFC 5280 §4.2.2.1).
+    pub fn issuer_urls(&self) -> &[String] {
+        &self.0.issuer_urls
+    }
+
+    /// Whether it is signed with MD5 or SHA-1, which no TLS client takes any more.
+    pub fn has_weak_signature(&self) -> bool {
+        self.0.has_weak_signature
+    }
+
     /// Whether subject and issuer are the same name.
     pub fn is_self_issued(&self) -> bool {
         self.0.subject.der == self.0.issuer.der
@@ -261,7 +285,7 @@ impl Certificate {
         &self.0.public_key
     }
 
-    fn from_block(block: &pem::Block) -> Result<Self, CertificateError> {
+    pub(crate) fn from_block(block: &pem::Block) -> Result<Self, CertificateError> {
         let mut der: &[u8] = &block.der;
         if block.label == "TRUSTED CERTIFICATE" {
             // OpenSSL appends its trust settings to the certificate's DER.
@@ -294,7 +318,7 @@ impl Parsed {
         let (_, x509) = X509Certificate::from_der(&der).map_err(malformed)?;
         let spki = x509.public_key();
         let (mut names, mut authority_key_id, mut subject_key_id) = (Names::default(), None, None);
-        let mut is_ca = false;
+        let (mut is_ca, mut issuer_urls) = (false, Vec::new());
         for extension in x509.extensions() {
             match extension.parsed_extension() {
                 ParsedExtension::SubjectAlternativeName(san) => {
@@ -305,6 +329,9 @@ impl Parsed {
                 }
                 ParsedExtension::SubjectKeyIdentifier(ski) => subject_key_id = Some(ski.0.to_vec()),
                 ParsedExtension::BasicConstraints(constraints) => is_ca = constraints.ca,
+                ParsedExtension::AuthorityInfoAccess(access) => {
+                    issuer_urls = access.iter().filter_map(issuer_url).collect();
+                }
                 ParsedExtension::ParseError { error } => {
                     return Err(CertificateError::Malformed {
                         why: format!("extension {}: {error}", extension.oid),
@@ -328,6 +355,8 @@ impl Parsed {
             key_algorithm: key_algorithm(spki),
             authority_key_id,
             subject_key_id,
+            issuer_urls,
+            has_weak_signature: WEAK_SIGNATURES.contains(&x509.signature_algorithm.algorithm),
             der: Vec::new(),
         };
         Ok(Self { der, ..parsed })
@@ -355,6 +384,13 @@ impl Names {
             }
         }
         names
+    }
+}
+
+fn issuer_url(access: &AccessDescription<'_>) -> Option<String> {
+    match &access.access_location {
+        GeneralName::URI(uri) if access.access_method == CA_ISSUERS => Some((*uri).to_owned()),
+        _ => None,
     }
 }
 

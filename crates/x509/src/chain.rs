@@ -161,6 +161,37 @@ impl Chain {
         self.leaf().fingerprint()
     }
 
+    /// The chain with what is missing at its top, taken from `known` by name, key identifier and signature; a root is
+    /// left out.
+    #[must_use]
+    pub fn completed_from(&self, known: &[Certificate]) -> Self {
+        let mut certificates = self.certificates.clone();
+        while certificates.len() < MAX_CERTIFICATES
+            && let Some(issuer) = certificates
+                .last()
+                .and_then(|top| signer_of(top, known, &certificates))
+        {
+            if issuer.is_self_signed() {
+                break;
+            }
+            certificates.push(issuer.clone());
+        }
+        Self { certificates }
+    }
+
+    /// The name of the issuer that stands above it, unless that is a root of `known`, or the chain has intermediates
+    /// and so may end at a root of everybody's: what is missing, as far as can be told without a store of roots.
+    pub fn missing_issuer(&self, known: &[Certificate]) -> Option<String> {
+        let top = self.top();
+        if top.is_self_signed() || !self.intermediates().is_empty() {
+            return None;
+        }
+        match signer_of(top, known, &[]) {
+            Some(issuer) if issuer.is_self_signed() => None,
+            _ => Some(top.issuer()),
+        }
+    }
+
     fn top(&self) -> &Certificate {
         self.certificates.last().unwrap_or(self.leaf())
     }
@@ -258,6 +289,23 @@ fn find_issuer<'a>(
         .find(|candidate| below.is_signed_by(candidate))
         .or(candidates.first())
         .copied()
+}
+
+/// The CA certificate in `known` that signed `below`.
+fn signer_of<'a>(
+    below: &Certificate,
+    known: &'a [Certificate],
+    used: &[Certificate],
+) -> Option<&'a Certificate> {
+    if below.is_self_signed() {
+        return None;
+    }
+    known.iter().find(|candidate| {
+        candidate.is_ca()
+            && names_issuer(below, candidate)
+            && !used.contains(candidate)
+            && below.is_signed_by(candidate)
+    })
 }
 
 /// Whether `above` is by name and key identifier the issuer of `below` (RFC 5280 §4.2.1.1).
@@ -417,6 +465,31 @@ mod tests {
             matches!(&error, ChainError::BrokenLink { subject, .. } if subject == "a.example"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_is_missing_is_taken_from_what_is_known_if_it_signed() {
+        let (_, chain, root) = samples::chain();
+        let (_, other, _) = samples::chain();
+        let bare = Chain::from_certificates(vec![chain.leaf().clone()]).unwrap();
+
+        // The other hierarchy has the same names, and other keys.
+        assert_eq!(bare.completed_from(other.certificates()), bare);
+        assert_eq!(bare.missing_issuer(&[]).as_deref(), Some("CN=Sample CA 1"));
+        let known = [&[root.certificate().clone()], chain.certificates()].concat();
+        let completed = bare.completed_from(&known);
+        assert_eq!(completed, chain);
+        assert_eq!(completed.completed_from(&known), chain);
+        assert_eq!(completed.missing_issuer(&[]), None);
+    }
+
+    #[test]
+    fn nothing_is_missing_below_a_known_root() {
+        let chain = Chain::from_pem(FIXTURE_LEAF).unwrap();
+        let root = Certificate::from_pem(FIXTURE_CA).unwrap();
+
+        assert!(chain.missing_issuer(&[]).is_some());
+        assert_eq!(chain.missing_issuer(&[root]), None);
     }
 
     #[test]

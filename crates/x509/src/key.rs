@@ -41,12 +41,20 @@ pub enum KeyError {
     Pem(#[source] PemError),
     /// The key is encrypted with a passphrase.
     #[error(
-        "the private key at line {line} is encrypted; decrypt it first (openssl pkey -in key.pem -out plain.pem)"
+        "the private key at line {line} is encrypted; give its password, or decrypt it first (openssl pkey -in key.pem -out plain.pem)"
     )]
     Encrypted {
         /// Where its block begins, from 1.
         line: usize,
     },
+    /// The password does not open the key.
+    #[error("the private key does not open with this password; check the password")]
+    Password,
+    /// The key is encrypted in a way that is not supported.
+    #[error(
+        "the private key is encrypted in an old or unusual way; encrypt it again (openssl pkcs8 -topk8 -v2 aes-256-cbc)"
+    )]
+    Encryption,
     /// The bytes are no key of a supported kind.
     #[error(
         "the private key is damaged or of an unsupported kind; use RSA of 2048, 3072 or 4096 bits, ECDSA on P-256 or P-384, as PKCS#8, PKCS#1 or SEC1"
@@ -93,7 +101,20 @@ impl KeyPair {
             .iter()
             .find(|block| block.label.ends_with("PRIVATE KEY"))
             .ok_or_else(|| KeyError::Pem(pem::missing("PRIVATE KEY", &blocks)))?;
-        Self::from_block(block)
+        Self::from_block(block, None)
+    }
+
+    /// The same, where an encrypted key (`ENCRYPTED PRIVATE KEY`) is opened with a password; a plain one needs none.
+    ///
+    /// # Errors
+    /// As [`Self::from_pem`], and when the password is wrong.
+    pub fn from_pem_with_password(text: &str, password: &str) -> Result<Self, KeyError> {
+        let blocks = pem::blocks(text).map_err(KeyError::Pem)?;
+        let block = blocks
+            .iter()
+            .find(|block| block.label.ends_with("PRIVATE KEY"))
+            .ok_or_else(|| KeyError::Pem(pem::missing("PRIVATE KEY", &blocks)))?;
+        Self::from_block(block, Some(password))
     }
 
     /// Reads a PKCS#8 key; the bare PKCS#1 and SEC1 forms are accepted as well.
@@ -164,9 +185,16 @@ impl KeyPair {
         }
     }
 
-    fn from_block(block: &Block) -> Result<Self, KeyError> {
-        if block.encrypted || block.label.starts_with("ENCRYPTED") {
-            return Err(KeyError::Encrypted { line: block.line });
+    pub(crate) fn from_block(block: &Block, password: Option<&str>) -> Result<Self, KeyError> {
+        match (block.label.starts_with("ENCRYPTED"), password) {
+            (true, Some(password)) => return crate::encrypted_key::decrypt(&block.der, password),
+            (true, None) => return Err(KeyError::Encrypted { line: block.line }),
+            // OpenSSL's own way of old, with a key derived by MD5.
+            (false, _) if block.encrypted && password.is_some() => {
+                return Err(KeyError::Encryption);
+            }
+            (false, _) if block.encrypted => return Err(KeyError::Encrypted { line: block.line }),
+            (false, _) => {}
         }
         Self::from_pkcs8_der(&block.der)
     }
@@ -202,7 +230,11 @@ impl KeyError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Pem(_) => "Give the whole PEM text of the private key.",
-            Self::Encrypted { .. } => "Decrypt the key with openssl pkey and give the plain text.",
+            Self::Encrypted { .. } => {
+                "Give its password, or decrypt the key with openssl pkey and give the plain text."
+            }
+            Self::Password => "Check the password.",
+            Self::Encryption => "Encrypt the key again with openssl pkcs8 -topk8 -v2 aes-256-cbc.",
             Self::Unsupported | Self::RsaSize { .. } => {
                 "Generate a new key of a supported kind and have a certificate issued for it."
             }

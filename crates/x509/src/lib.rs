@@ -6,9 +6,11 @@
 //! [`tls`] hands them to rustls. An empty subject is accepted everywhere: public CAs issue them.
 
 pub mod ari;
+pub mod bundle;
 pub mod certificate;
 pub mod chain;
 pub mod csr;
+pub mod encrypted_key;
 pub mod fingerprint;
 pub mod key;
 pub mod matching;
@@ -20,6 +22,7 @@ pub mod tls;
 pub mod tls_alpn01;
 
 pub use ari::ari_certificate_id;
+pub use bundle::{Bundle, BundleError};
 pub use certificate::{Certificate, CertificateError};
 pub use chain::{Chain, ChainError, verify_chain_links};
 pub use csr::{Csr, CsrError, CsrParams, Subject};

@@ -63,11 +63,30 @@ pub enum Pkcs12Error {
 /// # Errors
 /// See [`Pkcs12Error`].
 pub fn import(file: &[u8], password: &str) -> Result<(KeyPair, Chain), Pkcs12Error> {
+    let (keys, certificates) = contents(file, password)?;
+    let mut failure = Pkcs12Error::NoKey;
+    for key in keys {
+        match Chain::for_key(certificates.clone(), &key) {
+            Ok(chain) => return Ok((key, chain)),
+            Err(error) => failure = Pkcs12Error::Chain(error),
+        }
+    }
+    Err(failure)
+}
+
+/// Reads all usable private keys and all certificates of a file, which may lack either.
+///
+/// # Errors
+/// See [`Pkcs12Error`]; a key that cannot be used only when there is no other.
+pub fn contents(
+    file: &[u8],
+    password: &str,
+) -> Result<(Vec<KeyPair>, Vec<Certificate>), Pkcs12Error> {
     if file.len() > MAX_BYTES {
         return Err(Pkcs12Error::TooLarge(file.len()));
     }
     let archive = Pkcs12Archive::from_pkcs12(file, password).map_err(read_error)?;
-    let certificates: Vec<Certificate> = archive
+    let certificates = archive
         .certs
         .iter()
         .enumerate()
@@ -80,21 +99,17 @@ pub fn import(file: &[u8], password: &str) -> Result<(KeyPair, Chain), Pkcs12Err
             })
         })
         .collect::<Result<_, _>>()?;
-    let mut failure = Pkcs12Error::NoKey;
+    let (mut keys, mut failure) = (Vec::new(), None);
     for bag in &archive.keys {
-        let key = match KeyPair::from_pkcs8_der(bag.key.as_der()) {
-            Ok(key) => key,
-            Err(error) => {
-                failure = Pkcs12Error::Key(error);
-                continue;
-            }
-        };
-        match Chain::for_key(certificates.clone(), &key) {
-            Ok(chain) => return Ok((key, chain)),
-            Err(error) => failure = Pkcs12Error::Chain(error),
+        match KeyPair::from_pkcs8_der(bag.key.as_der()) {
+            Ok(key) => keys.push(key),
+            Err(error) => failure = Some(Pkcs12Error::Key(error)),
         }
     }
-    Err(failure)
+    match failure {
+        Some(failure) if keys.is_empty() => Err(failure),
+        _ => Ok((keys, certificates)),
+    }
 }
 
 /// Writes a key and its chain, protected by a password.

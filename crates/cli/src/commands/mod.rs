@@ -22,6 +22,8 @@ pub(crate) mod domain;
 pub(crate) mod files;
 #[cfg(feature = "client")]
 pub(crate) mod instance;
+#[cfg(feature = "client")]
+pub(crate) mod order;
 #[cfg(any(feature = "adc", feature = "ca", feature = "console", feature = "demo"))]
 pub(crate) mod stop;
 #[cfg(feature = "client")]

@@ -17,6 +17,7 @@ use evercert_api::certificates::{
     LogEntry, RenewRequest, RollbackRequest, Version,
 };
 use evercert_api::operations::Operation;
+use evercert_api::revocations::RevokeRequest;
 use evercert_api::{Page, Problem, ProblemCode};
 use evercert_types::{OperationId, RenewalMode, StoreKind};
 use http::StatusCode;
@@ -33,7 +34,7 @@ use crate::auth::audit::{self, Entry};
 use crate::auth::caller::{Admin, Caller, Operator, Viewer};
 use crate::lifecycle::certificates::{self, ListFilter};
 use crate::lifecycle::request::{self, Renewal};
-use crate::lifecycle::{import as importing, operations};
+use crate::lifecycle::{import as importing, operations, revoke as revoking};
 use crate::problem::ApiError;
 
 /// Names that the paths of this API need for themselves.
@@ -269,6 +270,22 @@ pub(crate) async fn rollback(
     note(&app, &caller, "certificate.rollback", &name, detail).await?;
     app.store.refresh_or_later().await;
     Ok(Json(certificate))
+}
+
+/// Revokes at the CA, perhaps after a replacement is in force.
+#[utoipa::path(post, path = "/api/v1/certificates/{name}/revoke", tag = "certificates", extensions(("x-role" = json!("operator"))),
+    params(("name" = String, Path, description = "Its name")), request_body = RevokeRequest,
+    responses((status = 202, description = "Asked for; `Location` is the operation", body = Operation)))]
+pub(crate) async fn revoke(
+    State(app): State<App>,
+    Operator(caller): Operator,
+    Part(name): Part,
+    OptionalJson(request): OptionalJson<RevokeRequest>,
+) -> Result<Response, ApiError> {
+    let detail = serde_json::to_value(&request).unwrap_or_default();
+    let operation = revoking::revoke(&app.console, &caller.actor(), &name, &request).await?;
+    note(&app, &caller, "certificate.revoke", &name, detail).await?;
+    accepted(&app, operation).await
 }
 
 /// Exports the version in force; with its private key only for administrators.

@@ -14,6 +14,7 @@ pub(crate) mod health;
 pub(crate) mod instances;
 pub(crate) mod layer;
 pub(crate) mod operations;
+pub(crate) mod orders;
 pub(crate) mod pages;
 pub(crate) mod paging;
 pub(crate) mod session;
@@ -73,6 +74,7 @@ fn endpoints() -> OpenApiRouter<App> {
             certificates::delete
         ))
         .routes(routes!(certificates::renew))
+        .routes(routes!(certificates::revoke))
         .routes(routes!(certificates::rollback))
         .routes(routes!(certificates::export))
         .routes(routes!(certificates::versions))
@@ -80,6 +82,8 @@ fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(certificates::deployments))
         .routes(routes!(operations::show))
         .routes(routes!(operations::logs))
+        .routes(routes!(orders::list))
+        .routes(routes!(orders::show))
         .routes(routes!(instances::list))
         .routes(routes!(instances::show, instances::remove))
         .routes(routes!(enrollment_tokens::list, enrollment_tokens::create))

@@ -7,11 +7,12 @@ use evercert_db::events::Event;
 use evercert_db::vendors::Vendor;
 use evercert_db::{DbError, Tx, versions};
 use evercert_types::{RenewalMode, VersionState};
+use evercert_x509::KeyPair;
 use serde_json::json;
 
 use super::certificates::{check_key, view};
 use super::request::{certificate_named, not_found, vendor_named};
-use super::{Actor, LifecycleError, install, plan};
+use super::{Actor, LifecycleError, install, plan, revoke};
 use crate::state::Console;
 
 /// Puts an older version back into force.
@@ -85,7 +86,8 @@ async fn rollback_targets(
                 .find(|version| version.generation < active && refusal(console, version).is_none()),
         };
         let Some(target) = target else { continue };
-        if let Some(why) = refusal(console, target) {
+        let compromised = is_key_compromised(console, target).await?;
+        if let Some(why) = refusal(console, target).or(compromised) {
             return Err(refused(format!(
                 "generation {} of \"{}\" {why}",
                 target.generation, certificate.name
@@ -121,6 +123,18 @@ fn refusal(console: &Console, version: &versions::Version) -> Option<String> {
         }
         _ => None,
     }
+}
+
+async fn is_key_compromised(
+    console: &Console,
+    version: &versions::Version,
+) -> Result<Option<String>, DbError> {
+    let der = console.db.version_key(version.id).await?;
+    let Some(key) = der.and_then(|der| KeyPair::from_pkcs8_der(der.expose()).ok()) else {
+        return Ok(None);
+    };
+    let is_known = revoke::is_compromised(console, version.certificate_id, &key).await?;
+    Ok(is_known.then(|| "has a key that is known to others".to_owned()))
 }
 
 /// Changes renewal mode, scope, labels, vendor, or whether it is paused.

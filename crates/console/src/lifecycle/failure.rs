@@ -23,6 +23,7 @@ pub(crate) enum Stage {
     Finalize,
     Download,
     Install,
+    Revocation,
 }
 
 /// Whose fault it is, and so which back-off applies.
@@ -85,6 +86,7 @@ impl Stage {
             Self::Finalize => "finalize",
             Self::Download => "download",
             Self::Install => "install",
+            Self::Revocation => "revocation",
         }
     }
 }

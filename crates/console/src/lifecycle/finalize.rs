@@ -12,6 +12,7 @@ use tokio::time::{Duration, Instant};
 
 use super::failure::{Class, Failure, Stage, sentence};
 use super::issue::{Drive, Halt, Note};
+use super::revoke;
 
 /// How long the CA may take to issue before the order is left and come back to.
 const ISSUANCE_LIMIT: Duration = Duration::from_secs(180);
@@ -63,6 +64,9 @@ impl Drive<'_> {
             return Ok(None);
         };
         let key = KeyPair::from_pkcs8_der(der.expose()).map_err(|error| key_failure(&error))?;
+        if revoke::is_compromised(self.console, self.certificate.id, &key).await? {
+            return Ok(None);
+        }
         Ok(Some(key).filter(|key| key.algorithm() == self.order.algorithm))
     }
 

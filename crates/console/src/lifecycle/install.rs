@@ -23,7 +23,7 @@ use serde_json::json;
 
 use super::failure::{Class, Failure, Stage, sentence};
 use super::issue::{Drive, Halt, Note};
-use super::plan;
+use super::{plan, revoke};
 
 impl Drive<'_> {
     /// Downloaded: checks what came and puts it into force.
@@ -35,6 +35,11 @@ impl Drive<'_> {
         let key =
             KeyPair::from_pkcs8_der(der.expose()).map_err(|error| unusable(sentence(&error)))?;
         self.check(&chain, &key)?;
+        if revoke::is_compromised(self.console, self.certificate.id, &key).await? {
+            return Err(
+                unusable("its key is known to others: it was revoked for that meanwhile").into(),
+            );
+        }
         let (id, algorithm) = (self.certificate.id, self.order.algorithm);
         let mut tx = self.console.db.begin_write().await?;
         // The scope or the renewal mode may have been changed since the order began.
@@ -102,6 +107,7 @@ impl Drive<'_> {
         self.persist(tx, OrderState::Done, OrderChange::Nothing, note)
             .await?;
         self.console.bells.renewal_info.notify_one();
+        self.console.bells.revocations.notify_one();
         Ok(())
     }
 }

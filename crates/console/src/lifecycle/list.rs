@@ -270,6 +270,19 @@ pub(crate) fn instant(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     now.checked_add(span).map_err(|error| error.to_string())
 }
 
+/// An instant (RFC 3339), or a span before now.
+pub(crate) fn instant_before(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(at);
+    }
+    let span = parse_span(text).map_err(|_| {
+        format!(
+            "\"{text}\" is neither an instant such as 2027-01-31T00:00:00Z nor a span such as 24h"
+        )
+    })?;
+    now.checked_sub(span).map_err(|error| error.to_string())
+}
+
 fn parse_order(text: Option<&str>) -> Result<ListOrder, LifecycleError> {
     let Some(text) = text else {
         return Ok(ListOrder::Name);
@@ -310,7 +323,7 @@ fn parse_cursor(order: ListOrder, cursor: &str) -> Result<(i64, String), Lifecyc
     })
 }
 
-async fn vendor_names(console: &Console) -> Result<HashMap<VendorId, String>, DbError> {
+pub(crate) async fn vendor_names(console: &Console) -> Result<HashMap<VendorId, String>, DbError> {
     let vendors = console.db.vendors().await?;
     Ok(vendors
         .into_iter()

@@ -156,9 +156,11 @@ pub(crate) async fn after_install(
     {
         tx.set_ari(id, algorithm, None, Some(tx.now())).await?;
     }
-    let Some(slot) = tx.hold_slot(id, algorithm).await? else {
+    let Some(mut slot) = tx.hold_slot(id, algorithm).await? else {
         return Ok(());
     };
+    // What was asked for is there now.
+    slot.due = None;
     replan(tx, certificate, &slot, Some(version)).await
 }
 
@@ -188,9 +190,18 @@ pub(crate) async fn replan(
         renew_before: vendor.as_ref().and_then(|vendor| vendor.renew_before),
         jitter: jitter_of(&certificate.id.to_string()),
     };
-    let due = due(&facts).filter(|_| vendor.is_some());
+    // What was asked for stays due until it is there, whatever the rules say.
+    let asked_for = slot.due.clone().filter(|due| is_asked_for(&due.reason));
+    let due = asked_for
+        .or_else(|| due(&facts))
+        .filter(|_| vendor.is_some());
     tx.set_due(certificate.id, slot.algorithm, due.as_ref())
         .await
+}
+
+/// Whether a person asked for it, rather than a rule.
+pub(crate) fn is_asked_for(reason: &str) -> bool {
+    matches!(reason, "forced" | "replaced")
 }
 
 /// Makes orders for everything that is due; answers how many operations were made.

@@ -53,6 +53,7 @@ pub(crate) fn in_words(reason: &str) -> &str {
     match reason {
         "missing" => "there is no version yet",
         "forced" => "it was asked for",
+        "replaced" => "the version in force is to be revoked",
         "revoked" => "the version in force was revoked",
         "renewal_info" => "the CA's renewal information says that it is time",
         "renew_before" => "the vendor's time before expiry has begun",

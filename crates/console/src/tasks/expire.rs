@@ -15,11 +15,13 @@ pub(super) async fn run(console: &Console) -> Result<(), DbError> {
         .checked_sub(keep)
         .unwrap_or(jiff::Timestamp::MIN);
     let forgotten = db.expire_events(oldest).await?;
-    if expired + pruned + forgotten > 0 {
+    let ended = db.expire_orders(oldest).await?;
+    if expired + pruned + forgotten + ended > 0 {
         tracing::info!(
             versions.expired = expired,
             versions.removed = pruned,
             events.removed = forgotten,
+            orders.removed = ended,
             "what is over was tidied up"
         );
     }

@@ -4,6 +4,7 @@
 mod expire;
 mod plan_renewals;
 mod refresh_renewal_info;
+mod revoke;
 mod run_orders;
 mod sweep_txt_journal;
 
@@ -29,7 +30,7 @@ struct Task {
 }
 
 /// Every reconciler, alphabetically; the workers of [`run_orders`] stand beside them.
-const TASKS: [Task; 4] = [
+const TASKS: [Task; 5] = [
     Task {
         name: "expire",
         every: |_| Duration::from_secs(3600),
@@ -47,6 +48,12 @@ const TASKS: [Task; 4] = [
         every: |console| console.config.renew_tick,
         bell: |console| Some(&console.bells.renewal_info),
         run: |console| Box::pin(refresh_renewal_info::run(console)),
+    },
+    Task {
+        name: "revoke",
+        every: |console| console.config.renew_tick,
+        bell: |console| Some(&console.bells.revocations),
+        run: |console| Box::pin(revoke::run(console)),
     },
     Task {
         name: "sweep_txt_journal",

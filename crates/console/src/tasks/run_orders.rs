@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use evercert_db::DbError;
 use evercert_db::jobs::Job;
-use evercert_types::{JobId, OrderId};
+use evercert_types::{JobId, OrderId, VersionId};
 use jiff::SignedDuration;
 use tokio::task::JoinSet;
 
 use crate::lifecycle::issue::{self, Outcome};
 use crate::lifecycle::plan::ORDER_JOB;
+use crate::lifecycle::revoke::{self, REVOKE_JOB};
 use crate::state::Console;
 
 /// How long to leave a database alone that failed.
@@ -102,6 +103,9 @@ async fn work(console: Console, job: Job) {
 async fn attempt(console: &Console, job: &Job) -> Result<Outcome, DbError> {
     match (job.kind.as_str(), job.subject.parse::<OrderId>()) {
         (ORDER_JOB, Ok(id)) => issue::drive(console, id).await,
+        (REVOKE_JOB, _) if let Ok(id) = job.subject.parse::<VersionId>() => {
+            revoke::drive(console, id).await
+        }
         _ => {
             tracing::error!(
                 job.kind = job.kind,

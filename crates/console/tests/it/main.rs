@@ -11,4 +11,5 @@ mod lifecycle_renewal;
 mod lifecycle_resume;
 mod lifecycle_shared;
 mod manage_lists;
+mod manage_revoke;
 mod world;

@@ -76,6 +76,16 @@ suite! {
         a_list_shows_keys_versions_and_running_orders,
         certificates_with_the_same_names_are_grouped,
     },
+    order_log::{
+        attempts_are_filtered_and_paged,
+        old_attempts_go_but_the_newest_stays,
+        what_a_long_log_takes_to_list,
+    },
+    revocations::{
+        a_revocation_is_read_back_and_asked_for_once,
+        a_revocation_waits_while_its_version_is_in_force,
+        a_revocation_without_a_job_is_found,
+    },
     orders::{
         an_order_is_read_back_and_runs_alone,
         of_two_workers_one_moves_an_order_on,

@@ -63,8 +63,9 @@ pub(crate) struct Renew {
     wait: Wait,
 }
 
+/// Whether to wait for the end.
 #[derive(clap::Args)]
-struct Wait {
+pub(crate) struct Wait {
     /// Wait until it is issued or has failed, and tell each step.
     #[arg(long)]
     wait: bool,
@@ -98,7 +99,8 @@ pub(crate) async fn renew(client: &Client, renew: Renew, output: Output) -> Resu
     follow(client, operation, &renew.wait, output).await
 }
 
-async fn follow(
+/// Tells of an operation, and waits for its end if that is wanted.
+pub(crate) async fn follow(
     client: &Client,
     mut operation: Operation,
     wait: &Wait,
@@ -152,8 +154,27 @@ fn summary(operation: &Operation) -> Result<()> {
             "{name}: ordered, operation {}; follow it with `evercert cert log {name}`\n",
             operation.id
         )),
-        OperationState::Succeeded => output::print(&format!("{name}: issued\n")),
+        OperationState::Succeeded if operation.revocations.is_empty() => {
+            output::print(&format!("{name}: issued\n"))
+        }
+        OperationState::Succeeded => output::print(&format!("{name}: revoked\n")),
         OperationState::Failed => {
+            for revocation in &operation.revocations {
+                let Some(error) = &revocation.error else {
+                    eprintln!(
+                        "{name} ({}): its revocation is {}",
+                        revocation.algorithm, revocation.state
+                    );
+                    continue;
+                };
+                eprintln!(
+                    "{name} ({}): not revoked: {}",
+                    revocation.algorithm, error.message
+                );
+                if let Some(remedy) = &error.remedy {
+                    eprintln!("  → {remedy}");
+                }
+            }
             for order in &operation.orders {
                 let Some(error) = &order.error else { continue };
                 eprintln!(

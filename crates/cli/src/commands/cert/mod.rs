@@ -3,6 +3,7 @@
 mod issue;
 mod list;
 mod material;
+mod revoke;
 mod show;
 
 use std::process::ExitCode;
@@ -49,6 +50,8 @@ enum Action {
     Log(show::Log),
     /// Renew now.
     Renew(issue::Renew),
+    /// Revoke at the CA, perhaps after a replacement is in force.
+    Revoke(revoke::Revoke),
     /// Go back to an older version that is still valid.
     Rollback {
         /// Name of the certificate.
@@ -106,7 +109,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
             show::print(&client, &certificate, output).await
         }
         Action::Delete { name, yes } => {
-            if !yes && !confirmed(&name)? {
+            let effect = format!("This deletes {name} with all its versions and keys");
+            if !yes && !confirmed(&effect, &name)? {
                 eprintln!("nothing was deleted");
                 return Ok(ExitCode::FAILURE);
             }
@@ -123,6 +127,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         Action::List(wanted) => list::list(&client, &wanted, output).await,
         Action::Log(log) => show::log(&client, &log, output).await,
         Action::Renew(renew) => issue::renew(&client, renew, output).await,
+        Action::Revoke(wanted) => revoke::revoke(&client, wanted, output).await,
         Action::Rollback {
             name,
             generation,
@@ -145,13 +150,13 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 }
 
 /// Asks for the name again; without a terminal the answer is no.
-fn confirmed(name: &str) -> Result<bool> {
+fn confirmed(effect: &str, name: &str) -> Result<bool> {
     use std::io::IsTerminal;
     if !std::io::stdin().is_terminal() {
-        eprintln!("not a terminal: add --yes to delete without being asked");
+        eprintln!("not a terminal: add --yes to go on without being asked");
         return Ok(false);
     }
-    eprint!("This deletes {name} with all its versions and keys. Type its name to go on: ");
+    eprint!("{effect}. Type its name, {name}, to go on: ");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(answer.trim() == name)

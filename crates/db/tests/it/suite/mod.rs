@@ -16,7 +16,9 @@ pub(crate) mod instances;
 pub(crate) mod jobs;
 pub(crate) mod leases;
 pub(crate) mod listing;
+pub(crate) mod order_log;
 pub(crate) mod orders;
+pub(crate) mod revocations;
 pub(crate) mod store_items;
 
 /// A fresh database, and the clock it reads.
