@@ -221,6 +221,8 @@ impl Caller {
             .login
             .iter()
             .flat_map(|login| &login.headers)
+            // The log-in itself has nothing to show yet.
+            .filter(|_| !session.kept.is_empty())
         {
             draft.header(name, text.render(&vars));
         }

@@ -130,7 +130,7 @@ async fn each(case: impl AsyncFn(&Scene)) {
         // Says in a failing test's output which were done.
         eprintln!("{} passed", service.code);
     };
-    futures_util::future::join_all(ALL.map(run)).await;
+    futures_util::future::join_all(ALL.iter().copied().map(run)).await;
 }
 
 #[test]
@@ -384,6 +384,24 @@ async fn long_lists_are_read_to_the_end() {
         assert_eq!(scene.ours(NAME).len(), 25);
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_session_that_is_over_is_opened_again() {
+    let mut with_sessions = 0;
+    for service in ALL.iter().copied().filter(|service| service.end_session.is_some()) {
+        with_sessions += 1;
+        let scene = Scene::new(service).await;
+        let provider = scene.provider();
+        provider.add(&target(FIRST)).await.unwrap();
+        (service.end_session.unwrap())(&mut scene.running.world().data);
+        provider.add(&target(SECOND)).await.unwrap();
+        assert_eq!(scene.ours(NAME), [SECOND, FIRST]);
+        provider.remove(&target(FIRST), None).await.unwrap();
+        assert_eq!(scene.ours(NAME), [SECOND]);
+        scene.nobody_else_was_touched();
+    }
+    assert!(with_sessions > 0);
 }
 
 #[tokio::test]

@@ -36,6 +36,14 @@ impl Asked {
         self.headers.get(name).map_or("", String::as_str)
     }
 
+    /// A parameter of the form in the body.
+    pub(crate) fn given(&self, key: &str) -> String {
+        let mut url = reqwest::Url::parse("http://x/").unwrap();
+        url.set_query(Some(&self.body));
+        let found = url.query_pairs().find(|(name, _)| name == key);
+        found.map_or_else(String::new, |(_, value)| value.into_owned())
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
@@ -58,7 +66,7 @@ pub(crate) fn json(status: u16, body: &Value) -> Reply {
     }
 }
 
-pub(crate) fn empty(status: u16) -> Reply {
+pub(crate) const fn empty(status: u16) -> Reply {
     Reply {
         status,
         headers: Vec::new(),
@@ -83,6 +91,8 @@ pub(crate) struct Data {
     /// The least TTL that a change was seen with.
     pub(crate) least_ttl: Option<u64>,
     next: u64,
+    /// Number of the session that is good; an older one is over.
+    pub(crate) sessions: u64,
     /// Entries of a page at most.
     pub(crate) page: usize,
 }
@@ -175,6 +185,23 @@ pub(crate) struct Service {
     pub(crate) changes: fn(&Asked) -> bool,
     /// The least TTL it takes.
     pub(crate) min_ttl: u64,
+    /// Ends all sessions, where it has such.
+    pub(crate) end_session: Option<fn(&mut Data)>,
+}
+
+impl Service {
+    /// What most of them have.
+    pub(crate) const PLAIN: Self = Self {
+        code: "",
+        settings: &[],
+        wrong: &[],
+        knows: |_, _| false,
+        refuse: || empty(401),
+        serve: |_, _| empty(404),
+        changes: |_| false,
+        min_ttl: 0,
+        end_session: None,
+    };
 }
 
 /// Something that goes wrong with a request.

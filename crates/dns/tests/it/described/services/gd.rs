@@ -19,6 +19,7 @@ pub(super) const SERVICE: Service = Service {
     serve,
     changes: by_method,
     min_ttl: 600,
+    ..Service::PLAIN
 };
 
 fn not_found() -> Reply {

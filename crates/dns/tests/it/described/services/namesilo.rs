@@ -11,6 +11,7 @@ pub(super) const SERVICE: Service = Service {
     serve,
     changes: |asked| asked.path.contains("Add") || asked.path.contains("Delete"),
     min_ttl: 3600,
+    ..Service::PLAIN
 };
 
 fn answer(code: u32, detail: &str, inside: &str) -> Reply {

@@ -14,6 +14,7 @@ pub(super) const SERVICE: Service = Service {
     serve,
     changes: by_method,
     min_ttl: 0,
+    ..Service::PLAIN
 };
 
 fn serve(data: &mut Data, asked: &Asked) -> Reply {

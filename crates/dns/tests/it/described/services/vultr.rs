@@ -14,6 +14,7 @@ pub(super) const SERVICE: Service = Service {
     serve,
     changes: by_method,
     min_ttl: 60,
+    ..Service::PLAIN
 };
 
 fn not_found() -> Reply {
