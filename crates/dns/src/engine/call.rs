@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::answer::{Answer, Condition, plain, tree_of};
-use super::description::{Auth, Description, FaultText, FormText, Request};
+use super::description::{Auth, Description, FaultText, FormText, Mode, Request};
 use super::session::Session;
 use super::template::Vars;
 use crate::error::{DnsError, Fault, Step};
@@ -125,7 +125,8 @@ impl Caller {
     ) -> Result<Answer, DnsError> {
         // What was asked for twice is found twice; what was added twice may be there twice.
         let reads = matches!(purpose.step, Step::Check | Step::FindZone | Step::Read);
-        let repeatable = reads || matches!(request.method.as_str(), "PUT" | "DELETE");
+        let is_set = self.description.records.mode == Mode::Rrset;
+        let repeatable = reads || request.method == "DELETE" || (is_set && request.method == "PUT");
         let mut attempt = 0;
         loop {
             attempt += 1;

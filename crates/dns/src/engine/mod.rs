@@ -22,14 +22,20 @@ use crate::provider::{Descriptor, Field, Maker};
 
 /// The descriptions, alphabetically by code.
 const TEXTS: &[(&str, &str)] = &[
-    ("alwaysdata", include_str!("../../providers/alwaysdata.toml")),
+    (
+        "alwaysdata",
+        include_str!("../../providers/alwaysdata.toml"),
+    ),
     ("cf", include_str!("../../providers/cf.toml")),
     ("cloudns", include_str!("../../providers/cloudns.toml")),
     ("desec", include_str!("../../providers/desec.toml")),
     ("dgon", include_str!("../../providers/dgon.toml")),
     ("dnsimple", include_str!("../../providers/dnsimple.toml")),
     ("easydns", include_str!("../../providers/easydns.toml")),
-    ("gandi_livedns", include_str!("../../providers/gandi_livedns.toml")),
+    (
+        "gandi_livedns",
+        include_str!("../../providers/gandi_livedns.toml"),
+    ),
     ("gd", include_str!("../../providers/gd.toml")),
     ("leaseweb", include_str!("../../providers/leaseweb.toml")),
     ("linode_v4", include_str!("../../providers/linode_v4.toml")),
@@ -40,7 +46,10 @@ const TEXTS: &[(&str, &str)] = &[
     ("neodigit", include_str!("../../providers/neodigit.toml")),
     ("netcup", include_str!("../../providers/netcup.toml")),
     ("nsone", include_str!("../../providers/nsone.toml")),
-    ("openprovider", include_str!("../../providers/openprovider.toml")),
+    (
+        "openprovider",
+        include_str!("../../providers/openprovider.toml"),
+    ),
     ("pointhq", include_str!("../../providers/pointhq.toml")),
     ("ultra", include_str!("../../providers/ultra.toml")),
     ("vultr", include_str!("../../providers/vultr.toml")),

@@ -389,7 +389,11 @@ async fn long_lists_are_read_to_the_end() {
 #[tokio::test]
 async fn a_session_that_is_over_is_opened_again() {
     let mut with_sessions = 0;
-    for service in ALL.iter().copied().filter(|service| service.end_session.is_some()) {
+    for service in ALL
+        .iter()
+        .copied()
+        .filter(|service| service.end_session.is_some())
+    {
         with_sessions += 1;
         let scene = Scene::new(service).await;
         let provider = scene.provider();

@@ -28,15 +28,23 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
         }
         ("GET", ["record"]) => {
             let zone = zone(asked.query("domain")).unwrap();
-            let list: Vec<Value> = data.at(&whole(asked.query("name"), &zone)).iter()
-                .map(|record| json!({"id": record.id, "domain": {"href": "/v1/domain/0/"}, "type": "TXT",
-                    "name": relative(&record.fqdn, &zone), "value": record.value, "ttl": 120})).collect();
+            let list: Vec<Value> = data
+                .at(&whole(asked.query("name"), &zone))
+                .iter()
+                .map(|record| {
+                    json!({"id": record.id, "domain": {"href": "/v1/domain/0/"}, "type": "TXT",
+                    "name": relative(&record.fqdn, &zone), "value": record.value, "ttl": 120})
+                })
+                .collect();
             reply(200, &json!(list))
         }
         ("POST", ["record"]) => {
             let body = asked.json();
             let zone = zone(&body["domain"].as_u64().unwrap().to_string()).unwrap();
-            data.add(&whole(body["name"].as_str().unwrap(), &zone), body["value"].as_str().unwrap());
+            data.add(
+                &whole(body["name"].as_str().unwrap(), &zone),
+                body["value"].as_str().unwrap(),
+            );
             empty(201)
         }
         ("DELETE", ["record", id]) => match data.remove(id.parse().unwrap()) {

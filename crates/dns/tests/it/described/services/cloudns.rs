@@ -8,7 +8,9 @@ pub(super) const SERVICE: Service = Service {
     code: "cloudns",
     settings: &[("auth_id", "77"), ("password", "right-password")],
     wrong: &[("auth_id", "77"), ("password", "wrong-password")],
-    knows: |_, asked| asked.given("auth-id") == "77" && asked.given("auth-password") == "right-password",
+    knows: |_, asked| {
+        asked.given("auth-id") == "77" && asked.given("auth-password") == "right-password"
+    },
     refuse: || failed("Invalid authentication, incorrect auth-id or auth-password."),
     serve,
     changes: |asked| asked.path.contains("add-") || asked.path.contains("delete-"),
@@ -26,11 +28,17 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
         return failed("Missing domain-name");
     }
     match asked.path.as_str() {
-        "/get-zone-info.json" => reply(200, &json!({"name": zone, "type": "master", "zone": "domain", "status": "1"})),
+        "/get-zone-info.json" => reply(
+            200,
+            &json!({"name": zone, "type": "master", "zone": "domain", "status": "1"}),
+        ),
         "/records.json" => {
             // The host filter is no exact one.
             let wanted = asked.given("host");
-            let found = data.within(&zone).into_iter().filter(|record| record.fqdn.contains(&wanted));
+            let found = data
+                .within(&zone)
+                .into_iter()
+                .filter(|record| record.fqdn.contains(&wanted));
             let map: Map<String, Value> = found.map(|record| (record.id.to_string(), json!({"id": record.id.to_string(),
                 "type": "TXT", "host": relative(&record.fqdn, &zone), "record": record.value, "ttl": "60", "status": 1}))).collect();
             match map.is_empty() {
@@ -41,10 +49,16 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
         "/add-record.json" => {
             data.least_ttl = asked.given("ttl").parse().ok();
             let id = data.add(&whole(&asked.given("host"), &zone), &asked.given("record"));
-            reply(200, &json!({"status": "Success", "statusDescription": "The record was added successfully.", "data": {"id": id}}))
+            reply(
+                200,
+                &json!({"status": "Success", "statusDescription": "The record was added successfully.", "data": {"id": id}}),
+            )
         }
         "/delete-record.json" => match data.remove(asked.given("record-id").parse().unwrap()) {
-            true => reply(200, &json!({"status": "Success", "statusDescription": "The record was deleted successfully."})),
+            true => reply(
+                200,
+                &json!({"status": "Success", "statusDescription": "The record was deleted successfully."}),
+            ),
             false => failed("Invalid record-id param."),
         },
         _ => failed("Unknown call"),

@@ -26,18 +26,29 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
         ("GET", ["zones", "records", "all", zone]) if data.has_zone(zone) => {
             let list: Vec<Value> = data.within(zone).iter().map(|record| json!({"id": record.id.to_string(), "domain": zone,
                 "host": relative(&record.fqdn, zone), "ttl": "120", "prio": "0", "type": "TXT", "rdata": record.value})).collect();
-            reply(200, &json!({"tm": 1, "data": list, "count": list.len(), "total": list.len(), "start": 0, "max": 0, "status": 200}))
+            reply(
+                200,
+                &json!({"tm": 1, "data": list, "count": list.len(), "total": list.len(), "start": 0, "max": 0, "status": 200}),
+            )
         }
         ("PUT", ["zones", "records", "add", zone, "TXT"]) if data.has_zone(zone) => {
             let body = asked.json();
             data.least_ttl = body["ttl"].as_str().unwrap().parse().ok();
-            let id = data.add(&whole(body["host"].as_str().unwrap(), zone), body["rdata"].as_str().unwrap());
-            reply(201, &json!({"msg": "OK", "tm": 1, "data": {"id": id.to_string()}, "status": 201}))
+            let id = data.add(
+                &whole(body["host"].as_str().unwrap(), zone),
+                body["rdata"].as_str().unwrap(),
+            );
+            reply(
+                201,
+                &json!({"msg": "OK", "tm": 1, "data": {"id": id.to_string()}, "status": 201}),
+            )
         }
-        ("DELETE", ["zones", "records", zone, id]) if data.has_zone(zone) => match data.remove(id.parse().unwrap()) {
-            true => reply(200, &json!({"msg": "OK", "status": 200})),
-            false => failure(404, "Record not found"),
-        },
+        ("DELETE", ["zones", "records", zone, id]) if data.has_zone(zone) => {
+            match data.remove(id.parse().unwrap()) {
+                true => reply(200, &json!({"msg": "OK", "status": 200})),
+                false => failure(404, "Record not found"),
+            }
+        }
         _ => failure(404, "Zone not found"),
     }
 }

@@ -20,15 +20,25 @@ pub(super) const SERVICE: Service = Service {
 };
 
 fn failure(status: u16, message: &str) -> Reply {
-    reply(status, &json!({"correlationId": "c", "errorCode": status.to_string(), "errorMessage": message}))
+    reply(
+        status,
+        &json!({"correlationId": "c", "errorCode": status.to_string(), "errorMessage": message}),
+    )
 }
 
 fn serve(data: &mut Data, asked: &Asked) -> Reply {
     match (asked.method.as_str(), asked.parts().as_slice()) {
-        ("GET", ["domains", zone]) if data.has_zone(zone) => reply(200, &json!({"domainName": zone, "dns": "managed"})),
+        ("GET", ["domains", zone]) if data.has_zone(zone) => {
+            reply(200, &json!({"domainName": zone, "dns": "managed"}))
+        }
         ("POST", ["domains", zone, "resourceRecordSets"]) if data.has_zone(zone) => {
             let body = asked.json();
-            let fqdn = body["name"].as_str().unwrap().strip_suffix('.').unwrap().to_owned();
+            let fqdn = body["name"]
+                .as_str()
+                .unwrap()
+                .strip_suffix('.')
+                .unwrap()
+                .to_owned();
             match data.at(&fqdn).is_empty() {
                 true => write(data, &fqdn, &body, 201),
                 false => failure(409, "The record set exists"),
@@ -40,8 +50,12 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             match method {
                 _ if there.is_empty() => failure(404, "Not Found"),
                 "GET" => {
-                    let content: Vec<&str> = there.iter().map(|record| record.value.as_str()).collect();
-                    reply(200, &json!({"name": name, "type": "TXT", "content": content, "ttl": 300, "editable": true}))
+                    let content: Vec<&str> =
+                        there.iter().map(|record| record.value.as_str()).collect();
+                    reply(
+                        200,
+                        &json!({"name": name, "type": "TXT", "content": content, "ttl": 300, "editable": true}),
+                    )
                 }
                 "PUT" => write(data, &fqdn, &asked.json(), 200),
                 _ => {
@@ -55,9 +69,15 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
 }
 
 fn write(data: &mut Data, fqdn: &str, body: &Value, status: u16) -> Reply {
-    data.least_ttl = body["ttl"].as_u64().filter(|ttl| TTLS.contains(ttl)).or(Some(0));
+    data.least_ttl = body["ttl"]
+        .as_u64()
+        .filter(|ttl| TTLS.contains(ttl))
+        .or(Some(0));
     let content = body["content"].as_array().unwrap();
-    let values: Vec<String> = content.iter().map(|value| value.as_str().unwrap().to_owned()).collect();
+    let values: Vec<String> = content
+        .iter()
+        .map(|value| value.as_str().unwrap().to_owned())
+        .collect();
     assert!(!values.is_empty(), "a set without content is refused");
     data.replace(fqdn, &values);
     reply(status, body)

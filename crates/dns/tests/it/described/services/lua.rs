@@ -18,20 +18,36 @@ pub(super) const SERVICE: Service = Service {
 };
 
 fn failure(status: u16, message: &str) -> Reply {
-    reply(status, &json!({"status": message, "request_id": "r", "message": message}))
+    reply(
+        status,
+        &json!({"status": message, "request_id": "r", "message": message}),
+    )
 }
 
 fn serve(data: &mut Data, asked: &Asked) -> Reply {
-    let zone = |data: &Data, id: &str| data.zones.get(id.parse::<usize>().unwrap_or(usize::MAX)).cloned();
+    let zone = |data: &Data, id: &str| {
+        data.zones
+            .get(id.parse::<usize>().unwrap_or(usize::MAX))
+            .cloned()
+    };
     let show = |id: u64, fqdn: &str, value: &str| json!({"id": id, "name": format!("{fqdn}."), "type": "TXT", "content": value, "ttl": 300});
     match (asked.method.as_str(), asked.parts().as_slice()) {
         ("GET", ["zones"]) => {
-            let list: Vec<Value> = data.zones.iter().enumerate().map(|(id, zone)| json!({"id": id, "name": zone})).collect();
+            let list: Vec<Value> = data
+                .zones
+                .iter()
+                .enumerate()
+                .map(|(id, zone)| json!({"id": id, "name": zone}))
+                .collect();
             reply(200, &json!(list))
         }
         ("GET", ["zones", id, "records"]) => match zone(data, id) {
             Some(zone) => {
-                let list: Vec<Value> = data.within(&zone).iter().map(|one| show(one.id, &one.fqdn, &one.value)).collect();
+                let list: Vec<Value> = data
+                    .within(&zone)
+                    .iter()
+                    .map(|one| show(one.id, &one.fqdn, &one.value))
+                    .collect();
                 reply(200, &json!(list))
             }
             None => failure(404, "Zone not found"),

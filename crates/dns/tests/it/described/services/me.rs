@@ -20,9 +20,17 @@ pub(super) const SERVICE: Service = Service {
 };
 
 fn serve(data: &mut Data, asked: &Asked) -> Reply {
-    let named = |id: &str| data.zones.get(id.parse::<usize>().unwrap_or(usize::MAX)).cloned();
+    let named = |id: &str| {
+        data.zones
+            .get(id.parse::<usize>().unwrap_or(usize::MAX))
+            .cloned()
+    };
     match (asked.method.as_str(), asked.parts().as_slice()) {
-        ("GET", ["dns", "managed", "name"]) => match data.zones.iter().position(|zone| zone == asked.query("domainname")) {
+        ("GET", ["dns", "managed", "name"]) => match data
+            .zones
+            .iter()
+            .position(|zone| zone == asked.query("domainname"))
+        {
             Some(id) => reply(200, &json!({"id": id, "name": asked.query("domainname")})),
             None => reply(404, &json!({"error": ["Cannot find the domain"]})),
         },
@@ -31,22 +39,35 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             let all = data.at(&whole(asked.query("recordName"), &zone));
             let number = asked.query("page").parse::<usize>().unwrap_or(0) + 1;
             let (page, pages) = data.page(&all, &number.to_string());
-            let list: Vec<Value> = page.iter().map(|record| json!({"name": relative(&record.fqdn, &zone), "value": quoted(&record.value),
-                "id": record.id, "type": "TXT", "source": 1, "sourceId": 1, "ttl": 120})).collect();
-            reply(200, &json!({"totalRecords": all.len(), "totalPages": pages, "page": number - 1, "data": list}))
+            let list: Vec<Value> = page
+                .iter()
+                .map(|record| {
+                    json!({"name": relative(&record.fqdn, &zone), "value": quoted(&record.value),
+                "id": record.id, "type": "TXT", "source": 1, "sourceId": 1, "ttl": 120})
+                })
+                .collect();
+            reply(
+                200,
+                &json!({"totalRecords": all.len(), "totalPages": pages, "page": number - 1, "data": list}),
+            )
         }
         ("POST", ["dns", "managed", id, "records"]) => {
             let zone = named(id).unwrap();
             let body = asked.json();
             assert_eq!(body["gtdLocation"], "DEFAULT");
             data.least_ttl = body["ttl"].as_u64();
-            let id = data.add(&whole(body["name"].as_str().unwrap(), &zone), body["value"].as_str().unwrap());
+            let id = data.add(
+                &whole(body["name"].as_str().unwrap(), &zone),
+                body["value"].as_str().unwrap(),
+            );
             reply(201, &json!({"id": id, "type": "TXT"}))
         }
-        ("DELETE", ["dns", "managed", _, "records", id]) => match data.remove(id.parse().unwrap()) {
-            true => empty(200),
-            false => reply(404, &json!({"error": ["Cannot find the record"]})),
-        },
+        ("DELETE", ["dns", "managed", _, "records", id]) => {
+            match data.remove(id.parse().unwrap()) {
+                true => empty(200),
+                false => reply(404, &json!({"error": ["Cannot find the record"]})),
+            }
+        }
         _ => reply(404, &json!({"error": ["Not found"]})),
     }
 }

@@ -77,5 +77,8 @@ fn hmac_sha1(secret: &str, text: &str) -> String {
 
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
     let tag = hmac::sign(&key, text.as_bytes());
-    tag.as_ref().iter().map(|octet| format!("{octet:02x}")).collect()
+    tag.as_ref()
+        .iter()
+        .map(|octet| format!("{octet:02x}"))
+        .collect()
 }

@@ -33,7 +33,11 @@ fn paged(data: &Data, asked: &Asked, member: &str, all: &[Value]) -> Reply {
 fn serve(data: &mut Data, asked: &Asked) -> Reply {
     match (asked.method.as_str(), asked.parts().as_slice()) {
         ("GET", ["domains"]) => {
-            let all: Vec<Value> = data.zones.iter().map(|zone| json!({"domainName": zone, "locked": true})).collect();
+            let all: Vec<Value> = data
+                .zones
+                .iter()
+                .map(|zone| json!({"domainName": zone, "locked": true}))
+                .collect();
             paged(data, asked, "domains", &all)
         }
         ("GET", ["domains", zone, "records"]) if data.has_zone(zone) => {
@@ -45,7 +49,10 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
         ("POST", ["domains", zone, "records"]) if data.has_zone(zone) => {
             let body = asked.json();
             data.least_ttl = body["ttl"].as_u64();
-            let id = data.add(&whole(body["host"].as_str().unwrap(), zone), body["answer"].as_str().unwrap());
+            let id = data.add(
+                &whole(body["host"].as_str().unwrap(), zone),
+                body["answer"].as_str().unwrap(),
+            );
             reply(200, &json!({"id": id}))
         }
         ("DELETE", ["domains", _, "records", id]) => match data.remove(id.parse().unwrap()) {

@@ -17,11 +17,21 @@ pub(super) const SERVICE: Service = Service {
 };
 
 fn serve(data: &mut Data, asked: &Asked) -> Reply {
-    let named = |id: &str| data.zones.get(id.parse::<usize>().unwrap_or(usize::MAX)).cloned();
+    let named = |id: &str| {
+        data.zones
+            .get(id.parse::<usize>().unwrap_or(usize::MAX))
+            .cloned()
+    };
     match (asked.method.as_str(), asked.parts().as_slice()) {
         ("GET", ["dns", "zones"]) => {
-            let found = data.zones.iter().enumerate().filter(|(_, zone)| *zone == asked.query("name"));
-            let list: Vec<Value> = found.map(|(id, zone)| json!({"id": id, "name": zone, "human_name": zone})).collect();
+            let found = data
+                .zones
+                .iter()
+                .enumerate()
+                .filter(|(_, zone)| *zone == asked.query("name"));
+            let list: Vec<Value> = found
+                .map(|(id, zone)| json!({"id": id, "name": zone, "human_name": zone}))
+                .collect();
             reply(200, &json!(list))
         }
         ("GET", ["dns", "zones", id, "records"]) => {
@@ -35,7 +45,10 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             let body = asked.json();
             let record = &body["record"];
             data.least_ttl = record["ttl"].as_u64();
-            let id = data.add(&whole(record["name"].as_str().unwrap(), &zone), record["content"].as_str().unwrap());
+            let id = data.add(
+                &whole(record["name"].as_str().unwrap(), &zone),
+                record["content"].as_str().unwrap(),
+            );
             reply(201, &json!({"id": id}))
         }
         ("DELETE", ["dns", "zones", _, "records", id]) => match data.remove(id.parse().unwrap()) {

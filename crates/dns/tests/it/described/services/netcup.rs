@@ -6,17 +6,31 @@ use super::super::world::{Asked, Data, Reply, Service, json as reply, relative, 
 
 pub(super) const SERVICE: Service = Service {
     code: "netcup",
-    settings: &[("customer", "12345"), ("key", "right-key"), ("password", "right-password")],
-    wrong: &[("customer", "12345"), ("key", "right-key"), ("password", "wrong-password")],
+    settings: &[
+        ("customer", "12345"),
+        ("key", "right-key"),
+        ("password", "right-password"),
+    ],
+    wrong: &[
+        ("customer", "12345"),
+        ("key", "right-key"),
+        ("password", "wrong-password"),
+    ],
     knows: |data, asked| {
         let param = &asked.json()["param"];
         let is_ours = param["customernumber"] == "12345" && param["apikey"] == "right-key";
-        is_ours && match is_login(asked) {
-            true => param["apipassword"] == "right-password",
-            false => param["apisessionid"] == format!("session-{}", data.sessions),
-        }
+        is_ours
+            && match is_login(asked) {
+                true => param["apipassword"] == "right-password",
+                false => param["apisessionid"] == format!("session-{}", data.sessions),
+            }
     },
-    refuse: || failure(4001, "The session id is not in a valid format or the login failed."),
+    refuse: || {
+        failure(
+            4001,
+            "The session id is not in a valid format or the login failed.",
+        )
+    },
     serve,
     changes: |asked| asked.json()["action"] == "updateDnsRecords",
     end_session: Some(|data| data.sessions += 1),
@@ -28,11 +42,17 @@ fn is_login(asked: &Asked) -> bool {
 }
 
 fn failure(code: u32, message: &str) -> Reply {
-    reply(200, &json!({"status": "error", "statuscode": code, "shortmessage": message, "longmessage": message, "responsedata": ""}))
+    reply(
+        200,
+        &json!({"status": "error", "statuscode": code, "shortmessage": message, "longmessage": message, "responsedata": ""}),
+    )
 }
 
 fn success(data: &Value) -> Reply {
-    reply(200, &json!({"status": "success", "statuscode": 2000, "shortmessage": "OK", "longmessage": "", "responsedata": data}))
+    reply(
+        200,
+        &json!({"status": "success", "statuscode": 2000, "shortmessage": "OK", "longmessage": "", "responsedata": data}),
+    )
 }
 
 fn serve(data: &mut Data, asked: &Asked) -> Reply {
@@ -41,7 +61,10 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
     let zone = param["domainname"].as_str().unwrap_or_default().to_owned();
     match body["action"].as_str().unwrap() {
         "login" => success(&json!({"apisessionid": format!("session-{}", data.sessions)})),
-        _ if !data.has_zone(&zone) => failure(5029, "Can not get DNS records for domain. Domain not found."),
+        _ if !data.has_zone(&zone) => failure(
+            5029,
+            "Can not get DNS records for domain. Domain not found.",
+        ),
         "infoDnsZone" => success(&json!({"name": zone, "ttl": "86400"})),
         "infoDnsRecords" => {
             let list: Vec<Value> = data.within(&zone).iter().map(|record| json!({"id": record.id.to_string(), "hostname": relative(&record.fqdn, &zone),
@@ -55,7 +78,11 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
                 match record["deleterecord"] == true {
                     true => {
                         let id = record["id"].as_str().unwrap().parse().unwrap();
-                        assert!(data.at(&fqdn).iter().any(|one| one.id == id && one.value == value));
+                        assert!(
+                            data.at(&fqdn)
+                                .iter()
+                                .any(|one| one.id == id && one.value == value)
+                        );
                         data.remove(id);
                     }
                     false => {

@@ -13,12 +13,16 @@ pub(super) const SERVICE: Service = Service {
         true => asked.json()["password"] == "right-password",
         false => asked.header("authorization") == format!("Bearer session-{}", data.sessions),
     },
-    refuse: || reply(401, &json!({"code": 196, "desc": "Authentication/Authorization Failed", "data": {}})),
+    refuse: || {
+        reply(
+            401,
+            &json!({"code": 196, "desc": "Authentication/Authorization Failed", "data": {}}),
+        )
+    },
     serve,
     changes: |asked| asked.method == "PUT",
     min_ttl: 600,
     end_session: Some(|data| data.sessions += 1),
-    ..Service::PLAIN
 };
 
 fn success(data: &Value) -> Reply {
@@ -27,16 +31,27 @@ fn success(data: &Value) -> Reply {
 
 fn serve(data: &mut Data, asked: &Asked) -> Reply {
     match (asked.method.as_str(), asked.parts().as_slice()) {
-        ("POST", ["auth", "login"]) => success(&json!({"reseller_id": 1, "token": format!("session-{}", data.sessions)})),
+        ("POST", ["auth", "login"]) => {
+            success(&json!({"reseller_id": 1, "token": format!("session-{}", data.sessions)}))
+        }
         ("GET", ["dns", "zones"]) => {
             let pattern = asked.query("name_pattern");
-            let found = data.zones.iter().enumerate().filter(|(_, zone)| *zone == pattern);
-            let list: Vec<Value> = found.map(|(id, zone)| json!({"id": id, "name": zone, "type": "master"})).collect();
+            let found = data
+                .zones
+                .iter()
+                .enumerate()
+                .filter(|(_, zone)| *zone == pattern);
+            let list: Vec<Value> = found
+                .map(|(id, zone)| json!({"id": id, "name": zone, "type": "master"}))
+                .collect();
             success(&json!({"results": list, "total": list.len()}))
         }
         ("GET", ["dns", "zones", zone, "records"]) => {
             let end = format!("{}.{zone}", asked.query("name_pattern"));
-            let found = data.within(zone).into_iter().filter(|record| record.fqdn == end);
+            let found = data
+                .within(zone)
+                .into_iter()
+                .filter(|record| record.fqdn == end);
             let list: Vec<Value> = found.map(|record| json!({"name": record.fqdn, "type": "TXT", "ttl": 600, "value": quoted(&record.value)})).collect();
             success(&json!({"results": list, "total": list.len()}))
         }
@@ -44,19 +59,34 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             let body = asked.json();
             for record in body["records"]["add"].as_array().into_iter().flatten() {
                 data.least_ttl = record["ttl"].as_u64();
-                data.add(&whole(record["name"].as_str().unwrap(), zone), &unquoted(record["value"].as_str().unwrap()));
+                data.add(
+                    &whole(record["name"].as_str().unwrap(), zone),
+                    &unquoted(record["value"].as_str().unwrap()),
+                );
             }
             for record in body["records"]["remove"].as_array().into_iter().flatten() {
-                let (name, value) = (record["name"].as_str().unwrap(), record["value"].as_str().unwrap());
+                let (name, value) = (
+                    record["name"].as_str().unwrap(),
+                    record["value"].as_str().unwrap(),
+                );
                 // Only what is written as it is shown is found.
-                let found = data.within(zone).into_iter().find(|one| relative(&one.fqdn, zone) == name && quoted(&one.value) == value);
+                let found = data
+                    .within(zone)
+                    .into_iter()
+                    .find(|one| relative(&one.fqdn, zone) == name && quoted(&one.value) == value);
                 let Some(found) = found else {
-                    return reply(500, &json!({"code": 817, "desc": "Record not found", "data": {}}));
+                    return reply(
+                        500,
+                        &json!({"code": 817, "desc": "Record not found", "data": {}}),
+                    );
                 };
                 data.remove(found.id);
             }
             success(&json!({"success": true}))
         }
-        _ => reply(404, &json!({"code": 872, "desc": "Zone not found", "data": {}})),
+        _ => reply(
+            404,
+            &json!({"code": 872, "desc": "Zone not found", "data": {}}),
+        ),
     }
 }

@@ -17,8 +17,17 @@ pub(super) const SERVICE: Service = Service {
 };
 
 fn serve(data: &mut Data, asked: &Asked) -> Reply {
-    let named = |id: &str| data.zones.get(id.parse::<usize>().unwrap_or(usize::MAX)).cloned();
-    let not_found = || reply(404, &json!({"status": "Error", "message": "Record not found"}));
+    let named = |id: &str| {
+        data.zones
+            .get(id.parse::<usize>().unwrap_or(usize::MAX))
+            .cloned()
+    };
+    let not_found = || {
+        reply(
+            404,
+            &json!({"status": "Error", "message": "Record not found"}),
+        )
+    };
     match (asked.method.as_str(), asked.parts().as_slice()) {
         ("GET", ["zones", zone]) => match data.zones.iter().position(|known| known == zone) {
             Some(id) => reply(200, &json!({"zone": {"id": id, "name": zone, "ttl": 3600}})),
@@ -36,7 +45,10 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             let body = asked.json();
             let record = &body["zone_record"];
             data.least_ttl = record["ttl"].as_u64();
-            let id = data.add(&whole(record["name"].as_str().unwrap(), &zone), record["data"].as_str().unwrap());
+            let id = data.add(
+                &whole(record["name"].as_str().unwrap(), &zone),
+                record["data"].as_str().unwrap(),
+            );
             reply(201, &json!({"zone_record": {"id": id}}))
         }
         ("DELETE", ["zones", _, "records", id]) => match data.remove(id.parse().unwrap()) {
