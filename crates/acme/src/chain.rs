@@ -31,6 +31,12 @@ pub fn select_chain(default: Chain, alternates: Vec<Chain>, preferred: Option<&s
     }
 }
 
+/// Whether a chain ends as is preferred, by the rules of [`select_chain`]; without a preference any does.
+pub fn is_preferred(chain: &Chain, preferred: Option<&str>) -> bool {
+    let preferred = preferred.map(str::trim).filter(|text| !text.is_empty());
+    preferred.is_none_or(|preferred| ends_in(chain, preferred))
+}
+
 fn ends_in(chain: &Chain, preferred: &str) -> bool {
     let issuer = chain.top_issuer();
     let top = chain.certificates().last();
@@ -99,7 +105,11 @@ mod tests {
     fn choose(preferred: Option<&str>) -> String {
         let mut all = chains(&["Old Root", "New Root", "Third, Root"]);
         let default = all.remove(0);
-        select_chain(default, all, preferred).top_issuer()
+        let chosen = select_chain(default, all, preferred);
+        let is_fallback = chosen.top_issuer() == "CN=Old Root"
+            && preferred.is_some_and(|text| !text.trim().is_empty());
+        assert_eq!(is_preferred(&chosen, preferred), !is_fallback);
+        chosen.top_issuer()
     }
 
     #[test]

@@ -72,7 +72,7 @@ mod wire;
 
 pub use account::{Account, AccountDetails, AccountStatus, Eab, NewAccount};
 pub use authorization::{Authorization, AuthorizationStatus};
-pub use chain::select_chain;
+pub use chain::{is_preferred, select_chain};
 pub use challenge::{Challenge, ChallengeStatus, ChallengeType, dns01_value, key_authorization};
 pub use client::{Client, ClientConfig};
 pub use directory::{Directory, Meta};

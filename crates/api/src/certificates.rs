@@ -1,12 +1,17 @@
 //! `/api/v1/certificates`: the two stores.
 
+use std::net::IpAddr;
+
 use evercert_types::{
-    CertificateId, CertificateState, DomainName, Fingerprint, ItemState, KeyAlgorithm, Labels,
-    OperationId, RenewalMode, Secret, Selector, StoreKind, VersionId, VersionState,
+    CertificateId, CertificateState, ChallengeChoice, DomainName, Fingerprint, ItemState,
+    KeyAlgorithm, Labels, OperationId, ProfileMode, RenewalMode, Secret, Selector, StoreKind,
+    SubjectTerms, VersionId, VersionState,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::terms::{IssueTerms, nullable, yes};
 
 /// A certificate to issue: `POST /api/v1/certificates`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -14,15 +19,32 @@ use utoipa::ToSchema;
 pub struct IssueRequest {
     /// Unique name, 1 to 128 letters, digits, `-`, `_`, `.`, `*`.
     pub name: String,
-    /// The names it is for; the first becomes the common name where the CA sets one.
+    /// The names it is for, U-labels allowed; the first becomes the common name where the CA sets one. May be left
+    /// out with `ips` or `csr_pem`.
+    #[serde(default)]
     pub domains: Vec<DomainName>,
+    /// IP addresses it is for (RFC 8738); proved by HTTP-01 or TLS-ALPN-01 only.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub ips: Vec<IpAddr>,
     /// Name of the CA vendor.
+    #[serde(default)]
     pub vendor: String,
     /// Which store it goes to, for good.
     pub store: StoreKind,
-    /// One key algorithm, or two of different families; default `ecdsa-p256`.
+    /// One key algorithm, or two of different families; default that of the uploaded key or CSR, else `ecdsa-p256`.
     #[serde(default)]
     pub keys: Vec<KeyAlgorithm>,
+    /// A private key in PEM to use instead of a new one: for the first order, and with `reuse_key` for all.
+    #[serde(default, skip_serializing)]
+    #[schema(value_type = Option<String>, write_only)]
+    pub key_pem: Option<Secret<String>>,
+    /// A CSR in PEM that is sent as it is. Without `key_pem` its key is elsewhere: the certificate store only.
+    #[serde(default)]
+    pub csr_pem: Option<String>,
+    /// The subject asked for; default none: the names are enough.
+    #[serde(default)]
+    pub subject: SubjectTerms,
     /// Whether the Console renews it.
     #[serde(default)]
     pub auto_renew: bool,
@@ -38,6 +60,69 @@ pub struct IssueRequest {
     /// ACME profile; default the vendor's.
     #[serde(default)]
     pub profile: Option<String>,
+    /// What happens when the CA has the profile no more; default `preferred`: the order goes on without.
+    #[serde(default)]
+    pub profile_mode: ProfileMode,
+    /// Common name, or SHA-256 fingerprint, of the topmost issuer wanted; default the vendor's.
+    #[serde(default)]
+    pub preferred_chain: Option<String>,
+    /// Lifetime to ask for, such as `30d`, where the CA honours it.
+    #[serde(default)]
+    pub lifetime: Option<String>,
+    /// The DNS provider that proves all names; default by domain mapping.
+    #[serde(default)]
+    pub dns_provider: Option<String>,
+    /// How names are proved; default DNS-01 where that is possible.
+    #[serde(default)]
+    pub challenge: Option<ChallengeChoice>,
+    /// Name of the CA vendor that may stand in when the first one fails.
+    #[serde(default)]
+    pub failover: Option<String>,
+    /// When renewals may run, such as `Sat,Sun 02:00-05:00 Europe/Zurich`; default the Console's setting.
+    #[serde(default)]
+    pub maintenance: Option<String>,
+    /// Whether one order may serve a certificate of the other store as well that wants the very same; default true.
+    #[serde(default = "yes")]
+    pub share: bool,
+    /// Issue although a certificate with the same configuration exists.
+    #[serde(default)]
+    pub force: bool,
+}
+
+impl IssueRequest {
+    /// A request with every default.
+    pub fn new(
+        name: impl Into<String>,
+        domains: Vec<DomainName>,
+        vendor: impl Into<String>,
+        store: StoreKind,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            domains,
+            ips: Vec::new(),
+            vendor: vendor.into(),
+            store,
+            keys: Vec::new(),
+            key_pem: None,
+            csr_pem: None,
+            subject: SubjectTerms::default(),
+            auto_renew: false,
+            scope: Selector::default(),
+            labels: Labels::new(),
+            reuse_key: false,
+            profile: None,
+            profile_mode: ProfileMode::default(),
+            preferred_chain: None,
+            lifetime: None,
+            dns_provider: None,
+            challenge: None,
+            failover: None,
+            maintenance: None,
+            share: true,
+            force: false,
+        }
+    }
 }
 
 /// A certificate made elsewhere: `POST /api/v1/certificates/import`.
@@ -118,6 +203,96 @@ pub struct CertificateChange {
     /// Pause it, or resume it.
     #[serde(default)]
     pub paused: Option<bool>,
+    /// Other names; the next order is due at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domains: Option<Vec<DomainName>>,
+    /// Other IP addresses; the next order is due at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub ips: Option<Vec<IpAddr>>,
+    /// Another subject from the next order on; an empty one asks for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<SubjectTerms>,
+    /// All key algorithms from now on: new ones are issued, those left out are no longer served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Vec<KeyAlgorithm>>,
+    /// A private key in PEM for the next order.
+    #[serde(default, skip_serializing)]
+    #[schema(value_type = Option<String>, write_only)]
+    pub key_pem: Option<Secret<String>>,
+    /// Another CSR in PEM for the next order and those after it; null: the Console makes CSRs itself.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "nullable"
+    )]
+    #[schema(value_type = Option<String>)]
+    pub csr_pem: Option<Option<String>>,
+    /// Whether a renewal keeps the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reuse_key: Option<bool>,
+    /// ACME profile from the next order on; null: the vendor's.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "nullable"
+    )]
+    #[schema(value_type = Option<String>)]
+    pub profile: Option<Option<String>>,
+    /// What happens when the CA has the profile no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile_mode: Option<ProfileMode>,
+    /// Common name of the topmost issuer wanted; null: the vendor's.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "nullable"
+    )]
+    #[schema(value_type = Option<String>)]
+    pub preferred_chain: Option<Option<String>>,
+    /// Lifetime to ask for, such as `30d`; null: the CA's.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "nullable"
+    )]
+    #[schema(value_type = Option<String>)]
+    pub lifetime: Option<Option<String>>,
+    /// The DNS provider that proves all names; null: by domain mapping.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "nullable"
+    )]
+    #[schema(value_type = Option<String>)]
+    pub dns_provider: Option<Option<String>>,
+    /// How names are proved; null: DNS-01 where that is possible.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "nullable"
+    )]
+    #[schema(value_type = Option<ChallengeChoice>)]
+    pub challenge: Option<Option<ChallengeChoice>>,
+    /// Name of the CA vendor that may stand in; null: none may.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "nullable"
+    )]
+    #[schema(value_type = Option<String>)]
+    pub failover: Option<Option<String>>,
+    /// When renewals may run; null: the Console's setting.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "nullable"
+    )]
+    #[schema(value_type = Option<String>)]
+    pub maintenance: Option<Option<String>>,
+    /// Whether one order may serve a certificate of the other store as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<bool>,
 }
 
 /// Go back to an older version: `POST /api/v1/certificates/{name}/rollback`.
@@ -158,9 +333,16 @@ pub struct Certificate {
     pub labels: Labels,
     /// One entry a key algorithm.
     pub keys: Vec<KeySlot>,
-    /// Other certificates, of either store, with the very same names: their renewals happen twice.
+    /// Other certificates, of either store, with the very same names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub duplicates: Vec<String>,
+    /// Those of the duplicates, in the other store, that one order serves together with this one; the rest is
+    /// renewed by orders of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shares_orders_with: Vec<String>,
+    /// How it is issued.
+    #[serde(flatten)]
+    pub terms: IssueTerms,
     /// When it was made.
     pub created_at: Timestamp,
 }

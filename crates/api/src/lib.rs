@@ -19,6 +19,7 @@ pub mod problem;
 pub mod revocations;
 pub mod store;
 pub mod sync;
+pub mod terms;
 pub mod users;
 
 pub use page::Page;

@@ -69,6 +69,9 @@ problems! {
     /// An order of the certificate is running.
     CertificateBusy = ("certificate.busy", 409, "An order of this certificate is running",
         Some("Wait for it; `evercert cert log NAME` shows how far it is.")),
+    /// A certificate with the same configuration exists and is not due.
+    CertificateExists = ("certificate.exists", 409, "Domains not changed. Certificate with same configuration already exists.",
+        Some("Use the one that exists, or order all the same with `--force` (`\"force\": true`); that counts against the CA's limits.")),
     /// A stored certificate has names that its CA does not issue for.
     CertificateInvalidDomain = ("certificate.invalid_domain", 422, "Certificate has invalid domain - ADCD error",
         Some("Issue a new certificate for proper names, or give this one a private CA vendor.")),

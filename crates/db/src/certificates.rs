@@ -184,7 +184,38 @@ impl Tx {
     }
 }
 
+impl Tx {
+    /// The other certificates, of either store, with the very same names and addresses, oldest first.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn same_names(
+        &mut self,
+        certificate: &Certificate,
+    ) -> Result<Vec<Certificate>, DbError> {
+        let query = same_names(certificate);
+        let rows = self.rows("looking for duplicates", query).await?;
+        rows.iter().map(read).collect()
+    }
+}
+
+fn same_names(certificate: &Certificate) -> Query<'static> {
+    sqlx::query(select!("WHERE names_digest = $1 AND id <> $2 ORDER BY id"))
+        .bind(names_digest(certificate))
+        .bind(certificate.id.to_string())
+}
+
 impl Db {
+    /// The other certificates, of either store, with the very same names and addresses, oldest first.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn same_names(&self, certificate: &Certificate) -> Result<Vec<Certificate>, DbError> {
+        let query = same_names(certificate);
+        let rows = self.rows("looking for duplicates", query).await?;
+        rows.iter().map(read).collect()
+    }
+
     /// The certificate of an id.
     ///
     /// # Errors

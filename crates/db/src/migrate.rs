@@ -16,6 +16,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../migrations/0003_challenges.sql"),
     ),
     (4, "manage", include_str!("../migrations/0004_manage.sql")),
+    (5, "issue", include_str!("../migrations/0005_issue.sql")),
 ];
 
 /// Brings the schema up to date; on PostgreSQL a second Console waits for the first.

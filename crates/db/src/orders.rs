@@ -78,8 +78,8 @@ pub enum OrderChange<'a> {
     },
     /// Key and CSR.
     Keyed {
-        /// The private key, PKCS#8 DER.
-        key: &'a Secret<Vec<u8>>,
+        /// The private key, PKCS#8 DER; none when it is elsewhere.
+        key: Option<&'a Secret<Vec<u8>>>,
         /// The CSR, base64 DER.
         csr: &'a str,
     },
@@ -165,7 +165,10 @@ impl Tx {
                 key: plain,
                 csr: text,
             } => {
-                key = Some(self.seal(&key_context(id), plain.expose())?);
+                let context = key_context(id);
+                key = plain
+                    .map(|plain| self.seal(&context, plain.expose()))
+                    .transpose()?;
                 csr = Some(*text);
             }
             OrderChange::Issued { certificate_url } => urls[2] = Some(*certificate_url),
@@ -257,6 +260,30 @@ impl Tx {
                 .bind(id.to_string());
         let rows = self.rows("looking for running orders", query).await?;
         rows.iter().map(|row| row.parse("id")).collect()
+    }
+}
+
+impl Tx {
+    /// The unfinished order of a slot and how far it is; there is at most one.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn running_order(
+        &mut self,
+        id: CertificateId,
+        algorithm: KeyAlgorithm,
+    ) -> Result<Option<(OrderId, OrderState)>, DbError> {
+        let query = sqlx::query(
+            "SELECT id, state FROM orders WHERE certificate_id = $1 AND algorithm = $2 \
+             AND finished_at IS NULL",
+        )
+        .bind(id.to_string())
+        .bind(algorithm.as_str());
+        let row = self
+            .one("looking for the running order of a key", query)
+            .await?;
+        row.map(|row| Ok((row.parse("id")?, row.parse("state")?)))
+            .transpose()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Slots: one for each key algorithm of a certificate, with its pointer to the version in force and its plan.
 
-use evercert_types::{CertificateId, KeyAlgorithm, VersionId};
+use evercert_types::{CertificateId, KeyAlgorithm, Secret, VersionId};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::any::AnyRow;
@@ -250,7 +250,77 @@ impl Tx {
     }
 }
 
+impl Tx {
+    /// Lays down a private key (PKCS#8 DER) for the next order of a slot, sealed; none takes it away.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn set_slot_key(
+        &mut self,
+        id: CertificateId,
+        algorithm: KeyAlgorithm,
+        key: Option<&Secret<Vec<u8>>>,
+    ) -> Result<(), DbError> {
+        let context = slot_key_context(id, algorithm);
+        let sealed = key
+            .map(|key| self.seal(&context, key.expose()))
+            .transpose()?;
+        let query = sqlx::query(
+            "UPDATE certificate_slots SET key_sealed = $3 WHERE certificate_id = $1 AND algorithm = $2",
+        )
+        .bind(id.to_string())
+        .bind(algorithm.as_str())
+        .bind(sealed);
+        self.execute("laying down a private key", query)
+            .await
+            .map(drop)
+    }
+
+    /// Removes a slot; its versions stay in the history, its item in the zero-touch store is the caller's business.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn remove_slot(
+        &mut self,
+        id: CertificateId,
+        algorithm: KeyAlgorithm,
+    ) -> Result<(), DbError> {
+        let query = sqlx::query(
+            "DELETE FROM certificate_slots WHERE certificate_id = $1 AND algorithm = $2",
+        )
+        .bind(id.to_string())
+        .bind(algorithm.as_str());
+        self.execute("removing a key slot", query).await.map(drop)
+    }
+}
+
+fn slot_key_context(id: CertificateId, algorithm: KeyAlgorithm) -> String {
+    format!("certificate_slots.key/{id}/{algorithm}")
+}
+
 impl Db {
+    /// The private key (PKCS#8 DER) that was laid down for the next order of a slot.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn slot_key(
+        &self,
+        id: CertificateId,
+        algorithm: KeyAlgorithm,
+    ) -> Result<Option<Secret<Vec<u8>>>, DbError> {
+        let query = sqlx::query(
+            "SELECT key_sealed FROM certificate_slots WHERE certificate_id = $1 AND algorithm = $2",
+        )
+        .bind(id.to_string())
+        .bind(algorithm.as_str());
+        let row = self.one("reading a private key laid down", query).await?;
+        let sealed = row.map_or(Ok(None), |row| row.opt_text("key_sealed"))?;
+        let context = slot_key_context(id, algorithm);
+        sealed
+            .map(|text| self.open_sealed(&context, &text))
+            .transpose()
+    }
+
     /// A certificate's slots in order.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+pub use evercert_types::{ChallengeChoice, KeyCustody, ProfileMode, SubjectTerms};
 use evercert_types::{DnsProviderId, VendorId};
 use serde::{Deserialize, Serialize};
 
@@ -43,79 +44,17 @@ pub struct Terms {
     /// The vendor that may stand in when the first one fails; absent: none may.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failover: Option<VendorId>,
+    /// Keeps its orders to itself, though a certificate of the other store wants the same.
+    #[serde(skip_serializing_if = "is_false")]
+    pub alone: bool,
 }
 
-/// The parts of a subject (RFC 5280 §4.1.2.6) that an operator can ask for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SubjectTerms {
-    /// `CN`; absent: none is asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub common_name: Option<String>,
-    /// `O`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub organization: Option<String>,
-    /// `OU`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub organizational_unit: Option<String>,
-    /// `L`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub locality: Option<String>,
-    /// `ST`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
-    /// `C`, two letters.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub country: Option<String>,
-    /// `emailAddress`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-}
-
-impl SubjectTerms {
-    /// Whether nothing is asked for.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// Where a certificate's private key lives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KeyCustody {
-    /// In the Console, sealed.
-    #[default]
-    Console,
-    /// Elsewhere: the Console knows the CSR only. Never in the zero-touch store.
-    External,
-}
-
-/// What a vanished ACME profile means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ProfileMode {
-    /// The order goes on without it, with a warning.
-    #[default]
-    Preferred,
-    /// The order fails.
-    Required,
-}
-
-/// How an operator wants names to be proved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ChallengeChoice {
-    /// A TXT record, written by a provider.
-    #[serde(rename = "dns-01")]
-    Dns01,
-    /// A TXT record, written by the operator: the order waits for it.
-    #[serde(rename = "dns-01-manual")]
-    Dns01Manual,
-    /// A file at `/.well-known/acme-challenge/`, served by the instances in scope or the Console (RFC 8555 §8.3).
-    #[serde(rename = "http-01")]
-    Http01,
-    /// A TLS handshake with `acme-tls/1`, answered likewise (RFC 8737).
-    #[serde(rename = "tls-alpn-01")]
-    TlsAlpn01,
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands out references"
+)]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// What an operator chose for a vendor beyond its directory; an absent part means the default.

@@ -14,6 +14,8 @@ pub mod secret;
 pub mod span;
 pub mod state;
 pub mod store;
+pub mod subject;
+pub mod terms;
 
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
 pub use fingerprint::Fingerprint;
@@ -28,3 +30,5 @@ pub use secret::Secret;
 pub use span::{format_span, parse_span};
 pub use state::{CertificateState, ItemState, OrderState, RenewalMode, VersionState};
 pub use store::StoreKind;
+pub use subject::{SubjectError, SubjectTerms};
+pub use terms::{ChallengeChoice, KeyCustody, ProfileMode};

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use evercert_types::{DomainName, Fingerprint, KeyAlgorithm};
 use jiff::Timestamp;
 use x509_parser::der_parser::{Oid, oid};
-use x509_parser::extensions::{AccessDescription, GeneralName, ParsedExtension};
+use x509_parser::extensions::{
+    AccessDescription, ExtendedKeyUsage, GeneralName, ParsedExtension,
+};
 use x509_parser::oid_registry::{OID_EC_P256, OID_NIST_EC_P384};
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate, X509Name};
 use x509_parser::public_key::PublicKey;
@@ -42,6 +44,7 @@ struct Parsed {
     not_before: Timestamp,
     not_after: Timestamp,
     is_ca: bool,
+    usages: Vec<String>,
     spki: Vec<u8>,
     public_key: Vec<u8>,
     key_algorithm: Option<KeyAlgorithm>,
@@ -213,6 +216,11 @@ impl Certificate {
         self.0.is_ca
     }
 
+    /// Its extended key usages by name, such as `serverAuth`, or object identifier; empty when it is not restricted.
+    pub fn extended_key_usages(&self) -> &[String] {
+        &self.0.usages
+    }
+
     /// Its `SubjectPublicKeyInfo` as DER.
     pub fn spki_der(&self) -> &[u8] {
         &self.0.spki
@@ -318,7 +326,7 @@ impl Parsed {
         let (_, x509) = X509Certificate::from_der(&der).map_err(malformed)?;
         let spki = x509.public_key();
         let (mut names, mut authority_key_id, mut subject_key_id) = (Names::default(), None, None);
-        let (mut is_ca, mut issuer_urls) = (false, Vec::new());
+        let (mut is_ca, mut usages, mut issuer_urls) = (false, Vec::new(), Vec::new());
         for extension in x509.extensions() {
             match extension.parsed_extension() {
                 ParsedExtension::SubjectAlternativeName(san) => {
@@ -332,6 +340,7 @@ impl Parsed {
                 ParsedExtension::AuthorityInfoAccess(access) => {
                     issuer_urls = access.iter().filter_map(issuer_url).collect();
                 }
+                ParsedExtension::ExtendedKeyUsage(usage) => usages = usage_names(usage),
                 ParsedExtension::ParseError { error } => {
                     return Err(CertificateError::Malformed {
                         why: format!("extension {}: {error}", extension.oid),
@@ -350,6 +359,7 @@ impl Parsed {
             not_before: timestamp(x509.validity().not_before),
             not_after: timestamp(x509.validity().not_after),
             is_ca,
+            usages,
             spki: spki.raw.to_vec(),
             public_key: spki.subject_public_key.data.to_vec(),
             key_algorithm: key_algorithm(spki),
@@ -419,6 +429,34 @@ pub(crate) fn key_algorithm(spki: &SubjectPublicKeyInfo<'_>) -> Option<KeyAlgori
         }
         _ => None,
     }
+}
+
+/// A public key in words, such as `RSA 1024 bits`, also of a kind that we do not use.
+pub(crate) fn key_kind(spki: &SubjectPublicKeyInfo<'_>) -> String {
+    match spki.parsed() {
+        Ok(PublicKey::RSA(rsa)) => format!("RSA {} bits", rsa.key_size()),
+        Ok(PublicKey::EC(point)) => format!("elliptic curve, {} bits", point.key_size()),
+        _ => format!("algorithm {}", spki.algorithm.algorithm.to_id_string()),
+    }
+}
+
+/// The extended key usages by name, others by object identifier.
+pub(crate) fn usage_names(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
+    let known = [
+        (usage.any, "anyExtendedKeyUsage"),
+        (usage.server_auth, "serverAuth"),
+        (usage.client_auth, "clientAuth"),
+        (usage.code_signing, "codeSigning"),
+        (usage.email_protection, "emailProtection"),
+        (usage.time_stamping, "timeStamping"),
+        (usage.ocsp_signing, "OCSPSigning"),
+    ];
+    let named = known.iter().filter(|(is_there, _)| *is_there);
+    let other = usage.other.iter().map(|oid| oid.to_id_string());
+    named
+        .map(|(_, name)| (*name).to_owned())
+        .chain(other)
+        .collect()
 }
 
 /// An IP address from the octets of a `GeneralName` (RFC 5280 §4.2.1.6).

@@ -3,15 +3,15 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use evercert_types::{DomainName, KeyAlgorithm, NameError};
+use evercert_types::{DomainName, KeyAlgorithm, NameError, SubjectTerms};
 use rcgen::string::{Ia5String, PrintableString};
 use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, SanType};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer, X509CertificationRequest};
 
-use crate::certificate::{ip_address, key_algorithm};
+use crate::certificate::{ip_address, key_algorithm, key_kind, usage_names};
 use crate::key::KeyPair;
-use crate::name::common_name;
+use crate::name::{common_name, name_text};
 use crate::pem::{self, PemError};
 
 /// The distinguished name of a request; all parts optional, all empty is the usual case for ACME.
@@ -53,9 +53,27 @@ struct Parsed {
     names: Vec<DomainName>,
     ips: Vec<IpAddr>,
     common_name: Option<String>,
+    subject: String,
     spki: Vec<u8>,
+    public_key: Vec<u8>,
     key_algorithm: Option<KeyAlgorithm>,
+    key_kind: String,
+    extensions: Requested,
 }
+
+/// What a request asks for beside names: most CAs ignore or refuse it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requested {
+    /// OCSP must-staple (RFC 7633), which public CAs refuse.
+    pub must_staple: bool,
+    /// Extended key usages by name, such as `serverAuth`, or object identifier.
+    pub usages: Vec<String>,
+    /// Object identifiers of further extensions that we do not know.
+    pub unknown: Vec<String>,
+}
+
+/// id-pe-tlsfeature (RFC 7633 §3).
+const TLS_FEATURE: &str = "1.3.6.1.5.5.7.1.24";
 
 /// A request could not be built, read or verified.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -176,6 +194,33 @@ impl Csr {
         self.0.key_algorithm
     }
 
+    /// Its key in words, such as `RSA 1024 bits`, also when it is none that we use.
+    pub fn key_kind(&self) -> &str {
+        &self.0.key_kind
+    }
+
+    /// The subject in the way of RFC 4514; empty when it is empty.
+    pub fn subject(&self) -> &str {
+        &self.0.subject
+    }
+
+    /// What it asks for beside names.
+    pub fn requested(&self) -> &Requested {
+        &self.0.extensions
+    }
+
+    /// Whether it was made with this private key.
+    pub fn is_of(&self, key: &KeyPair) -> bool {
+        self.0.spki == key.spki_der()
+            || (self.0.key_algorithm == Some(key.algorithm())
+                && self.0.public_key == key.public_key())
+    }
+
+    /// The public key's bits, without its algorithm.
+    pub(crate) fn public_key(&self) -> &[u8] {
+        &self.0.public_key
+    }
+
     /// Checks that the holder of the private key signed it.
     ///
     /// # Errors
@@ -206,6 +251,7 @@ impl Parsed {
         }
         let info = &request.certification_request_info;
         let (mut names, mut ips) = (Vec::new(), Vec::new());
+        let mut extensions = Requested::default();
         for extension in request.requested_extensions().into_iter().flatten() {
             match extension {
                 ParsedExtension::SubjectAlternativeName(san) => {
@@ -214,6 +260,11 @@ impl Parsed {
                 ParsedExtension::ParseError { error } => {
                     return Err(malformed(format!("a requested extension: {error}")));
                 }
+                ParsedExtension::ExtendedKeyUsage(usage) => extensions.usages = usage_names(usage),
+                ParsedExtension::UnsupportedExtension { oid } => match oid.to_id_string() {
+                    oid if oid == TLS_FEATURE => extensions.must_staple = true,
+                    oid => extensions.unknown.push(oid),
+                },
                 _ => {}
             }
         }
@@ -231,10 +282,28 @@ impl Parsed {
             names,
             ips,
             common_name,
+            subject: name_text(&info.subject),
             spki,
+            public_key: info.subject_pki.subject_public_key.data.to_vec(),
             key_algorithm,
+            key_kind: key_kind(&info.subject_pki),
+            extensions,
             der,
         })
+    }
+}
+
+impl From<SubjectTerms> for Subject {
+    fn from(terms: SubjectTerms) -> Self {
+        Self {
+            common_name: terms.common_name,
+            organization: terms.organization,
+            organizational_unit: terms.organizational_unit,
+            locality: terms.locality,
+            state: terms.state,
+            country: terms.country,
+            email: terms.email,
+        }
     }
 }
 
@@ -498,7 +567,50 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_asked_for_beside_names_is_told() {
+        let plain = Csr::from_pem(include_str!("../tests/fixtures/leaf.csr")).unwrap();
+        let mut request = CertificateParams::default();
+        request.extended_key_usages = vec![
+            rcgen::ExtendedKeyUsagePurpose::ServerAuth,
+            rcgen::ExtendedKeyUsagePurpose::ClientAuth,
+        ];
+        let staple = rcgen::CustomExtension::from_oid_content(
+            &[1, 3, 6, 1, 5, 5, 7, 1, 24],
+            vec![0x30, 0x03, 0x02, 0x01, 0x05],
+        );
+        let other = rcgen::CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![0x05, 0x00]);
+        request.custom_extensions = vec![staple, other];
+        let signed = request.serialize_request(&key().rcgen()).unwrap();
+
+        let csr = Csr::from_der(signed.der().to_vec()).unwrap();
+
+        assert!(csr.requested().must_staple);
+        assert_eq!(csr.requested().usages, ["serverAuth", "clientAuth"]);
+        assert_eq!(csr.requested().unknown, ["1.2.3.4"]);
+        assert!(!plain.requested().must_staple);
+    }
+
+    #[test]
+    fn keys_are_told_in_words_though_we_do_not_use_them() {
+        let csr = Csr::from_pem(include_str!("../tests/fixtures/leaf.csr")).unwrap();
+        let weak = Csr::from_pem(include_str!("../tests/fixtures/rsa-1024.csr")).unwrap();
+
+        assert_eq!(csr.key_kind(), "RSA 2048 bits");
+        assert_eq!(weak.key_kind(), "RSA 1024 bits");
+        assert_eq!(weak.key_algorithm(), None);
+    }
+
     proptest! {
+        #[test]
+        fn a_request_is_of_its_own_key_only(own in 0usize..3, other in 0usize..3) {
+            let keys = [key(), key(), KeyPair::generate(KeyAlgorithm::EcdsaP384).unwrap()];
+            let params = CsrParams { names: samples::names(&["a.example"]), ..CsrParams::default() };
+            let csr = Csr::build(&params, &keys[own]).unwrap();
+
+            prop_assert_eq!(csr.is_of(&keys[other]), own == other);
+        }
+
         #[test]
         fn damaged_requests_never_panic(position in 0usize..1000, value: u8) {
             let text = include_str!("../tests/fixtures/leaf.csr");

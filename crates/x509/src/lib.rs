@@ -25,10 +25,12 @@ pub use ari::ari_certificate_id;
 pub use bundle::{Bundle, BundleError};
 pub use certificate::{Certificate, CertificateError};
 pub use chain::{Chain, ChainError, verify_chain_links};
-pub use csr::{Csr, CsrError, CsrParams, Subject};
+pub use csr::{Csr, CsrError, CsrParams, Requested, Subject};
 pub use fingerprint::sha256;
 pub use key::{KeyError, KeyPair};
-pub use matching::{MatchError, verify_key_matches, verify_names};
+pub use matching::{
+    MatchError, verify_addresses, verify_key_matches, verify_names, verify_request_matches,
+};
 pub use pem::PemError;
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! Whether a certificate belongs to a key, and to the names it shall serve.
 
+use std::net::IpAddr;
+
 use evercert_types::DomainName;
 
 use crate::certificate::Certificate;
+use crate::csr::Csr;
 use crate::key::KeyPair;
 
 /// A certificate does not belong to a key, or lacks names.
@@ -35,6 +38,17 @@ pub enum MatchError {
         /// The names it has.
         present: Vec<DomainName>,
     },
+    /// IP addresses are wanted that the certificate does not have.
+    #[error(
+        "the certificate {subject} does not cover the address {}",
+        addresses(missing)
+    )]
+    Addresses {
+        /// The certificate's subject.
+        subject: String,
+        /// The wanted addresses that are missing.
+        missing: Vec<IpAddr>,
+    },
 }
 
 /// Checks that the certificate's public key is that of the private key.
@@ -54,6 +68,46 @@ pub fn verify_key_matches(certificate: &Certificate, key: &KeyPair) -> Result<()
         subject: certificate.display_name(),
         certificate_key: short(crate::sha256(certificate.spki_der())),
         given_key: short(key.spki_fingerprint()),
+    })
+}
+
+/// Checks that the certificate's public key is that of the request.
+///
+/// # Errors
+/// [`MatchError::Key`] with the start of both fingerprints.
+pub fn verify_request_matches(certificate: &Certificate, request: &Csr) -> Result<(), MatchError> {
+    let same = certificate.spki_der() == request.spki_der()
+        || (certificate.key_algorithm().is_some()
+            && certificate.key_algorithm() == request.key_algorithm()
+            && certificate.public_key() == request.public_key());
+    if same {
+        return Ok(());
+    }
+    let short = |spki: &[u8]| crate::sha256(spki).to_string()[..16].to_owned();
+    Err(MatchError::Key {
+        subject: certificate.display_name(),
+        certificate_key: short(certificate.spki_der()),
+        given_key: short(request.spki_der()),
+    })
+}
+
+/// Checks that every wanted IP address is in the certificate (RFC 8738).
+///
+/// # Errors
+/// [`MatchError::Addresses`] with all that are missing.
+pub fn verify_addresses(certificate: &Certificate, wanted: &[IpAddr]) -> Result<(), MatchError> {
+    let present = certificate.ip_addresses();
+    let missing: Vec<IpAddr> = wanted
+        .iter()
+        .filter(|address| !present.contains(address))
+        .copied()
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(MatchError::Addresses {
+        subject: certificate.display_name(),
+        missing,
     })
 }
 
@@ -80,6 +134,11 @@ pub fn verify_names(certificate: &Certificate, wanted: &[DomainName]) -> Result<
         missing,
         present,
     })
+}
+
+fn addresses(addresses: &[IpAddr]) -> String {
+    let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    shown.join(", ")
 }
 
 fn list(names: &[DomainName]) -> String {
@@ -111,6 +170,20 @@ mod tests {
         let error = verify_key_matches(&leaf, &other).unwrap_err();
 
         assert!(error.to_string().contains("another private key"), "{error}");
+    }
+
+    #[test]
+    fn a_certificate_belongs_to_its_request_and_its_addresses() {
+        let leaf = Certificate::from_pem(FIXTURE_LEAF).unwrap();
+        let request = Csr::from_pem(include_str!("../tests/fixtures/leaf.csr")).unwrap();
+        let other = Csr::from_pem(include_str!("../tests/fixtures/rsa-1024.csr")).unwrap();
+        let addresses = leaf.ip_addresses();
+
+        verify_request_matches(&leaf, &request).unwrap();
+        assert!(verify_request_matches(&leaf, &other).is_err());
+        verify_addresses(&leaf, &addresses).unwrap();
+        let error = verify_addresses(&leaf, &["203.0.113.9".parse().unwrap()]).unwrap_err();
+        assert!(error.to_string().contains("203.0.113.9"), "{error}");
     }
 
     #[test]

@@ -1,13 +1,10 @@
 //! From the wish to the challenges: account, newOrder, and what the CA wants to see for each name.
 
-use std::collections::BTreeSet;
 use std::future::Future;
 
-use evercert_acme::{
-    Account, AcmeError, AuthorizationStatus, ChallengeType, Identifier, NewOrder, OrderStatus,
-    dns01_value,
-};
+use evercert_acme::{Account, AuthorizationStatus, ChallengeType, OrderStatus, dns01_value};
 use evercert_db::authorizations::Authorization;
+use evercert_db::events::Level;
 use evercert_db::orders::OrderChange;
 use evercert_types::{DomainName, OrderState};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -16,6 +13,7 @@ use serde_json::json;
 use super::dns_clients::{self, DnsClient, WatchMode, lookup_failure};
 use super::failure::{Class, Failure, Stage};
 use super::issue::{Drive, Halt, Note};
+use super::new_order::Placed;
 use super::preflight::mapping::unmapped;
 
 /// Requests of one order to the CA, or to DNS, at once.
@@ -26,16 +24,20 @@ const LOOKED_AT: usize = 20;
 impl Drive<'_> {
     /// Pending: nothing known stands against the order, and the account is there.
     pub(crate) async fn prepare(&mut self) -> Result<(), Halt> {
+        if self.adopt().await? {
+            return Ok(());
+        }
         let vendor = self.check_wish().await?;
         let asked = tokio::join!(self.account(), self.caa_tree(&vendor));
         let account = asked.0?;
         let warnings = self.warnings(&vendor, &account, asked.1);
         let note = Note::new("order.ordering", "The CA account is ready")
             .with(json!({"account": account.url()}));
-        let mut tx = self.console.db.begin_write().await?;
+        let Some(mut tx) = self.take_turn().await? else {
+            return Ok(());
+        };
         for warning in warnings {
-            tx.add_event(&self.event(warning, evercert_db::events::Level::Warn))
-                .await?;
+            tx.add_event(&self.event(warning, Level::Warn)).await?;
         }
         self.persist(tx, OrderState::Ordering, OrderChange::Nothing, note)
             .await
@@ -48,8 +50,14 @@ impl Drive<'_> {
             true => self.find_lost(&account).await?,
             false => None,
         };
-        let placed = match lost {
-            Some(order) => order,
+        let Placed {
+            order: placed,
+            warnings,
+        } = match lost {
+            Some(order) => Placed {
+                order,
+                warnings: Vec::new(),
+            },
             None => self.new_order(&account).await?,
         };
         let names: Vec<&str> = placed
@@ -64,7 +72,10 @@ impl Drive<'_> {
             finalize_url: &placed.finalize,
             expires_at: placed.expires,
         };
-        let tx = self.console.db.begin_write().await?;
+        let mut tx = self.console.db.begin_write().await?;
+        for warning in warnings {
+            tx.add_event(&self.event(warning, Level::Warn)).await?;
+        }
         match self.persist(tx, OrderState::Ordered, change, note).await {
             // CAs give the same pending order to the same names: the sibling of another key algorithm has it.
             Err(Halt::Database(error)) if error.is_conflict() => {
@@ -74,31 +85,6 @@ impl Drive<'_> {
         }
         self.at_ca = Some(placed);
         Ok(())
-    }
-
-    async fn new_order(&self, account: &Account) -> Result<evercert_acme::Order, Failure> {
-        let mut new = NewOrder::new(self.order.names.iter().map(Identifier::dns));
-        new.profile = self.order.profile.clone();
-        new.replaces = self.order.replaces.clone();
-        let answer = account.new_order(&new).await;
-        let answer = match answer {
-            Err(error) if new.replaces.is_some() && error.may_be_due_to_replaces() => {
-                tracing::info!(
-                    certificate.name = self.certificate.name, %error,
-                    "ordering without saying which certificate is replaced"
-                );
-                new.replaces = None;
-                account.new_order(&new).await
-            }
-            answer => answer,
-        };
-        answer.map_err(|error| self.directory_failure(Stage::Order, &error))
-    }
-
-    /// The directory may have moved: it is read again before the next attempt.
-    fn directory_failure(&self, stage: Stage, error: &AcmeError) -> Failure {
-        self.console.acme.forget(self.order.vendor_id);
-        Failure::acme(stage, error)
     }
 
     /// An open order for these very names that no order of ours knows.
@@ -119,12 +105,6 @@ impl Drive<'_> {
             }
         }
         Ok(None)
-    }
-
-    fn is_for_these_names(&self, order: &evercert_acme::Order) -> bool {
-        let ordered: BTreeSet<&str> = order.identifiers.iter().map(|i| i.value.as_str()).collect();
-        let wanted: BTreeSet<&str> = self.order.names.iter().map(DomainName::as_str).collect();
-        ordered == wanted
     }
 
     /// Ordered: reads the authorizations and chooses how to answer those that are open.
@@ -190,8 +170,7 @@ impl Drive<'_> {
             return Err(failure.losing_the_order().into());
         }
         let note = Note::new("order.anew", format!("Ordering anew: {why}"));
-        tx.add_event(&self.event(note, evercert_db::events::Level::Warn))
-            .await?;
+        tx.add_event(&self.event(note, Level::Warn)).await?;
         tx.commit().await?;
         self.at_ca = None;
         self.order.order_url = None;
@@ -248,9 +227,14 @@ impl Drive<'_> {
         name: &DomainName,
     ) -> Result<(evercert_types::DnsProviderId, String), Halt> {
         let db = &self.console.db;
-        let mapping = db.mapping_for(name.base()).await?;
-        let mapping = mapping.ok_or_else(|| unmapped(&[name]))?;
-        let client = dns_clients::client(self.console, mapping.provider_id).await?;
+        let provider = match self.order.terms.provider {
+            Some(chosen) => chosen,
+            None => {
+                let mapping = db.mapping_for(name.base()).await?;
+                mapping.ok_or_else(|| unmapped(&[name]))?.provider_id
+            }
+        };
+        let client = dns_clients::client(self.console, provider).await?;
         let challenge_name = name.challenge_name();
         let effective = self.follow(&client, &challenge_name).await?;
         if effective == challenge_name {

@@ -10,9 +10,9 @@ use evercert_db::{DbError, versions};
 use evercert_types::{KeyAlgorithm, VersionState};
 use evercert_x509::KeyPair;
 
-use super::LifecycleError;
 use super::request::certificate_named;
 use super::standing::{facts, key_standing, standing};
+use super::{LifecycleError, share, terms};
 use crate::state::Console;
 
 pub use super::change::{change, delete, rollback};
@@ -176,7 +176,12 @@ pub(crate) async fn listed_view(
         scope: certificate.selector.clone(),
         labels: certificate.labels.clone(),
         keys,
+        shares_orders_with: match duplicates.is_empty() {
+            true => Vec::new(),
+            false => share::partner_names(&console.db, certificate).await?,
+        },
         duplicates,
+        terms: terms::view(console, certificate).await?,
         created_at: certificate.created_at,
     })
 }

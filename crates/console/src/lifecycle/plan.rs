@@ -12,9 +12,9 @@ use evercert_types::{KeyAlgorithm, OperationId, OrderId, OrderState, VersionId};
 use evercert_x509::{Chain, ari_certificate_id};
 use serde_json::json;
 
-use super::Actor;
 use super::failure::Life;
 use super::renew::{Facts, due, in_words, jitter_of};
+use super::{Actor, share};
 use crate::state::Console;
 
 /// The kind of job that drives an order; its subject is the order's id.
@@ -243,6 +243,9 @@ async fn order_slots(console: &Console, slots: &[DueSlot]) -> Result<bool, DbErr
     };
     let mut orders = Vec::new();
     for due in slots {
+        if share::is_left_to_partner(db, &certificate, due.algorithm).await? {
+            continue;
+        }
         let slot = db.slot(due.certificate_id, due.algorithm).await?;
         let active = slot.and_then(|slot| slot.active_version_id);
         orders.push(WantedOrder {

@@ -5,23 +5,20 @@
 use evercert_api::certificates::IssueRequest;
 use evercert_api::{Problem, ProblemCode};
 use evercert_db::DbError;
-use evercert_db::certificates::{Certificate, KeyPolicy};
+use evercert_db::certificates::Certificate;
+use evercert_db::events::{Event, Level};
 use evercert_db::slots::{Due, Slot};
-use evercert_db::terms::Terms;
 use evercert_db::vendors::Vendor;
 use evercert_db::versions::Version;
-use evercert_types::{
-    CertificateId, DomainName, KeyAlgorithm, OperationId, RenewalMode, VersionState,
-};
+use evercert_types::{DomainName, KeyAlgorithm, OperationId, RenewalMode, VersionState};
+use jiff::Timestamp;
 
 use super::failure::Life;
 use super::plan::{Wanted, WantedOrder, enqueue, replaced_by};
-use super::renew::{Facts, due, jitter_of};
+use super::renew::{Facts, due, in_words, jitter_of};
+use super::terms::{self, Draft};
 use super::{Actor, LifecycleError, check_name, messages, preflight};
 use crate::state::Console;
-
-/// More names than any CA puts into one certificate.
-const MOST_NAMES: usize = 100;
 
 /// How much an operator insists on a renewal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,44 +32,28 @@ pub enum Renewal {
 /// Makes a certificate and orders its first versions.
 ///
 /// # Errors
-/// A problem that points into the request: names, vendor, mapping, key algorithms; a name that is taken.
+/// A problem that points into the request: names, vendor, mapping, keys, CSR, subject and so on; a name that is taken;
+/// a certificate that has the same configuration already.
 pub async fn request_issue(
     console: &Console,
     actor: &Actor,
     request: IssueRequest,
 ) -> Result<OperationId, LifecycleError> {
     check_name(&request.name, 128, "-_.*", "/name")?;
-    let names = check_domains(&request.domains)?;
-    let keys = check_keys(&request.keys)?;
     let vendor = vendor_named(console, &request.vendor).await?;
-    preflight::names::check_wanted(&vendor, &names)?;
-    check_profile(&vendor, request.profile.as_deref())?;
-    check_mappings(console, &names).await?;
-    let now = console.now();
-    let certificate = Certificate {
-        id: CertificateId::new(),
-        name: request.name,
-        store: request.store,
-        names,
-        vendor_id: Some(vendor.id),
-        renewal_mode: mode(request.auto_renew),
-        key_policy: if request.reuse_key {
-            KeyPolicy::Reuse
-        } else {
-            KeyPolicy::Rotate
-        },
-        profile: request.profile,
-        selector: request.scope,
-        labels: request.labels,
-        terms: Terms::default(),
-        paused: false,
-        created_at: now,
-        updated_at: now,
+    let renewal = match request.force {
+        true => Renewal::Forced,
+        false => Renewal::IfDue,
     };
-    let id = write_request(console, actor, &certificate, &vendor, &keys).await?;
+    let mut draft = terms::draft(console, request, &vendor).await?;
+    let warnings = draft.check(console, &vendor).await?;
+    if renewal == Renewal::IfDue {
+        refuse_existing(console, &draft).await?;
+    }
+    let id = write_request(console, actor, &draft, &vendor, renewal, &warnings).await?;
     console.bells.orders.notify_one();
     tracing::info!(
-        certificate.name = certificate.name,
+        certificate.name = draft.certificate.name,
         operation.id = %id,
         actor = actor.as_str(),
         "a certificate was requested"
@@ -80,16 +61,84 @@ pub async fn request_issue(
     Ok(id)
 }
 
+/// Refuses what is there already: the same names, keys, vendor, profile and store, and not due.
+async fn refuse_existing(console: &Console, draft: &Draft) -> Result<(), LifecycleError> {
+    let wanted = &draft.certificate;
+    for found in console.db.same_names(wanted).await? {
+        let same = found.store == wanted.store
+            && found.vendor_id == wanted.vendor_id
+            && found.profile == wanted.profile
+            && found.terms.csr == wanted.terms.csr
+            && found.terms.subject == wanted.terms.subject;
+        if !same {
+            continue;
+        }
+        let slots = console.db.slots(found.id).await?;
+        let has = |key: &KeyAlgorithm| slots.iter().any(|slot| slot.algorithm == *key);
+        if slots.len() != draft.keys.len() || !draft.keys.iter().all(has) {
+            continue;
+        }
+        if let Some(why) = why_not_due(console, &found, &slots).await? {
+            let detail = format!("\"{}\" has the same configuration and {why}", found.name);
+            let remedy = format!(
+                "Use \"{0}\" (`evercert cert show {0}`), or order all the same with `--force`: that counts against \
+                 the CA's limits.",
+                found.name
+            );
+            let problem = Problem::new(ProblemCode::CertificateExists, detail)
+                .known_as(messages::NOT_CHANGED);
+            return Err(problem.with_remedy(remedy).at("/domains").into());
+        }
+    }
+    Ok(())
+}
+
+/// Why nothing is to be ordered for a certificate, after "and"; none when it has no version, or is due.
+async fn why_not_due(
+    console: &Console,
+    certificate: &Certificate,
+    slots: &[Slot],
+) -> Result<Option<String>, DbError> {
+    let now = console.now();
+    let running = console.db.orders_of_certificate(certificate.id, 1).await?;
+    if running.iter().any(|order| order.finished_at.is_none()) {
+        return Ok(Some("is being ordered".to_owned()));
+    }
+    let mut until = None;
+    for slot in slots {
+        let active = match slot.active_version_id {
+            Some(id) => console.db.version(id).await?,
+            None => None,
+        };
+        let Some(active) = active.filter(|active| active.state == VersionState::Good) else {
+            return Ok(None);
+        };
+        if active.not_after <= now || slot.due.as_ref().is_some_and(|due| due.at <= now) {
+            return Ok(None);
+        }
+        until = Some(until.map_or(active.not_after, |until: Timestamp| {
+            until.min(active.not_after)
+        }));
+    }
+    Ok(until.map(|until| format!("is valid until {until}")))
+}
+
 async fn write_request(
     console: &Console,
     actor: &Actor,
-    certificate: &Certificate,
+    draft: &Draft,
     vendor: &Vendor,
-    keys: &[KeyAlgorithm],
+    renewal: Renewal,
+    warnings: &[String],
 ) -> Result<OperationId, LifecycleError> {
+    let certificate = &draft.certificate;
+    let reason = match renewal {
+        Renewal::Forced => "forced",
+        Renewal::IfDue => "missing",
+    };
     let wanted_order = |algorithm: &KeyAlgorithm| WantedOrder {
         algorithm: *algorithm,
-        reason: "missing".to_owned(),
+        reason: reason.to_owned(),
         replaces: None,
     };
     let wanted = Wanted {
@@ -97,22 +146,55 @@ async fn write_request(
         actor,
         certificate,
         vendor,
-        orders: keys.iter().map(wanted_order).collect(),
+        orders: draft.keys.iter().map(wanted_order).collect(),
     };
     let due = Due {
         at: console.now(),
-        reason: "missing".to_owned(),
+        reason: reason.to_owned(),
     };
     let mut tx = console.db.begin_write().await?;
-    tx.insert_certificate(certificate, keys)
+    tx.insert_certificate(certificate, &draft.keys)
         .await
         .map_err(|error| name_taken(error, &certificate.name))?;
-    for key in keys {
+    for key in &draft.keys {
         tx.set_due(certificate.id, *key, Some(&due)).await?;
     }
+    if let Some(key) = &draft.key {
+        let der = key.to_pkcs8_der();
+        tx.set_slot_key(certificate.id, key.algorithm(), Some(&der))
+            .await?;
+    }
     let id = enqueue(&mut tx, &wanted).await?;
+    for warning in warnings {
+        tx.add_event(&warned(certificate, Some(id), warning, tx.now()))
+            .await?;
+    }
     tx.commit().await?;
     Ok(id)
+}
+
+/// A line in the log that warns of what an operator asked for.
+pub(crate) fn warned(
+    certificate: &Certificate,
+    operation_id: Option<OperationId>,
+    warning: &str,
+    now: Timestamp,
+) -> Event {
+    let mut message = warning.to_owned();
+    if let Some(first) = message.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    Event {
+        level: Level::Warn,
+        operation_id,
+        ..Event::new(
+            now,
+            certificate.id,
+            &certificate.name,
+            "certificate.warning",
+            message,
+        )
+    }
 }
 
 /// Orders new versions of a certificate that is there.
@@ -217,76 +299,19 @@ async fn not_due(console: &Console, certificate: &Certificate) -> Result<Problem
         .min_by_key(|due| due.at);
     let detail = match next {
         Some(due) => format!(
-            "\"{}\" is not due before {} ({})",
-            certificate.name, due.at, due.reason
+            "\"{}\" is not due before {}: then {}",
+            certificate.name,
+            due.at,
+            in_words(&due.reason)
         ),
-        None => format!("\"{}\" is not due", certificate.name),
+        None => format!(
+            "\"{}\" is not due: its renewals are manual",
+            certificate.name
+        ),
     };
-    Ok(Problem::new(ProblemCode::Invalid, detail)
+    Ok(Problem::new(ProblemCode::CertificateExists, detail)
         .known_as(messages::NOT_CHANGED)
         .with_remedy("Force the renewal if it is wanted all the same: `--force`; it counts against the CA's limits."))
-}
-
-fn check_domains(domains: &[DomainName]) -> Result<Vec<DomainName>, LifecycleError> {
-    let mut names: Vec<DomainName> = Vec::new();
-    for domain in domains {
-        if !names.contains(domain) {
-            names.push(domain.clone());
-        }
-    }
-    if names.is_empty() {
-        let problem = Problem::new(
-            ProblemCode::Invalid,
-            "a certificate needs at least one domain",
-        );
-        return Err(problem.at("/domains").into());
-    }
-    if names.len() > MOST_NAMES {
-        let detail = format!(
-            "{} domains are more than the {MOST_NAMES} a CA takes",
-            names.len()
-        );
-        return Err(Problem::new(ProblemCode::Invalid, detail)
-            .at("/domains")
-            .into());
-    }
-    Ok(names)
-}
-
-fn check_keys(keys: &[KeyAlgorithm]) -> Result<Vec<KeyAlgorithm>, LifecycleError> {
-    match keys {
-        [] => Ok(vec![KeyAlgorithm::EcdsaP256]),
-        [one] => Ok(vec![*one]),
-        [one, other] if one.family() != other.family() => Ok(vec![*one, *other]),
-        _ => {
-            let detail = "give one key algorithm, or one of RSA and one of ECDSA";
-            Err(Problem::new(ProblemCode::Invalid, detail)
-                .at("/keys")
-                .into())
-        }
-    }
-}
-
-fn check_profile(vendor: &Vendor, profile: Option<&str>) -> Result<(), LifecycleError> {
-    let offered = vendor.capabilities["profiles"].as_array();
-    let offered: Vec<&str> = offered
-        .map(|list| list.iter().filter_map(|one| one.as_str()).collect())
-        .unwrap_or_default();
-    match profile {
-        Some(profile) if !offered.contains(&profile) => {
-            let detail = format!(
-                "the CA vendor \"{}\" has no profile \"{profile}\"",
-                vendor.name
-            );
-            let problem = Problem::new(ProblemCode::Invalid, detail).at("/profile");
-            Err(match offered.is_empty() {
-                true => problem.with_remedy("Leave the profile out: this CA has none."),
-                false => problem.with_remedy(format!("Use one of {}.", offered.join(", "))),
-            }
-            .into())
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Every name must lie in a domain that is mapped to an active provider.
@@ -312,7 +337,10 @@ pub(crate) async fn check_mappings(
 pub(crate) async fn vendor_named(console: &Console, name: &str) -> Result<Vendor, LifecycleError> {
     let found = console.db.vendor_by_name(name).await?;
     found.ok_or_else(|| {
-        let detail = format!("there is no CA vendor \"{name}\"");
+        let detail = match name.trim().is_empty() {
+            true => "no CA vendor was given".to_owned(),
+            false => format!("there is no CA vendor \"{name}\""),
+        };
         let mut problem = Problem::new(ProblemCode::CaVendorNotFound, detail)
             .known_as(messages::NO_VENDOR)
             .at("/vendor");
@@ -351,35 +379,5 @@ pub(crate) const fn mode(auto_renew: bool) -> RenewalMode {
         RenewalMode::Automatic
     } else {
         RenewalMode::Manual
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(texts: &[&str]) -> Vec<DomainName> {
-        texts.iter().map(|text| text.parse().unwrap()).collect()
-    }
-
-    #[test]
-    fn a_name_given_twice_counts_once() {
-        let given = names(&["a.example", "b.example", "A.example"]);
-
-        assert_eq!(
-            check_domains(&given).unwrap(),
-            names(&["a.example", "b.example"])
-        );
-        assert!(check_domains(&[]).is_err());
-    }
-
-    #[test]
-    fn two_keys_are_of_two_families() {
-        use KeyAlgorithm::{EcdsaP256, EcdsaP384, Rsa2048};
-
-        assert_eq!(check_keys(&[]).unwrap(), [EcdsaP256]);
-        assert_eq!(check_keys(&[Rsa2048, EcdsaP384]).unwrap().len(), 2);
-        assert!(check_keys(&[EcdsaP256, EcdsaP384]).is_err());
-        assert!(check_keys(&[EcdsaP256, Rsa2048, EcdsaP384]).is_err());
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod faces;
+mod issue_terms;
 mod lifecycle_failure;
 mod lifecycle_issue;
 mod lifecycle_manage;
@@ -12,4 +13,5 @@ mod lifecycle_resume;
 mod lifecycle_shared;
 mod manage_lists;
 mod manage_revoke;
+mod stub_world;
 mod world;

@@ -113,20 +113,13 @@ pub(crate) fn ca_vendor(name: &str, directory_url: String, ca_bundle: String) ->
 }
 
 pub(crate) fn wanted(name: &str, domains: &[&str]) -> IssueRequest {
+    let domains = domains
+        .iter()
+        .map(|domain| domain.parse().unwrap())
+        .collect();
     IssueRequest {
-        name: name.to_owned(),
-        domains: domains
-            .iter()
-            .map(|domain| domain.parse().unwrap())
-            .collect(),
-        vendor: "local".to_owned(),
-        store: StoreKind::ZeroTouch,
-        keys: Vec::new(),
         auto_renew: true,
-        scope: Default::default(),
-        labels: Default::default(),
-        reuse_key: false,
-        profile: None,
+        ..IssueRequest::new(name, domains, "local", StoreKind::ZeroTouch)
     }
 }
 

@@ -10,16 +10,18 @@ use evercert_types::label::parse_label;
 use evercert_types::{DomainName, KeyAlgorithm, OperationId, Selector, StoreKind, parse_span};
 use serde_json::json;
 
+use super::terms::Terms;
 use crate::client::{Client, segment};
 use crate::output::{self, Output};
 
 /// `cert issue`.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Issue {
     /// Unique name of the certificate, such as `shop`.
     name: String,
-    /// A name it is for; may be given more than once, `*.example.com` included.
-    #[arg(long = "domain", required = true, value_name = "D")]
+    /// A name it is for; may be given more than once, `*.example.com` and `bücher.example` included.
+    #[arg(long = "domain", value_name = "D", value_delimiter = ',')]
     domains: Vec<DomainName>,
     /// Name of the CA vendor.
     #[arg(long, value_name = "V")]
@@ -27,13 +29,9 @@ pub(crate) struct Issue {
     /// Where it goes: zero-touch (deployed by itself) or certificate (deployed by hand).
     #[arg(long, default_value = "zero-touch")]
     store: StoreKind,
-    /// Key algorithm, or two of different families for a dual certificate, such as ecdsa-p256,rsa-2048.
-    #[arg(
-        long,
-        value_delimiter = ',',
-        default_value = "ecdsa-p256",
-        value_name = "ALGORITHM"
-    )]
+    /// Key algorithm, or two of different families for a dual certificate, such as ecdsa-p256,rsa-2048; default that
+    /// of --csr or --key-file, else ecdsa-p256.
+    #[arg(long, value_delimiter = ',', value_name = "ALGORITHM")]
     key: Vec<KeyAlgorithm>,
     /// Let the Console renew it.
     #[arg(long)]
@@ -47,12 +45,31 @@ pub(crate) struct Issue {
     /// Keep the key at renewals; default is a new one each time.
     #[arg(long)]
     reuse_key: bool,
-    /// ACME profile; default the vendor's.
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
+    #[command(flatten)]
+    terms: Terms,
+    /// Do not let one order serve a certificate of the other store that wants the very same.
+    #[arg(long, help_heading = "Ordering")]
+    no_share: bool,
+    /// Order although a certificate with the same configuration exists; counts against the CA's limits.
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     wait: Wait,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  A key and a CSR are made, the certificate reaches all instances, the Console renews it:
+    evercert cert issue shop --domain shop.example.com,*.shop.example.com --vendor le --auto-renew --wait
+  With an own key, and a subject for an OV vendor:
+    evercert cert issue shop --domain shop.example.com --vendor digicert --key-file shop.key \\
+        --subject 'CN=shop.example.com,O=Example Ltd,L=Zurich,C=CH'
+  With a CSR and its key:
+    evercert cert issue shop --csr shop.csr --key-file shop.key --vendor le --store certificate
+  With a CSR alone, its key stays where it is:
+    evercert cert issue shop --csr shop.csr --vendor le --store certificate --wait
+  For an IP address:
+    evercert cert issue gw --ip 203.0.113.7 --vendor le --profile shortlived --challenge http-01";
 
 /// `cert renew`.
 #[derive(clap::Args)]
@@ -76,18 +93,21 @@ pub(crate) struct Wait {
 
 /// Orders a new certificate.
 pub(crate) async fn issue(client: &Client, issue: Issue, output: Output) -> Result<ExitCode> {
-    let request = IssueRequest {
-        name: issue.name,
-        domains: issue.domains,
-        vendor: issue.vendor,
-        store: issue.store,
-        keys: issue.key,
-        auto_renew: issue.auto_renew,
-        scope: issue.scope,
-        labels: issue.labels.into_iter().collect(),
-        reuse_key: issue.reuse_key,
-        profile: issue.profile,
-    };
+    if issue.domains.is_empty() && !issue.terms.has_csr() && !issue.terms.has_ips() {
+        bail!("give a --domain, an --ip, or a --csr to read the names from");
+    }
+    let mut request = IssueRequest::new(issue.name, issue.domains, issue.vendor, issue.store);
+    request.keys = issue.key;
+    request.auto_renew = issue.auto_renew;
+    request.scope = issue.scope;
+    request.labels = issue.labels.into_iter().collect();
+    request.reuse_key = issue.reuse_key;
+    request.share = !issue.no_share;
+    request.force = issue.force;
+    let mut request = serde_json::to_value(&request)?;
+    if let Some(body) = request.as_object_mut() {
+        issue.terms.write(body)?;
+    }
     let operation: Operation = client.post("/certificates", &request).await?;
     follow(client, operation, &issue.wait, output).await
 }

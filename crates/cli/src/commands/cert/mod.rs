@@ -5,6 +5,7 @@ mod list;
 mod material;
 mod revoke;
 mod show;
+mod terms;
 
 use std::process::ExitCode;
 
@@ -103,7 +104,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
                 labels: None,
                 vendor: change.vendor,
                 confirm_vendor_change: change.confirm_vendor_change,
-                paused: None,
+                ..CertificateChange::default()
             };
             let certificate: Certificate = client.patch(&path, &wanted).await?;
             show::print(&client, &certificate, output).await

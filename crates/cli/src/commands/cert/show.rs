@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use evercert_api::Page;
 use evercert_api::certificates::{Certificate, Deployment, KeySlot, LogEntry, Version};
-use evercert_types::StoreKind;
+use evercert_api::terms::IssueTerms;
+use evercert_types::{KeyCustody, ProfileMode, StoreKind};
 use serde_json::json;
 
 use crate::client::{Client, segment};
@@ -87,7 +88,7 @@ fn head(certificate: &Certificate) -> Result<()> {
         .iter()
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
-    output::fields(&[
+    let mut fields = vec![
         ("Name", certificate.name.clone()),
         ("Id", certificate.id.to_string()),
         ("Store", store(certificate.store).to_owned()),
@@ -98,7 +99,49 @@ fn head(certificate: &Certificate) -> Result<()> {
         ("Scope", certificate.scope.to_string()),
         ("Labels", labels.join(", ")),
         ("Same names as", certificate.duplicates.join(", ")),
-    ])
+        ("One order with", certificate.shares_orders_with.join(", ")),
+    ];
+    fields.extend(terms(&certificate.terms));
+    output::fields(&fields)
+}
+
+/// How it is issued, where that is not the default.
+fn terms(terms: &IssueTerms) -> Vec<(&'static str, String)> {
+    let ips: Vec<String> = terms.ips.iter().map(ToString::to_string).collect();
+    let key = match (terms.custody, terms.csr_pem.is_some()) {
+        (KeyCustody::External, _) => "elsewhere; only its CSR is here",
+        (KeyCustody::Console, true) => "here, with an uploaded CSR",
+        (KeyCustody::Console, false) if terms.reuse_key => "here, kept at renewals",
+        (KeyCustody::Console, false) => "here, a new one at each renewal",
+    };
+    let profile = match (&terms.profile, terms.profile_mode) {
+        (Some(profile), ProfileMode::Required) => format!("{profile}, required"),
+        (Some(profile), ProfileMode::Preferred) => profile.clone(),
+        (None, _) => String::new(),
+    };
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    vec![
+        ("Addresses", ips.join(", ")),
+        ("Key", key.to_owned()),
+        ("Subject", terms.subject.to_string()),
+        ("Profile", profile),
+        ("Preferred chain", text(&terms.preferred_chain)),
+        ("Lifetime asked", text(&terms.lifetime)),
+        ("DNS provider", text(&terms.dns_provider)),
+        (
+            "Challenge",
+            terms
+                .challenge
+                .map(|one| one.to_string())
+                .unwrap_or_default(),
+        ),
+        ("Stands in", text(&terms.failover)),
+        ("Maintenance", text(&terms.maintenance)),
+        (
+            "Shared orders",
+            if terms.share { "" } else { "no" }.to_owned(),
+        ),
+    ]
 }
 
 fn renewal_plan(slot: &KeySlot) -> Result<()> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use evercert_acme::{Account, ChallengeType};
 use evercert_db::vendors::Vendor;
 use evercert_dns::{CaaTree, DnsError};
+use evercert_types::ChallengeChoice;
 use serde_json::json;
 
 use super::caa::{self, Finding, Question};
@@ -24,6 +25,12 @@ impl Drive<'_> {
         let names = &self.order.names;
         if let Some(failure) = names::order_failure(&vendor, names, &self.order.reason) {
             return Err(failure.into());
+        }
+        let terms = &self.order.terms;
+        let by_mapping = terms.provider.is_none()
+            && matches!(terms.challenge, None | Some(ChallengeChoice::Dns01));
+        if !by_mapping {
+            return Ok(vendor);
         }
         match mapping::failure(db, names).await? {
             Some((_, failure)) => Err(failure.into()),

@@ -144,7 +144,7 @@ pub(crate) async fn steps_leave_what_they_found_and_the_key_goes_at_the_end(scen
     };
     let key = Secret::new(b"private".to_vec());
     let keyed = OrderChange::Keyed {
-        key: &key,
+        key: Some(&key),
         csr: "Q1NS",
     };
 
