@@ -162,13 +162,20 @@ pub(crate) async fn hold(
 }
 
 impl Drive<'_> {
-    /// Begins, alone among its partners: the unit of work in which the order leaves `pending`.
-    pub(crate) async fn take_turn(&self) -> Result<Tx, Halt> {
+    /// Begins, alone among its partners: the unit of work in which the order leaves `pending`; none when it is done
+    /// already, because a partner's order served it before it could begin.
+    pub(crate) async fn take_turn(&mut self) -> Result<Option<Tx>, Halt> {
         let mut tx = self.console.db.begin_write().await?;
         let group = hold(&mut tx, self.certificate.id, self.order.algorithm).await?;
         let group = group.ok_or(Halt::Lost)?;
         if !self.is_as_ordered(&group.certificate) {
-            return Ok(tx);
+            return Ok(Some(tx));
+        }
+        if self.is_served(&group.slot) {
+            let note = Note::new("order.served", "No order is needed any more: it was served");
+            self.persist(tx, OrderState::Done, OrderChange::Nothing, note)
+                .await?;
+            return Ok(None);
         }
         let goes_first =
             |(id, state): (OrderId, OrderState)| state != OrderState::Pending || id < self.order.id;
@@ -180,7 +187,21 @@ impl Drive<'_> {
         {
             return Err(Halt::Wait(WAITING));
         }
-        Ok(tx)
+        Ok(Some(tx))
+    }
+
+    /// Whether what the order was made for has been done meanwhile by another one.
+    fn is_served(&self, slot: &Slot) -> bool {
+        let is_due = slot
+            .due
+            .as_ref()
+            .is_none_or(|due| due.at <= self.console.now());
+        match self.order.reason.as_str() {
+            "missing" => slot.active_version_id.is_some(),
+            "lifetime_fraction" | "renew_before" | "renewal_info" => !is_due,
+            // An operator wanted it, or something other than time asks for it.
+            _ => false,
+        }
     }
 
     /// Takes the version that a partner has, where that is newer and not due itself; then the order is done.
