@@ -16,8 +16,6 @@ use super::failure::sentence;
 /// name at all, and must-staple, which public CAs refuse (RFC 7633; its CSR cannot be signed anew here).
 pub(crate) fn read(pem: &str) -> Result<(Csr, KeyAlgorithm), LifecycleError> {
     let csr = Csr::from_pem(pem).map_err(|error| refused(sentence(&error)))?;
-    csr.verify_signature()
-        .map_err(|error| refused(sentence(&error)))?;
     let Some(algorithm) = csr.key_algorithm() else {
         let detail = format!("the CSR's key ({}) is none that CAs take", csr.key_kind());
         return Err(refused(detail)
@@ -26,6 +24,9 @@ pub(crate) fn read(pem: &str) -> Result<(Csr, KeyAlgorithm), LifecycleError> {
             )
             .into());
     };
+    // After the key: no library verifies with a weak one.
+    csr.verify_signature()
+        .map_err(|error| refused(sentence(&error)))?;
     if csr.names().is_empty() && csr.ips().is_empty() {
         let detail = "the CSR asks for no domain name and no IP address";
         return Err(refused(detail)

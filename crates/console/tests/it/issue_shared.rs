@@ -93,6 +93,7 @@ async fn one_order_serves_both_stores_at_issue_and_at_renewal() {
         .iter()
         .any(|entry| entry.message.contains("serves both stores"));
     assert!(told, "{log:#?}");
+    world.tidy().await;
     world.stop().await;
 }
 

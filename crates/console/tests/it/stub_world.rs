@@ -20,7 +20,7 @@ use crate::world::{
 
 pub(crate) struct StubWorld {
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) dns: AuthServer,
+    dns: AuthServer,
     pub(crate) stub: AcmeStub,
     pub(crate) console: Console,
     tasks: TaskTracker,
@@ -92,6 +92,11 @@ impl StubWorld {
     pub(crate) fn new_orders(&self) -> Vec<serde_json::Value> {
         let requests = self.ca().requests_to(Endpoint::NewOrder);
         requests.into_iter().map(|one| one.payload).collect()
+    }
+
+    /// Waits until no TXT value is left.
+    pub(crate) async fn tidy(&self) {
+        crate::world::tidy(&self.console, &self.dns).await;
     }
 
     pub(crate) async fn stop(self) {
