@@ -473,8 +473,8 @@ async fn a_chosen_provider_replaces_the_mapping_and_must_be_there() {
     request.dns_provider = Some("TestDNS".to_owned());
     let problem = world.refused(request).await;
     assert_eq!(
-        problem.detail,
-        "DNS Provider - TestDNS does not exist or is not active."
+        problem.known_as.as_deref(),
+        Some("DNS Provider - TestDNS does not exist or is not active.")
     );
     assert_eq!(problem.pointer.as_deref(), Some("/dns_provider"));
     let problem = world
