@@ -128,6 +128,20 @@ impl Tx {
         row.as_ref().map(read).transpose()
     }
 
+    /// A version and those of other certificates that are the same leaf, by the order of their certificates.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn copies_of_version(&mut self, id: VersionId) -> Result<Vec<Version>, DbError> {
+        let query = sqlx::query(select!(
+            "WHERE fingerprint IN (SELECT v.fingerprint FROM versions v WHERE v.id = $1) \
+             ORDER BY certificate_id, id"
+        ))
+        .bind(id.to_string());
+        let rows = self.rows("looking for copies of a version", query).await?;
+        rows.iter().map(read).collect()
+    }
+
     /// Changes whether a version may be served.
     ///
     /// # Errors

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use evercert_types::{DomainName, Fingerprint, KeyAlgorithm};
 use jiff::Timestamp;
 use x509_parser::der_parser::{Oid, oid};
-use x509_parser::extensions::{
-    AccessDescription, ExtendedKeyUsage, GeneralName, ParsedExtension,
-};
+use x509_parser::extensions::{AccessDescription, ExtendedKeyUsage, GeneralName, ParsedExtension};
 use x509_parser::oid_registry::{OID_EC_P256, OID_NIST_EC_P384};
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate, X509Name};
 use x509_parser::public_key::PublicKey;

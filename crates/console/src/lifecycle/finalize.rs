@@ -70,11 +70,13 @@ impl Drive<'_> {
             let key = der.map(|der| KeyPair::from_pkcs8_der(der.expose()));
             if let Some(Ok(key)) = key
                 && csr.is_of(&key)
+                && !revoke::is_compromised(self.console, self.certificate.id, &key).await?
             {
                 return Ok((csr, Some(key)));
             }
         }
-        let failure = csr_failure("the private key of the uploaded CSR is not here".to_owned());
+        let message = "the private key of the uploaded CSR is not here, or it is known to others";
+        let failure = csr_failure(message.to_owned());
         Err(failure
             .with_remedy(format!(
                 "Upload both: `evercert cert change {} --csr FILE --key-file FILE`.",

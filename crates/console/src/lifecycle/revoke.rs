@@ -406,26 +406,40 @@ fn unusable(error: &(dyn std::error::Error + 'static)) -> Failure {
     )
 }
 
-/// One transaction: the version is revoked for good, its item leaves the zero-touch store if it is the one in force,
+/// One transaction: the version, and each copy of its leaf in another certificate, is revoked for good, its item leaves the zero-touch store if it is the one in force,
 /// and an automatic certificate is due.
 async fn done(console: &Console, revocation: &Revocation) -> Result<Outcome, DbError> {
     use RevocationState::{Done, Pending};
     let mut tx = console.db.begin_write().await?;
-    let held = tx.hold_certificate(revocation.certificate_id).await?;
     let id = revocation.version_id;
+    let mut copies = Vec::new();
+    for copy in tx.copies_of_version(id).await? {
+        let held = tx.hold_certificate(copy.certificate_id).await?;
+        copies.push((copy.id, held));
+    }
     if !tx.advance_revocation(id, Pending, Done, None).await? {
         return Ok(Outcome::Finished);
     }
-    tx.mark_revoked(id).await?;
     let mut revision = None;
-    if let Some((certificate, slots)) = held
-        && let Some(slot) = slots.iter().find(|slot| slot.active_version_id == Some(id))
-    {
+    for (copy, held) in copies {
+        tx.mark_revoked(copy).await?;
+        let Some((certificate, slots)) = held else {
+            continue;
+        };
+        let active = |slot: &&Slot| slot.active_version_id == Some(copy);
+        let Some(slot) = slots.iter().find(active) else {
+            continue;
+        };
         if certificate.store == StoreKind::ZeroTouch {
-            revision = tx.remove_store_item(certificate.id, slot.algorithm).await?;
+            let taken = tx.remove_store_item(certificate.id, slot.algorithm).await?;
+            revision = taken.max(revision);
         }
-        let version = tx.version(id).await?;
+        let version = tx.version(copy).await?;
         plan::replan(&mut tx, &certificate, slot, version.as_ref()).await?;
+        if copy != id {
+            let told = copy_revoked(&tx, revocation, &certificate);
+            tx.add_event(&told).await?;
+        }
     }
     let message = format!(
         "Generation {} was revoked ({})",
@@ -442,6 +456,24 @@ async fn done(console: &Console, revocation: &Revocation) -> Result<Outcome, DbE
         "a version was revoked"
     );
     Ok(Outcome::Finished)
+}
+
+/// The same leaf served a certificate of the other store as well.
+fn copy_revoked(tx: &Tx, revocation: &Revocation, certificate: &Certificate) -> Event {
+    let message = format!(
+        "The version in force was revoked with that of \"{}\": it is the same certificate ({})",
+        revocation.certificate_name, revocation.reason
+    );
+    Event {
+        detail: json!({"algorithm": revocation.algorithm, "reason": revocation.reason}),
+        ..Event::new(
+            tx.now(),
+            certificate.id,
+            &certificate.name,
+            "version.revoked",
+            message,
+        )
+    }
 }
 
 async fn failed(
@@ -495,7 +527,13 @@ pub(crate) async fn is_compromised(
     id: CertificateId,
     key: &KeyPair,
 ) -> Result<bool, DbError> {
-    let revocations = console.db.revocations_of_certificate(id).await?;
+    let mut revocations = console.db.revocations_of_certificate(id).await?;
+    // A certificate of the other store may have, or have had, the same key.
+    if let Some(certificate) = console.db.certificate(id).await? {
+        for other in console.db.same_names(&certificate).await? {
+            revocations.extend(console.db.revocations_of_certificate(other.id).await?);
+        }
+    }
     Ok(revocations.iter().any(|revocation| {
         reason_of(revocation) == RevocationReason::KeyCompromise
             && revocation.state != RevocationState::Failed

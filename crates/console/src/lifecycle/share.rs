@@ -207,7 +207,14 @@ impl Drive<'_> {
     /// Takes the version that a partner has, where that is newer and not due itself; then the order is done.
     pub(crate) async fn adopt(&mut self) -> Result<bool, Halt> {
         let algorithm = self.order.algorithm;
-        if self.order.reason == "forced" || !self.is_as_ordered(&self.certificate) {
+        let by_time = [
+            "missing",
+            "lifetime_fraction",
+            "renew_before",
+            "renewal_info",
+        ];
+        if !by_time.contains(&self.order.reason.as_str()) || !self.is_as_ordered(&self.certificate)
+        {
             return Ok(false);
         }
         let Some((partner, material)) = self.to_adopt().await? else {
