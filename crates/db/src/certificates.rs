@@ -270,6 +270,20 @@ impl Db {
         rows.iter().map(read).collect()
     }
 
+    /// Names of the first five certificates whose terms name a provider or vendor by its id.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn certificates_naming(&self, id: &str) -> Result<Vec<String>, DbError> {
+        let query =
+            sqlx::query("SELECT name FROM certificates WHERE terms LIKE $1 ORDER BY name LIMIT 5")
+                .bind(format!("%\"{id}\"%"));
+        let rows = self
+            .rows("looking for certificates by their terms", query)
+            .await?;
+        rows.iter().map(|row| row.text("name")).collect()
+    }
+
     /// Names of the other certificates with the very same DNS names.
     ///
     /// # Errors

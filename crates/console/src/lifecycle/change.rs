@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::certificates::{check_key, view};
 use super::request::{certificate_named, not_found, vendor_named};
-use super::{Actor, LifecycleError, install, plan, revoke};
+use super::{Actor, LifecycleError, install, plan, revoke, terms_change};
 use crate::state::Console;
 
 /// Puts an older version back into force.
@@ -152,13 +152,19 @@ pub async fn change(
         Some(vendor) => Some(vendor_named(console, vendor).await?),
         None => None,
     };
+    let terms = terms_change::read(console, &change).await?;
     let mut tx = console.db.begin_write().await?;
     let held = tx.hold_certificate(found.id).await?;
-    let (mut certificate, slots) = held.ok_or_else(|| not_found(name))?;
+    let (mut certificate, mut slots) = held.ok_or_else(|| not_found(name))?;
     let (scope_before, paused_before) = (certificate.selector.clone(), certificate.paused);
     apply(&mut certificate, change, vendor.as_ref())?;
-    tx.update_certificate(&certificate).await?;
     let mut revision = None;
+    if let Some(terms) = &terms {
+        (slots, revision) = terms
+            .apply(console, &mut tx, &mut certificate, slots)
+            .await?;
+    }
+    tx.update_certificate(&certificate).await?;
     for slot in &slots {
         let active = match slot.active_version_id {
             Some(id) => tx.version(id).await?,

@@ -100,6 +100,16 @@ pub async fn list(console: &Console) -> Result<Vec<DnsProvider>, LifecycleError>
 pub async fn remove(console: &Console, actor: &Actor, name: &str) -> Result<(), LifecycleError> {
     let provider = named(console, name).await?;
     let in_use = |detail: String| LifecycleError::new(ProblemCode::DnsProviderInUse, detail);
+    let chosen_by = console
+        .db
+        .certificates_naming(&provider.id.to_string())
+        .await?;
+    if !chosen_by.is_empty() {
+        let detail = format!("it is chosen for {}", chosen_by.join(", "));
+        return Err(Problem::new(ProblemCode::DnsProviderInUse, detail)
+            .with_remedy("Choose another for them: `evercert cert change NAME --dns-provider P`.")
+            .into());
+    }
     let values = console.db.journal_of_provider(provider.id).await?;
     if values > 0 {
         let problem = Problem::new(

@@ -33,6 +33,7 @@ pub mod revoke;
 pub(crate) mod share;
 pub(crate) mod standing;
 pub(crate) mod terms;
+mod terms_change;
 pub mod vendors;
 pub(crate) mod withdraw;
 

@@ -112,6 +112,13 @@ impl Draft {
         console: &Console,
         vendor: &Vendor,
     ) -> Result<Vec<String>, LifecycleError> {
+        let warnings = self.check_parts(vendor)?;
+        self.check_provider(console).await?;
+        Ok(warnings)
+    }
+
+    /// The same, but for who proves the names.
+    pub(crate) fn check_parts(&mut self, vendor: &Vendor) -> Result<Vec<String>, LifecycleError> {
         self.check_identifiers(vendor)?;
         self.check_key()?;
         self.check_subject()?;
@@ -122,7 +129,6 @@ impl Draft {
             let detail = format!("\"{}\" cannot stand in for itself", vendor.name);
             return Err(invalid("/failover", detail).into());
         }
-        self.check_provider(console).await?;
         Ok(self.warnings())
     }
 
@@ -213,7 +219,7 @@ impl Draft {
     }
 
     /// Names that are proved by TXT records need someone who writes them.
-    async fn check_provider(&self, console: &Console) -> Result<(), LifecycleError> {
+    pub(crate) async fn check_provider(&self, console: &Console) -> Result<(), LifecycleError> {
         let terms = &self.certificate.terms;
         let by_provider = matches!(terms.challenge, None | Some(ChallengeChoice::Dns01));
         if by_provider && terms.provider.is_none() {
@@ -304,7 +310,7 @@ fn check_address(
 }
 
 /// The algorithm of a CSR's key is the certificate's; another one cannot be asked for beside it.
-fn keys_of_csr(
+pub(crate) fn keys_of_csr(
     asked: &[KeyAlgorithm],
     algorithm: KeyAlgorithm,
 ) -> Result<Vec<KeyAlgorithm>, LifecycleError> {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod faces;
+mod issue_change;
 mod issue_shared;
 mod issue_terms;
 mod lifecycle_failure;

@@ -1,5 +1,6 @@
 //! `evercert cert`: the certificates of both stores.
 
+mod change;
 mod issue;
 mod list;
 mod material;
@@ -11,8 +12,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
-use evercert_api::certificates::{Certificate, CertificateChange, RollbackRequest};
-use evercert_types::{KeyAlgorithm, RenewalMode, Selector};
+use evercert_api::certificates::{Certificate, RollbackRequest};
+use evercert_types::KeyAlgorithm;
 
 use crate::client::{ClientArgs, segment};
 
@@ -27,8 +28,8 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Change renewal mode, scope or CA vendor.
-    Change(Change),
+    /// Change renewal mode, scope, CA vendor, names, keys, and how it is issued.
+    Change(change::Change),
     /// Remove a certificate with all its versions; instances stop serving it.
     Delete {
         /// Name of the certificate.
@@ -73,42 +74,11 @@ enum Action {
     },
 }
 
-#[derive(clap::Args)]
-#[command(group(clap::ArgGroup::new("changes").args(["renewal", "scope", "vendor"]).required(true).multiple(true)))]
-struct Change {
-    /// Name of the certificate.
-    name: String,
-    /// Who starts renewals: automatic or manual.
-    #[arg(long, value_name = "MODE")]
-    renewal: Option<RenewalMode>,
-    /// Which instances it goes to: `all`, or labels as k=v,k=v.
-    #[arg(long)]
-    scope: Option<Selector>,
-    /// Renew through another CA vendor from the next renewal on.
-    #[arg(long, value_name = "V")]
-    vendor: Option<String>,
-    /// Confirm the change of vendor.
-    #[arg(long, requires = "vendor")]
-    confirm_vendor_change: bool,
-}
-
 /// Runs it.
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let (client, output) = (args.client.connect()?, args.client.output);
     match args.action {
-        Action::Change(change) => {
-            let path = format!("/certificates/{}", segment(&change.name));
-            let wanted = CertificateChange {
-                renewal_mode: change.renewal,
-                scope: change.scope,
-                labels: None,
-                vendor: change.vendor,
-                confirm_vendor_change: change.confirm_vendor_change,
-                ..CertificateChange::default()
-            };
-            let certificate: Certificate = client.patch(&path, &wanted).await?;
-            show::print(&client, &certificate, output).await
-        }
+        Action::Change(wanted) => change::change(&client, &wanted, output).await,
         Action::Delete { name, yes } => {
             let effect = format!("This deletes {name} with all its versions and keys");
             if !yes && !confirmed(&effect, &name)? {

@@ -123,7 +123,12 @@ impl Terms {
             ("failover", &self.failover),
             ("maintenance", &self.maintenance),
         ] {
-            put(member, text.as_ref().map(|text| json!(text)));
+            // An empty text takes back what was chosen before.
+            let value = |text: &String| match text.is_empty() {
+                true => Value::Null,
+                false => json!(text),
+            };
+            put(member, text.as_ref().map(value));
         }
         Ok(())
     }
