@@ -129,7 +129,8 @@ impl Reply {
         problem.verbatim = String::from_utf8_lossy(&self.body).into_owned();
         problem.status = Some(self.status);
         problem.stage = Some(self.stage);
-        problem.retry_after = self.retry_after().or_else(|| self.date_in_detail(&problem));
+        // Both are the CA's word: the later one is safe.
+        problem.retry_after = self.retry_after().max(self.date_in_detail(&problem));
         Some(problem)
     }
 
@@ -213,8 +214,15 @@ mod tests {
         let body = r#"{"type":"urn:ietf:params:acme:error:rateLimited","detail":"too many certificates already issued, retry after 2026-01-05 12:34:56 UTC: see https://ca.test/limits"}"#;
 
         let error = reply(429, &[], body).check().unwrap_err();
+        let asked = |seconds| {
+            let reply = reply(429, &[("retry-after", seconds)], body);
+            reply.check().unwrap_err().retry_after()
+        };
 
-        assert_eq!(error.retry_after(), Some(Duration::from_secs(34 * 60 + 56)));
+        let by_date = Some(Duration::from_secs(34 * 60 + 56));
+        assert_eq!(error.retry_after(), by_date);
+        assert_eq!(asked("60"), by_date);
+        assert_eq!(asked("7200"), Some(Duration::from_secs(7_200)));
         assert_eq!(error.problem().unwrap().verbatim, body);
         assert_eq!(error.stage(), Some(Stage::NewOrder));
     }

@@ -1,6 +1,8 @@
 //! `/api/v1/ca-vendors`: who issues.
 
-use evercert_types::{Secret, VendorId};
+use std::collections::BTreeMap;
+
+use evercert_types::{DomainName, Secret, VendorId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -107,4 +109,113 @@ pub struct TestStep {
     pub remedy: Option<String>,
     /// How long it took, milliseconds.
     pub duration_ms: u64,
+}
+
+/// What a CA allows, what is used of it, and who waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LimitsReport {
+    /// Name of the vendor.
+    pub vendor: String,
+    /// Each limit; of those counted for each name or domain, every one that is in use.
+    pub limits: Vec<LimitLine>,
+    /// Names that failed since they last succeeded.
+    pub names: Vec<FailingName>,
+    /// Orders that wait for their next step, soonest first.
+    pub waiting: Vec<WaitingOrder>,
+    /// What an order of the names asked about would find; absent when none were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderBudget>,
+}
+
+/// What an order would find.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderBudget {
+    /// The names asked about.
+    pub domains: Vec<DomainName>,
+    /// When it could be placed.
+    pub ready_at: Timestamp,
+    /// What it would wait for; absent: nothing.
+    pub reason: Option<String>,
+    /// How often it could be placed from now on without waiting; absent: no limit is known.
+    pub left: Option<u32>,
+}
+
+/// One limit, as a token bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LimitLine {
+    /// The limit, such as `new_orders_per_account`.
+    pub kind: String,
+    /// What is counted.
+    pub description: String,
+    /// For what: a registered domain, a set of names, a name; empty where nothing is told apart or nothing is used.
+    pub subject: String,
+    /// So many at once; 0: only the CA knows.
+    pub burst: u32,
+    /// So many are used.
+    pub used: u32,
+    /// So many are left.
+    pub left: u32,
+    /// Seconds until one more is allowed.
+    pub refill_secs: u32,
+    /// When the next can be had; absent: at once.
+    pub next_at: Option<Timestamp>,
+    /// When all can be had again; absent: now.
+    pub full_at: Option<Timestamp>,
+    /// Until when the CA itself asked to be left alone.
+    pub held_until: Option<Timestamp>,
+    /// Which orders count nothing: `ari`, those that replace a certificate inside its renewal window; `renewal`, those
+    /// for names issued together in the last 120 days.
+    pub exempt: Vec<String>,
+    /// Whether an operator set it.
+    pub own: bool,
+}
+
+/// A name that failed since it last succeeded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FailingName {
+    /// The name without `*.`.
+    pub name: String,
+    /// How often in a row.
+    pub failures: u64,
+    /// After how many it is left alone.
+    pub left_alone_after: u32,
+    /// When last.
+    pub failed_at: Timestamp,
+    /// Until when it is left alone; absent: it may be tried.
+    pub left_alone_until: Option<Timestamp>,
+    /// Where the account's holder ends the CA's pause, if the CA paused it.
+    pub unpause_url: Option<String>,
+}
+
+/// An order that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WaitingOrder {
+    /// Name of its certificate.
+    pub certificate: String,
+    /// Until when.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// Rate limits of the operator's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitSettings {
+    /// By the word for the limit; what is absent goes back to what the vendor publishes.
+    pub limits: BTreeMap<String, LimitSetting>,
+}
+
+/// One limit of the operator's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitSetting {
+    /// So many at once; 0: no limit.
+    pub burst: u32,
+    /// Seconds until one more is allowed.
+    #[serde(default)]
+    pub refill_secs: u32,
+    /// Which orders count nothing, of `ari` and `renewal`; absent: as the vendor says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exempt: Option<Vec<String>>,
 }

@@ -17,6 +17,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     ),
     (4, "manage", include_str!("../migrations/0004_manage.sql")),
     (5, "issue", include_str!("../migrations/0005_issue.sql")),
+    (6, "ledger", include_str!("../migrations/0006_ledger.sql")),
 ];
 
 /// Brings the schema up to date; on PostgreSQL a second Console waits for the first.

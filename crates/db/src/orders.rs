@@ -250,6 +250,20 @@ impl Tx {
             .map(drop)
     }
 
+    /// Notes what an order waits for; no attempt is counted.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn note_order_wait(&mut self, id: OrderId, why: &Value) -> Result<(), DbError> {
+        let query =
+            sqlx::query("UPDATE orders SET error = $2 WHERE id = $1 AND finished_at IS NULL")
+                .bind(id.to_string())
+                .bind(to_json(why)?);
+        self.execute("saving what an order waits for", query)
+            .await
+            .map(drop)
+    }
+
     /// Ids of the unfinished orders of a certificate.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Terms: how a certificate, or everything of a vendor, is to be issued, beyond names and directory.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 pub use evercert_types::{ChallengeChoice, KeyCustody, ProfileMode, SubjectTerms};
@@ -70,4 +71,19 @@ pub struct VendorOptions {
     /// Lifetime asked for in seconds, where the CA honours `notAfter`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifetime_secs: Option<i64>,
+    /// Rate limits of the operator's own, by the word for the limit; they come before the vendor's.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, LimitTerms>,
+}
+
+/// A rate limit as a token bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitTerms {
+    /// So many at once; 0: no limit.
+    pub burst: u32,
+    /// Seconds until one more is allowed.
+    pub refill_secs: u32,
+    /// Orders that count nothing, `ari` and `renewal`; absent: as the vendor says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exempt: Option<Vec<String>>,
 }

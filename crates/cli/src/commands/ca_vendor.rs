@@ -9,6 +9,7 @@ use evercert_api::Page;
 use evercert_api::ca_vendors::{CaVendor, TestReport};
 use serde_json::json;
 
+use super::ca_limits;
 use crate::client::{Client, ClientArgs, segment};
 use crate::output::{self, Output};
 
@@ -25,6 +26,8 @@ pub(crate) struct Args {
 enum Action {
     /// Connect to a CA, register the account, and save both.
     Add(Add),
+    /// Show what a CA allows, what is used of it, and which orders wait; or set limits of your own.
+    Limits(ca_limits::Limits),
     /// List the CA vendors.
     List,
     /// Remove a CA vendor that no certificate uses.
@@ -82,6 +85,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
             let vendor: CaVendor = client.post("/ca-vendors", &body(&add)?).await?;
             show(&vendor, output)
         }
+        Action::Limits(args) => ca_limits::run(&client, output, &args).await,
         Action::List => list(&client, output).await,
         Action::Remove { name } => {
             client

@@ -7,6 +7,7 @@ pub(crate) mod audit;
 #[cfg(feature = "ca")]
 pub(crate) mod ca;
 #[cfg(feature = "client")]
+mod ca_limits;
 pub(crate) mod ca_vendor;
 #[cfg(feature = "client")]
 pub(crate) mod cert;

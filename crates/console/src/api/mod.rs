@@ -6,6 +6,7 @@
 pub(crate) mod app;
 pub(crate) mod audit;
 pub(crate) mod body;
+pub(crate) mod ca_limits;
 pub(crate) mod ca_vendors;
 pub(crate) mod certificates;
 pub(crate) mod dns;
@@ -58,6 +59,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(ca_vendors::list, ca_vendors::add))
         .routes(routes!(ca_vendors::show, ca_vendors::remove))
         .routes(routes!(ca_vendors::test))
+        .routes(routes!(ca_limits::show, ca_limits::set))
         .routes(routes!(dns::list, dns::add))
         .routes(routes!(dns::types))
         .routes(routes!(dns::show, dns::remove))

@@ -1,20 +1,24 @@
 //! What went wrong with an order: where, whose fault, in whose words, what to do, and when to try again.
 
-use evercert_acme::{AcmeError, Fault as AcmeFault, Problem};
+use evercert_acme::{AcmeError, Problem};
 use evercert_api::certificates::OrderError;
 use evercert_api::{Problem as ApiProblem, ProblemCode};
 use evercert_db::{DbError, DbErrorKind};
 use evercert_dns::{DnsError, PropagationError};
 use evercert_types::VendorId;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::Value;
 
+pub(crate) use super::backoff::{Life, next_try};
 use super::messages;
+use super::treatment::{self, Then};
 
 /// Where it went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Preflight,
+    /// Our own count of the CA's rate limits.
+    Ledger,
     Account,
     Order,
     DnsWrite,
@@ -60,24 +64,22 @@ pub(crate) struct Facts {
     pub(crate) retry_after: Option<SignedDuration>,
     /// Whether the CA's order cannot be gone on with.
     pub(crate) order_lost: bool,
+    /// Whether a rate limit is the cause.
+    pub(crate) limited: bool,
+    /// Whether the CA is still at work, and nothing was refused.
+    pub(crate) unfinished: bool,
+    /// The names at fault, without `*.`, where the CA says which.
+    pub(crate) names: Vec<String>,
 }
 
-/// Waits after the first, second, … failure; the last one from then on.
-const LADDER: [SignedDuration; 4] = [
-    SignedDuration::from_mins(1),
-    SignedDuration::from_mins(10),
-    SignedDuration::from_mins(100),
-    SignedDuration::from_hours(24),
-];
-/// No wait is shorter than this, whatever is about to expire.
-const SHORTEST: SignedDuration = SignedDuration::from_mins(1);
-/// Let's Encrypt allows five failed validations an hour for each name.
-const SHORTEST_VALIDATION: SignedDuration = SignedDuration::from_mins(15);
+/// The longest wait before another look at what a CA has not finished.
+const LONGEST_UNFINISHED: SignedDuration = SignedDuration::from_mins(10);
 
 impl Stage {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Preflight => "preflight",
+            Self::Ledger => "rate-limit",
             Self::Account => "account",
             Self::Order => "order",
             Self::DnsWrite => "dns-write",
@@ -119,6 +121,9 @@ impl Failure {
             problem: None,
             retry_after: None,
             order_lost: false,
+            limited: false,
+            unfinished: false,
+            names: Vec::new(),
         }))
     }
 
@@ -177,17 +182,22 @@ impl Failure {
             Stage::Order if order_lost => Stage::Validation,
             stage => stage,
         };
-        let class = match error.fault() {
-            AcmeFault::Validation => Class::Validation,
-            AcmeFault::Configuration => Class::Configuration,
-            AcmeFault::Outage => Class::CaOutage,
-            _ => Class::Transient,
-        };
+        let (class, then) = treatment::of(error);
         let mut failure = Self::new(stage, class, acme_code(error), sentence(error));
         failure.remedy = Some(error.remedy()).filter(|remedy| !remedy.is_empty());
         failure.problem = error.problem().map(verbatim);
-        failure.retry_after = error.retry_after().and_then(|wait| wait.try_into().ok());
+        failure.retry_after = asked(error);
         failure.order_lost = order_lost;
+        failure.limited = then == Then::Wait;
+        failure.unfinished = matches!(error, AcmeError::Timeout { .. });
+        failure.names = error.problem().map(refused_names).unwrap_or_default();
+        if class == Class::Configuration && !failure.names.is_empty() {
+            let names = failure.names.join(", ");
+            failure.remedy = Some(format!(
+                "Correct {names}, or order without: the CA refuses these names and says nothing against the \
+                 others. A certificate is never ordered with fewer names than it is wanted for."
+            ));
+        }
         match messages::of_acme(stage, error) {
             Some(sentence) => failure.known_as(sentence),
             None => failure,
@@ -280,60 +290,34 @@ impl std::ops::DerefMut for Failure {
     }
 }
 
-/// When to try again: the ladder, what the other side asks for, and sooner when little life is left.
-///
-/// `failures` counts this one; `life` is that of the version in force; `jitter` lies between 0 and 1.
-pub(crate) fn next_try(
-    failure: &Failure,
-    failures: u32,
-    now: Timestamp,
-    life: Option<Life>,
-    jitter: f64,
-) -> Timestamp {
-    let rung = match failure.class {
-        Class::Configuration => LADDER.len() - 1,
-        _ => (failures.max(1) as usize - 1).min(LADDER.len() - 1),
-    };
-    let shortest = match failure.class {
-        Class::Validation => SHORTEST_VALIDATION,
-        _ => SHORTEST,
-    };
-    let mut wait = LADDER[rung];
-    if let Some(life) = life.filter(|life| life.is_nearly_over(now)) {
-        let left = now.duration_until(life.not_after).max(SignedDuration::ZERO);
-        wait = wait.min((left / 10).max(shortest));
-    }
-    wait = spread(wait, jitter);
-    if let Some(asked) = failure.retry_after {
-        wait = wait.max(asked);
-    }
-    now.checked_add(wait).unwrap_or(Timestamp::MAX)
+/// How long the CA asks to wait. Some ask for a day when an order takes minutes: what is only not finished is looked at
+/// sooner.
+fn asked(error: &AcmeError) -> Option<SignedDuration> {
+    let asked = SignedDuration::try_from(error.retry_after()?).ok()?;
+    Some(match error {
+        AcmeError::Timeout { .. } => asked.min(LONGEST_UNFINISHED),
+        _ => asked,
+    })
 }
 
-/// Validity of a version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Life {
-    pub(crate) not_before: Timestamp,
-    pub(crate) not_after: Timestamp,
-}
-
-impl Life {
-    /// From notBefore to notAfter.
-    pub(crate) fn length(self) -> SignedDuration {
-        self.not_before
-            .duration_until(self.not_after)
-            .max(SignedDuration::ZERO)
+/// The names that the CA refuses, each once, without `*.`.
+fn refused_names(problem: &Problem) -> Vec<String> {
+    let mut names = Vec::new();
+    for refused in problem
+        .subproblems
+        .iter()
+        .filter_map(|one| one.identifier.as_ref())
+    {
+        let name = refused
+            .value
+            .strip_prefix("*.")
+            .unwrap_or(&refused.value)
+            .to_owned();
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
-
-    fn is_nearly_over(self, now: Timestamp) -> bool {
-        now.duration_until(self.not_after) < self.length() / 10
-    }
-}
-
-/// Up to a tenth longer, so that many failures do not come back together.
-fn spread(wait: SignedDuration, jitter: f64) -> SignedDuration {
-    let extra = wait.as_secs_f64() * 0.1 * jitter.clamp(0.0, 1.0);
-    wait + SignedDuration::from_secs(extra as i64)
+    names
 }
 
 /// The CA's problem document as it came.
@@ -376,70 +360,4 @@ pub(crate) fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
         cause = current.source();
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn failure(class: Class) -> Failure {
-        Failure::new(Stage::Order, class, "x", "x")
-    }
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn wait(class: Class, failures: u32, life: Option<Life>) -> i64 {
-        next_try(&failure(class), failures, at(1_000_000), life, 0.0).as_second() - 1_000_000
-    }
-
-    #[test]
-    fn waits_grow_to_a_day() {
-        let waits: Vec<_> = (1..=6).map(|n| wait(Class::Transient, n, None)).collect();
-
-        assert_eq!(waits, [60, 600, 6_000, 86_400, 86_400, 86_400]);
-        assert_eq!(wait(Class::Configuration, 1, None), 86_400);
-    }
-
-    #[test]
-    fn little_life_left_shortens_the_wait() {
-        let life = Some(Life {
-            not_before: at(1_000_000 - 9_990_000),
-            not_after: at(1_000_000 + 10_000),
-        });
-
-        assert_eq!(wait(Class::CaOutage, 9, life), 1_000);
-        assert_eq!(wait(Class::Validation, 9, life), 1_000);
-        assert_eq!(wait(Class::Configuration, 1, life), 1_000);
-    }
-
-    #[test]
-    fn what_the_ca_asks_for_is_kept() {
-        let mut failure = failure(Class::Transient);
-        failure.retry_after = Some(SignedDuration::from_hours(30));
-
-        let next = next_try(&failure, 1, at(0), None, 0.5);
-
-        assert_eq!(next, at(30 * 3_600));
-    }
-
-    proptest! {
-        #[test]
-        fn no_wait_is_hot(failures in 0u32..1000, left in -10_000i64..10_000_000,
-                          lifetime in 1i64..40_000_000, jitter in -1.0f64..2.0, class in 0..4) {
-            let class = [Class::Transient, Class::Validation, Class::Configuration, Class::CaOutage]
-                [class as usize];
-            let now = at(1_790_000_000);
-            let not_after = at(1_790_000_000 + left);
-            let life = Life { not_before: at(1_790_000_000 + left - lifetime), not_after };
-
-            let next = next_try(&failure(class), failures, now, Some(life), jitter);
-
-            prop_assert!(now.duration_until(next) >= SHORTEST);
-            prop_assert!(now.duration_until(next) <= SignedDuration::from_hours(27));
-        }
-    }
 }

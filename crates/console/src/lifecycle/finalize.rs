@@ -171,7 +171,8 @@ impl Drive<'_> {
             .map_err(|error| Failure::acme(Stage::Finalize, &error))?;
         let note = Note::new("order.issued", "The CA has issued the certificate")
             .with(json!({"certificate_url": url}));
-        let tx = self.console.db.begin_write().await?;
+        let mut tx = self.console.db.begin_write().await?;
+        self.settle_issued(&mut tx).await?;
         let change = OrderChange::Issued {
             certificate_url: url,
         };

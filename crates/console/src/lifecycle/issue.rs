@@ -15,12 +15,17 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::acme_clients;
-use super::failure::{Class, Failure, Life, next_try};
+use super::backoff::{Life, next_step, next_try};
+use super::failure::{Class, Failure};
+use super::ledger;
 use super::renew::jitter_of;
 use crate::state::Console;
 
-/// Attempts at one step of an order that the CA keeps, before a new order is made.
-const PATIENCE: u32 = 5;
+/// Attempts at fetching or installing what the CA has issued, before it is ordered again.
+const PATIENCE: u32 = 20;
+
+/// How long the CA may work at one step of an order, where it is not known to need longer.
+const LEAST_BUDGET: SignedDuration = SignedDuration::from_mins(15);
 
 /// How long to leave alone what waits for another order.
 const WAIT: SignedDuration = SignedDuration::from_secs(5);
@@ -43,6 +48,8 @@ pub(crate) enum Halt {
     Failed(Failure),
     /// It cannot go on before another order has.
     Wait(&'static str),
+    /// It cannot go on before then, which is no failure.
+    Hold(Timestamp, Failure),
     /// Another worker drives the order.
     Lost,
     /// Nothing could be read or written.
@@ -116,6 +123,7 @@ pub(crate) async fn drive(console: &Console, id: OrderId) -> Result<Outcome, DbE
                 let later = console.now() + WAIT;
                 return Ok(Outcome::RetryAt(later, why.to_owned()));
             }
+            Err(Halt::Hold(until, failure)) => return drive.hold(until, &failure).await,
             Err(Halt::Failed(failure)) => return drive.failed(failure).await,
         }
     }
@@ -223,8 +231,8 @@ impl<'a> Drive<'a> {
             failure.code = failure.code,
             "{}", failure.message
         );
-        if self.keeps_order(&failure) {
-            return self.wait_with_order(&failure).await;
+        if let Some(at) = self.next_attempt(&failure).await? {
+            return self.wait_with_order(&failure, at).await;
         }
         let gave_up = self.give_up(&failure).await?;
         if gave_up {
@@ -239,29 +247,60 @@ impl<'a> Drive<'a> {
         })
     }
 
-    /// An order that the CA still has is worth coming back to; one never placed is not.
-    fn keeps_order(&self, failure: &Failure) -> bool {
-        let passes = matches!(failure.class, Class::Transient | Class::CaOutage);
-        let expired = self
-            .order
-            .expires_at
-            .is_some_and(|at| at <= self.console.now());
-        // What was issued is worth more patience: the CA has counted it.
-        let patience = if self.order.state >= OrderState::Issued {
-            PATIENCE * 4
-        } else {
-            PATIENCE
-        };
-        passes
-            && self.order.order_url.is_some()
-            && !failure.order_lost
-            && (!expired || self.order.state >= OrderState::Issued)
-            && self.order.attempt < patience
+    /// Leaves an order until then; said once, and counted nowhere.
+    async fn hold(&self, until: Timestamp, failure: &Failure) -> Result<Outcome, DbError> {
+        let error = failure.to_json();
+        if self.order.error.as_ref() != Some(&error) {
+            let note = Note::new("order.waiting", &failure.message)
+                .with(json!({"error": error, "next_try": until}));
+            let mut tx = self.console.db.begin_write().await?;
+            tx.note_order_wait(self.order.id, &error).await?;
+            tx.add_event(&self.event(note, Level::Info)).await?;
+            tx.commit().await?;
+        }
+        Ok(Outcome::RetryAt(until, failure.message.clone()))
     }
 
-    async fn wait_with_order(&self, failure: &Failure) -> Result<Outcome, DbError> {
-        let attempt = self.order.attempt + 1;
-        let at = self.next_try(failure, attempt).await?;
+    /// When to try the present step again; none when a new order is better, or nothing is.
+    ///
+    /// An order that the CA still has is worth coming back to; one never placed is not, unless the CA only wants less.
+    async fn next_attempt(&self, failure: &Failure) -> Result<Option<Timestamp>, DbError> {
+        let now = self.console.now();
+        let passes = matches!(failure.class, Class::Transient | Class::CaOutage);
+        let is_issued = self.order.state >= OrderState::Issued;
+        let expired = self.order.expires_at.is_some_and(|at| at <= now);
+        let gone = failure.order_lost || (expired && !is_issued);
+        let wanted = self.order.order_url.is_some() || failure.limited;
+        if !passes || gone || !wanted {
+            return Ok(None);
+        }
+        let attempts = self.order.attempt + 1;
+        let jitter = jitter_of(&self.order.id.to_string());
+        if is_issued {
+            // What was issued is worth more patience: the CA has counted it.
+            let soon = next_step(failure, attempts, now, jitter);
+            let later = || next_try(failure, attempts / 2, now, None, jitter);
+            let at = soon.unwrap_or_else(later);
+            return Ok(Some(at).filter(|_| attempts <= PATIENCE));
+        }
+        if failure.unfinished {
+            let since = self.order.updated_at;
+            let budget = self.budget().await?;
+            let at = next_step(failure, attempts.min(7), now, jitter);
+            return Ok(at.filter(|_| since.duration_until(now) < budget));
+        }
+        Ok(next_step(failure, attempts, now, jitter))
+    }
+
+    /// How long the CA may work at one step before a new order is made.
+    async fn budget(&self) -> Result<SignedDuration, DbError> {
+        let vendor = self.console.db.vendor(self.order.vendor_id).await?;
+        let known = vendor.as_ref().and_then(ledger::rules::described);
+        let known = known.and_then(|known| SignedDuration::try_from(known.finalize_limit).ok());
+        Ok(known.unwrap_or(LEAST_BUDGET).max(LEAST_BUDGET))
+    }
+
+    async fn wait_with_order(&self, failure: &Failure, at: Timestamp) -> Result<Outcome, DbError> {
         let note = Note::new("order.waiting", &failure.message)
             .with(json!({"error": failure.to_json(), "next_try": at}));
         let mut tx = self.console.db.begin_write().await?;
@@ -283,6 +322,7 @@ impl<'a> Drive<'a> {
         let mut tx = self.console.db.begin_write().await?;
         // The slot first, then the order: as everyone does that locks both.
         tx.set_slot_failure(id, algorithm, at, &error).await?;
+        self.settle_failed(&mut tx, failure).await?;
         let from = self.order.state;
         if !tx
             .finish_order(self.order.id, from, OrderState::Failed, Some(&error))

@@ -9,6 +9,7 @@
 pub(crate) mod acme_clients;
 pub(crate) mod ari;
 mod authorize;
+mod backoff;
 pub mod certificates;
 pub mod change;
 mod csr;
@@ -19,6 +20,7 @@ mod finalize;
 pub mod import;
 mod install;
 pub(crate) mod issue;
+pub mod ledger;
 pub mod list;
 pub mod messages;
 mod new_order;
@@ -34,6 +36,7 @@ pub(crate) mod share;
 pub(crate) mod standing;
 pub(crate) mod terms;
 mod terms_change;
+mod treatment;
 pub mod vendors;
 pub(crate) mod withdraw;
 

@@ -10,6 +10,8 @@ use serde_json::json;
 
 use super::failure::{Class, Failure, Stage};
 use super::issue::{Drive, Halt, Note};
+use super::ledger::budget::Ari;
+use super::ledger::correct::correct;
 use super::terms;
 
 /// An order at the CA, with what the operator should know about how it was placed.
@@ -20,7 +22,12 @@ pub(crate) struct Placed {
 
 impl Drive<'_> {
     /// Places the order; what the CA does not take of the wishes is left out where that was allowed.
+    ///
+    /// The ledger is asked first; what the CA refuses for a rate limit corrects it.
     pub(crate) async fn new_order(&self, account: &Account) -> Result<Placed, Halt> {
+        let vendor = self.vendor().await?;
+        self.check_breaker(&vendor).await?;
+        self.draw(&vendor, self.ari_now().await?).await?;
         let mut warnings = Vec::new();
         let mut new = NewOrder::new(self.identifiers());
         new.profile = self.profile_to_ask(account, &mut warnings)?;
@@ -36,6 +43,8 @@ impl Drive<'_> {
                 "ordering without saying which certificate is replaced"
             );
             new.replaces = None;
+            // It is an order like any other now: what ARI would have spared it is to be taken.
+            self.draw(&vendor, Ari::No).await?;
             answer = account.new_order(&new).await;
         }
         if let Err(error) = &answer
@@ -45,6 +54,9 @@ impl Drive<'_> {
         {
             warnings.push(profile_dropped(&profile, "refuses"));
             answer = account.new_order(&new).await;
+        }
+        if let Err(error) = &answer {
+            correct(self.console, &vendor, self.goods(), error).await?;
         }
         let order = answer.map_err(|error| self.directory_failure(Stage::Order, &error))?;
         Ok(Placed { order, warnings })

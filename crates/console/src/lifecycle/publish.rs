@@ -210,6 +210,7 @@ fn validation_failure(error: &AcmeError) -> Failure {
     let mut failure = Failure::acme(Stage::Validation, error);
     if let AcmeError::OrderInvalid { failures, .. } = error {
         for authorization in failures {
+            failure.names.push(authorization.identifier.value.clone());
             let Some(problem) = authorization.problem() else {
                 continue;
             };

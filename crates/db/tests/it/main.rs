@@ -60,6 +60,11 @@ suite! {
         the_revision_never_falls_behind_the_clock,
         manual_challenges_are_confirmed_once_asked_for,
     },
+    ledger::{
+        a_bucket_is_never_overdrawn_by_several_consoles,
+        tokens_come_back_and_the_ca_s_word_comes_first,
+        an_issuance_is_remembered_by_its_names,
+    },
     certificates::{
         a_certificate_is_read_back,
         certificates_are_listed_by_bytes_and_searched_in_any_case,

@@ -24,6 +24,16 @@ const ENDPOINTS: &[(&str, &str, Option<Role>)] = &[
     ("GET", "/api/v1/ca-vendors/{name}", Some(Role::Viewer)),
     ("DELETE", "/api/v1/ca-vendors/{name}", Some(Role::Operator)),
     (
+        "GET",
+        "/api/v1/ca-vendors/{name}/limits",
+        Some(Role::Viewer),
+    ),
+    (
+        "PUT",
+        "/api/v1/ca-vendors/{name}/limits",
+        Some(Role::Operator),
+    ),
+    (
         "POST",
         "/api/v1/ca-vendors/{name}/test",
         Some(Role::Operator),

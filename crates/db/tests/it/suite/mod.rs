@@ -15,6 +15,7 @@ pub(crate) mod event_log;
 pub(crate) mod instances;
 pub(crate) mod jobs;
 pub(crate) mod leases;
+pub(crate) mod ledger;
 pub(crate) mod listing;
 pub(crate) mod order_log;
 pub(crate) mod orders;
