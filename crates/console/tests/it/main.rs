@@ -4,6 +4,7 @@
 
 mod faces;
 mod issue_change;
+mod issue_pebble;
 mod issue_shared;
 mod issue_terms;
 mod ledger_limits;

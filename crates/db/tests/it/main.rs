@@ -75,6 +75,13 @@ suite! {
         what_is_due_waits_after_a_failure_until_its_time_or_an_edit,
         vendors_keep_their_secrets_and_are_not_removed_in_use,
     },
+    issue::{
+        a_key_is_laid_down_sealed_and_taken_away,
+        a_slot_goes_and_its_versions_stay,
+        addresses_count_among_the_same_names,
+        copies_of_a_leaf_are_found_in_every_certificate,
+        certificates_are_found_by_what_their_terms_name,
+    },
     listing::{
         every_condition_of_a_list_restricts_it,
         pages_fit_together_in_every_order,

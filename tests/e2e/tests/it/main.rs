@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod issue;
 mod kill;
 mod pebble;
 mod small_disk;

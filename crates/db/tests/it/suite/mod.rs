@@ -13,6 +13,7 @@ pub(crate) mod challenges;
 pub(crate) mod core;
 pub(crate) mod event_log;
 pub(crate) mod instances;
+pub(crate) mod issue;
 pub(crate) mod jobs;
 pub(crate) mod leases;
 pub(crate) mod ledger;
