@@ -254,11 +254,15 @@ impl Drive<'_> {
     async fn to_adopt(&self) -> Result<Option<(Certificate, Material)>, DbError> {
         let db = &self.console.db;
         let algorithm = self.order.algorithm;
+        let partners = partners(db, &self.certificate).await?;
+        if partners.is_empty() {
+            return Ok(None);
+        }
         let own = match db.slot(self.certificate.id, algorithm).await? {
             Some(slot) => active(db, &slot).await?,
             None => None,
         };
-        for partner in partners(db, &self.certificate).await? {
+        for partner in partners {
             let Some(slot) = db.slot(partner.id, algorithm).await? else {
                 continue;
             };
