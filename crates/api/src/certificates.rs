@@ -133,12 +133,31 @@ pub struct ImportRequest {
     pub name: String,
     /// Which store it goes to; must agree with an existing certificate's.
     pub store: StoreKind,
-    /// Leaf and intermediates in PEM, in any order.
+    /// Leaf and intermediates in PEM, in any order; a private key may stand among them.
+    #[serde(default)]
     pub chain_pem: String,
+    /// Instead of `chain_pem`: the Base64 of a file in PEM, DER or PKCS#12, with the key where it holds one.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, write_only)]
+    pub content: Option<Secret<String>>,
+    /// What `content` is; default told by what is in it.
+    #[serde(default)]
+    pub format: ImportFormat,
+    /// Opens `content` or the key, where they are encrypted.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, write_only)]
+    pub password: Option<Secret<String>>,
     /// The leaf's private key in PEM; may be left out in the certificate store only.
     #[serde(default)]
     #[schema(value_type = Option<String>, write_only)]
     pub key_pem: Option<Secret<String>>,
+    /// Instead of `key_pem`: the Base64 of a key file in PEM or DER.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, write_only)]
+    pub key_content: Option<Secret<String>>,
+    /// Free labels of a new certificate.
+    #[serde(default)]
+    pub labels: Labels,
     /// Which instances it goes to; default all.
     #[serde(default)]
     pub scope: Selector,
@@ -148,6 +167,21 @@ pub struct ImportRequest {
     /// Whether the Console renews it; needs a vendor.
     #[serde(default)]
     pub auto_renew: bool,
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportFormat {
+    /// What its contents say.
+    #[default]
+    Auto,
+    /// Text.
+    Pem,
+    /// One certificate in binary.
+    Der,
+    /// `.p12` or `.pfx`.
+    Pkcs12,
 }
 
 /// How to renew: `POST /api/v1/certificates/{name}/renew`; the body may be left out.
@@ -169,16 +203,77 @@ pub struct ExportRequest {
     /// Whether the private key is wanted; needs the right, and is audited.
     #[serde(default)]
     pub with_key: bool,
+    /// In which format; PKCS#12 holds the key in any case.
+    #[serde(default)]
+    pub format: ExportFormat,
+    /// What of it; DER holds one thing, the leaf or the key.
+    #[serde(default)]
+    pub part: ExportPart,
+    /// PKCS#12 as old appliances and Windows Server 2016 read it.
+    #[serde(default)]
+    pub legacy: bool,
+    /// Protects the key; PKCS#12 needs one.
+    #[serde(default, skip_serializing)]
+    #[schema(value_type = Option<String>, write_only)]
+    pub password: Option<Secret<String>>,
+    /// Which generation; default the one in force.
+    #[serde(default)]
+    pub generation: Option<i64>,
+}
+
+/// In which format an export is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportFormat {
+    /// Text: `chain_pem` and `key_pem`.
+    #[default]
+    Pem,
+    /// One certificate or key in binary: `content`.
+    Der,
+    /// Chain and key under a password: `content`.
+    Pkcs12,
+}
+
+/// What of a version is exported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportPart {
+    /// Leaf and intermediates.
+    #[default]
+    FullChain,
+    /// The leaf alone.
+    Leaf,
+    /// What stands above the leaf.
+    Intermediates,
+    /// The private key alone.
+    Key,
+}
+
+impl ExportRequest {
+    /// Whether the export holds a private key, and so needs the right.
+    pub fn holds_key(&self) -> bool {
+        self.with_key || self.format == ExportFormat::Pkcs12 || self.part == ExportPart::Key
+    }
 }
 
 /// An exported version. It is a secret when it holds a key: it has no `Debug`.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct Export {
-    /// Leaf and intermediates in PEM.
+    /// In PEM: the part asked for, leaf first.
+    #[serde(default)]
     pub chain_pem: String,
-    /// The private key in PKCS#8 PEM, if asked for.
+    /// In PEM: the private key in PKCS#8, encrypted where a password was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_pem: Option<String>,
+    /// In DER and PKCS#12: the file, Base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// A name for the file.
+    #[serde(default)]
+    pub file_name: String,
+    /// Its media type.
+    #[serde(default)]
+    pub media_type: String,
 }
 
 /// What may be changed: `PATCH /api/v1/certificates/{name}`.
@@ -343,6 +438,9 @@ pub struct Certificate {
     /// How it is issued.
     #[serde(flatten)]
     pub terms: IssueTerms,
+    /// What should be known of what is in force: an incomplete chain, an expired member; of one certificate, not in lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// When it was made.
     pub created_at: Timestamp,
 }

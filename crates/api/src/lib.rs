@@ -4,6 +4,7 @@
 //! the other modules are the nouns of `/api/v1`. Every shape is additive within version 1: readers ignore
 //! unknown fields.
 
+pub mod bulk;
 pub mod ca_vendors;
 pub mod certificate_lists;
 pub mod certificates;

@@ -80,6 +80,9 @@ problems! {
     /// No certificate of that name.
     CertificateNotFound = ("certificate.not_found", 404, "There is no such certificate",
         Some("List them with `evercert cert list`.")),
+    /// It was paused, and nothing is ordered for it.
+    CertificatePaused = ("certificate.paused", 409, "The certificate is paused",
+        Some("Resume it first: `evercert cert resume NAME`.")),
     /// The imported material does not fit together.
     CertificateUnusable = ("certificate.unusable", 422, "The certificate cannot be used", None),
     /// A name that is not unique.

@@ -47,6 +47,15 @@ pub enum RevocationReason {
     CessationOfOperation,
 }
 
+/// Which chains to build anew: `POST /api/v1/certificates/{name}/rebuild-chain`; the body may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RebuildRequest {
+    /// Which key algorithm; default all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyAlgorithm>,
+}
+
 /// How far one revocation is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RevocationProgress {

@@ -7,6 +7,10 @@ use evercert_api::Problem;
 /// The exit code for something that does not exist.
 pub(crate) const NOT_FOUND: u8 = 3;
 
+/// The exit code when some of many could not be done.
+#[cfg(feature = "client")]
+pub(crate) const PARTLY: u8 = 7;
+
 /// The exit code after Ctrl-C, as shells count it.
 #[cfg(feature = "demo")]
 pub(crate) const INTERRUPTED: u8 = 130;

@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand};
 )]
 #[command(
     after_help = "Exit codes: 0 done or nothing to do · 1 failed · 2 usage · 3 not found · \
-    4 not logged in or not allowed · 5 conflict · 6 try again later · 130 interrupted.\n\
+    4 not logged in or not allowed · 5 conflict · 6 try again later · 7 partly done · 130 interrupted.\n\
     The guide is in docs/guide; start with `evercert demo`."
 )]
 struct Cli {

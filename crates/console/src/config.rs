@@ -54,6 +54,9 @@ pub struct ConsoleConfig {
     /// How long the issuance log is kept; default `400d`.
     #[serde(deserialize_with = "span")]
     pub keep_events: Duration,
+    /// Whether a missing intermediate of an import is fetched from the HTTP address that the certificate names
+    /// (`caIssuers`, RFC 5280 §4.2.2.1); default no: it makes the Console call addresses that an upload names.
+    pub fetch_intermediates: bool,
     /// The clock; the system's but in tests.
     #[serde(skip, default = "system_clock")]
     pub clock: SharedClock,
@@ -132,6 +135,7 @@ impl Default for ConsoleConfig {
             job_poll: Duration::from_secs(2),
             keep_versions: 10,
             keep_events: Duration::from_secs(400 * 86_400),
+            fetch_intermediates: false,
             clock: system_clock(),
         }
     }

@@ -167,13 +167,16 @@ impl Tx {
             .map(drop)
     }
 
-    /// Marks a version as revoked: it is never put into force again.
+    /// Marks a version as revoked, and every other one with the same leaf: it is never put into force again.
     ///
     /// # Errors
     /// See [`DbError`].
     pub async fn mark_revoked(&mut self, id: VersionId) -> Result<(), DbError> {
-        let query =
-            sqlx::query("UPDATE versions SET state = 'revoked' WHERE id = $1").bind(id.to_string());
+        let query = sqlx::query(
+            "UPDATE versions SET state = 'revoked' WHERE id = $1 OR fingerprint = \
+             (SELECT v.fingerprint FROM versions v WHERE v.id = $1)",
+        )
+        .bind(id.to_string());
         self.execute("marking a version as revoked", query)
             .await
             .map(drop)

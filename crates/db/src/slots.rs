@@ -140,6 +140,28 @@ impl Tx {
             .map(drop)
     }
 
+    /// Points a slot at another version with the same leaf: its plan, and what the CA said of it, stay.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn repoint_slot(
+        &mut self,
+        id: CertificateId,
+        algorithm: KeyAlgorithm,
+        version: VersionId,
+    ) -> Result<(), DbError> {
+        let query = sqlx::query(
+            "UPDATE certificate_slots SET active_version_id = $3 \
+             WHERE certificate_id = $1 AND algorithm = $2",
+        )
+        .bind(id.to_string())
+        .bind(algorithm.as_str())
+        .bind(version.to_string());
+        self.execute("pointing a key slot at a version", query)
+            .await
+            .map(drop)
+    }
+
     /// Writes down when a slot is due.
     ///
     /// # Errors
@@ -159,6 +181,27 @@ impl Tx {
         .bind(due.map(|due| due.at.as_second()))
         .bind(due.map(|due| due.reason.clone()));
         self.execute("planning a renewal", query).await.map(drop)
+    }
+
+    /// Makes a slot due at once, because somebody asked for it: no wait after a failure holds it back.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn force_due(
+        &mut self,
+        id: CertificateId,
+        algorithm: KeyAlgorithm,
+        reason: &str,
+    ) -> Result<(), DbError> {
+        let query = sqlx::query(
+            "UPDATE certificate_slots SET due_at = $3, due_reason = $4, retry_at = NULL \
+             WHERE certificate_id = $1 AND algorithm = $2",
+        )
+        .bind(id.to_string())
+        .bind(algorithm.as_str())
+        .bind(self.now().as_second())
+        .bind(reason);
+        self.execute("asking for a renewal", query).await.map(drop)
     }
 
     /// The reason why a slot is still due and not waiting after a failure, with the slot locked until the end of the

@@ -22,7 +22,7 @@ pub(crate) fn check_private(file: &Path) -> Result<()> {
 }
 
 /// Writes a file that only its owner can read; one that exists is not followed into wider rights.
-pub(crate) fn write_private(file: &Path, text: &str) -> Result<()> {
+pub(crate) fn write_private(file: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     let context = || format!("writing {}", file.display());
     let mut temporary = file.as_os_str().to_owned();
     temporary.push(".new");
@@ -40,7 +40,7 @@ pub(crate) fn write_private(file: &Path, text: &str) -> Result<()> {
         .mode(0o600)
         .open(&temporary)
         .with_context(context)?;
-    out.write_all(text.as_bytes())
+    out.write_all(content.as_ref())
         .and_then(|()| out.sync_all())
         .with_context(context)?;
     std::fs::rename(&temporary, file).with_context(context)

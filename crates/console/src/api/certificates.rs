@@ -11,13 +11,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse, Response};
+use evercert_api::bulk::{BulkItem, BulkOutcome, BulkRequest, BulkResult};
 use evercert_api::certificate_lists::{CertificateFilter, CertificateSummary, DuplicateGroup};
 use evercert_api::certificates::{
     Certificate, CertificateChange, Deployment, Export, ExportRequest, ImportRequest, IssueRequest,
     LogEntry, RenewRequest, RollbackRequest, Version,
 };
 use evercert_api::operations::Operation;
-use evercert_api::revocations::RevokeRequest;
+use evercert_api::revocations::{RebuildRequest, RevokeRequest};
 use evercert_api::{Page, Problem, ProblemCode};
 use evercert_types::{OperationId, RenewalMode, StoreKind};
 use http::StatusCode;
@@ -34,7 +35,7 @@ use crate::auth::audit::{self, Entry};
 use crate::auth::caller::{Admin, Caller, Operator, Viewer};
 use crate::lifecycle::certificates::{self, ListFilter};
 use crate::lifecycle::request::{self, Renewal};
-use crate::lifecycle::{import as importing, operations, revoke as revoking};
+use crate::lifecycle::{bulk, import as importing, operations, revoke as revoking};
 use crate::problem::ApiError;
 
 /// Names that the paths of this API need for themselves.
@@ -168,7 +169,8 @@ pub(crate) async fn import(
     JsonBody(request): JsonBody<ImportRequest>,
 ) -> Result<(StatusCode, Json<Certificate>), ApiError> {
     refuse_reserved(&request.name)?;
-    let detail = json!({ "store": request.store, "with_key": request.key_pem.is_some() });
+    let with_key = request.key_pem.is_some() || request.key_content.is_some();
+    let detail = json!({ "store": request.store, "with_key": with_key, "format": request.format });
     let certificate = importing::import(&app.console, &caller.actor(), request).await?;
     note(
         &app,
@@ -272,6 +274,56 @@ pub(crate) async fn rollback(
     Ok(Json(certificate))
 }
 
+/// Does the same to many certificates; each is judged by itself.
+#[utoipa::path(post, path = "/api/v1/certificates/bulk", tag = "certificates", extensions(("x-role" = json!("operator"))),
+    request_body = BulkRequest, responses(
+        (status = 200, description = "Done, or would be", body = BulkResult),
+        (status = 202, description = "Orders will be made", body = BulkResult)))]
+pub(crate) async fn bulk(
+    State(app): State<App>,
+    Operator(caller): Operator,
+    JsonBody(request): JsonBody<BulkRequest>,
+) -> Result<(StatusCode, Json<BulkResult>), ApiError> {
+    let result = bulk::bulk(&app.console, &caller.actor(), &request).await?;
+    let is_changed =
+        |item: &&BulkItem| matches!(item.outcome, BulkOutcome::Done | BulkOutcome::Queued);
+    let names: Vec<_> = result
+        .items
+        .iter()
+        .filter(is_changed)
+        .map(|item| &item.name)
+        .collect();
+    if !request.dry_run && !names.is_empty() {
+        let subject = serde_json::to_value(request.action).unwrap_or_default();
+        let detail = json!({ "request": request, "certificates": names });
+        let subject = subject.as_str().unwrap_or_default();
+        note(&app, &caller, "certificate.bulk", subject, detail).await?;
+    }
+    let status = match result.queued > 0 && !request.dry_run {
+        true => StatusCode::ACCEPTED,
+        false => StatusCode::OK,
+    };
+    Ok((status, Json(result)))
+}
+
+/// Builds the chain in force anew, from what the CA offers now, without a new certificate.
+#[utoipa::path(post, path = "/api/v1/certificates/{name}/rebuild-chain", tag = "certificates", extensions(("x-role" = json!("operator"))),
+    params(("name" = String, Path, description = "Its name")), request_body = RebuildRequest,
+    responses((status = 200, description = "As it is now; `warnings` say what should be known of the chain", body = Certificate)))]
+pub(crate) async fn rebuild_chain(
+    State(app): State<App>,
+    Operator(caller): Operator,
+    Part(name): Part,
+    OptionalJson(request): OptionalJson<RebuildRequest>,
+) -> Result<Json<Certificate>, ApiError> {
+    let detail = serde_json::to_value(&request).unwrap_or_default();
+    let certificate =
+        certificates::rebuild_chain(&app.console, &caller.actor(), &name, &request).await?;
+    note(&app, &caller, "certificate.rebuild_chain", &name, detail).await?;
+    app.store.refresh_or_later().await;
+    Ok(Json(certificate))
+}
+
 /// Revokes at the CA, perhaps after a replacement is in force.
 #[utoipa::path(post, path = "/api/v1/certificates/{name}/revoke", tag = "certificates", extensions(("x-role" = json!("operator"))),
     params(("name" = String, Path, description = "Its name")), request_body = RevokeRequest,
@@ -298,18 +350,30 @@ pub(crate) async fn export(
     Part(name): Part,
     OptionalJson(request): OptionalJson<ExportRequest>,
 ) -> Result<Json<Export>, ApiError> {
-    if request.with_key {
-        let Admin(caller) = Admin::of(caller)?;
+    if request.holds_key() {
+        let detail = json!({
+            "key": request.key, "format": request.format, "generation": request.generation,
+            "encrypted": request.password.is_some(),
+        });
+        let label = caller.clone();
+        let Admin(caller) = match Admin::of(caller) {
+            Ok(admin) => admin,
+            Err(refused) => {
+                // Who tried is worth knowing as well.
+                note(
+                    &app,
+                    &label,
+                    "certificate.export_key_refused",
+                    &name,
+                    detail,
+                )
+                .await?;
+                return Err(refused);
+            }
+        };
         certificates::show(&app.console, &name).await?;
         // Written down before the key is shown: a key that left without a trace would be worse.
-        note(
-            &app,
-            &caller,
-            "certificate.export_key",
-            &name,
-            json!({ "key": request.key }),
-        )
-        .await?;
+        note(&app, &caller, "certificate.export_key", &name, detail).await?;
     }
     Ok(Json(
         certificates::export(&app.console, &name, &request).await?,

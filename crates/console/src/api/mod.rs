@@ -76,6 +76,8 @@ fn endpoints() -> OpenApiRouter<App> {
             certificates::delete
         ))
         .routes(routes!(certificates::renew))
+        .routes(routes!(certificates::bulk))
+        .routes(routes!(certificates::rebuild_chain))
         .routes(routes!(certificates::revoke))
         .routes(routes!(certificates::rollback))
         .routes(routes!(certificates::export))

@@ -1,6 +1,6 @@
 //! Certificates as people look at them: show, versions, export, and their log; lists are in [`super::list`].
 
-use evercert_api::certificates::{Certificate, Export, ExportRequest, KeySlot, LogEntry, Version};
+use evercert_api::certificates::{Certificate, KeySlot, LogEntry, Version};
 use evercert_api::{Page, Problem, ProblemCode};
 use evercert_db::certificates as rows;
 use evercert_db::events::Event;
@@ -8,15 +8,17 @@ use evercert_db::listing::{Listed, ListedKey, Listing};
 use evercert_db::slots::Slot;
 use evercert_db::{DbError, versions};
 use evercert_types::{KeyAlgorithm, VersionState};
-use evercert_x509::KeyPair;
+use evercert_x509::Chain;
 
 use super::request::certificate_named;
 use super::standing::{facts, key_standing, standing};
-use super::{LifecycleError, share, terms};
+use super::{LifecycleError, chains, share, terms};
 use crate::state::Console;
 
 pub use super::change::{change, delete, rollback};
+pub use super::export::export;
 pub use super::list::{ListFilter, duplicates, list, summary};
+pub use super::rebuild::rebuild_chain;
 
 /// One certificate.
 ///
@@ -24,7 +26,38 @@ pub use super::list::{ListFilter, duplicates, list, summary};
 /// When there is no such certificate.
 pub async fn show(console: &Console, name: &str) -> Result<Certificate, LifecycleError> {
     let certificate = certificate_named(console, name).await?;
-    Ok(view(console, &certificate).await?)
+    let view = view(console, &certificate).await?;
+    let warnings = chain_warnings(console, &view).await?;
+    Ok(with_warnings(view, warnings))
+}
+
+/// What is wrong with the chains in force.
+async fn chain_warnings(
+    console: &Console,
+    certificate: &Certificate,
+) -> Result<Vec<String>, DbError> {
+    let mut warnings = Vec::new();
+    for version in certificate
+        .keys
+        .iter()
+        .filter_map(|key| key.active.as_ref())
+    {
+        let pem = console.db.version_chain(version.id).await?;
+        if let Some(Ok(chain)) = pem.map(|pem| Chain::from_pem(&pem)) {
+            warnings.extend(chains::expired(console, &chain));
+        }
+    }
+    Ok(warnings)
+}
+
+/// A certificate, and what should be known of it.
+pub(crate) fn with_warnings(mut view: Certificate, more: Vec<String>) -> Certificate {
+    for warning in more {
+        if !view.warnings.contains(&warning) {
+            view.warnings.push(warning);
+        }
+    }
+    view
 }
 
 /// A certificate's versions, newest first, all key algorithms.
@@ -62,46 +95,6 @@ pub async fn log(
     let next = events.last().filter(|_| more).map(|last| last.id.clone());
     let items = events.into_iter().map(log_entry).collect();
     Ok(Page { items, next })
-}
-
-/// The chain of the version in force, and its private key if that is asked for.
-///
-/// # Errors
-/// When there is no such certificate or version, or its key is not here.
-pub async fn export(
-    console: &Console,
-    name: &str,
-    request: &ExportRequest,
-) -> Result<Export, LifecycleError> {
-    let certificate = certificate_named(console, name).await?;
-    let slots = console.db.slots(certificate.id).await?;
-    check_key(name, request.key, &slots)?;
-    let slot = slots
-        .iter()
-        .find(|slot| request.key.is_none_or(|key| key == slot.algorithm));
-    let active = slot
-        .and_then(|slot| slot.active_version_id)
-        .ok_or_else(|| {
-            let detail = format!("\"{name}\" has no version in force");
-            LifecycleError::new(ProblemCode::CertificateNoKey, detail)
-        })?;
-    let chain_pem = console.db.version_chain(active).await?.unwrap_or_default();
-    if !request.with_key {
-        return Ok(Export {
-            chain_pem,
-            key_pem: None,
-        });
-    }
-    let no_key = || {
-        let detail = format!("the private key of \"{name}\" is not here");
-        LifecycleError::new(ProblemCode::CertificateNoKey, detail)
-    };
-    let der = console.db.version_key(active).await?.ok_or_else(no_key)?;
-    let key = KeyPair::from_pkcs8_der(der.expose()).map_err(|_| no_key())?;
-    Ok(Export {
-        chain_pem,
-        key_pem: Some(key.to_pkcs8_pem().expose().clone()),
-    })
 }
 
 /// Refuses a key algorithm that the certificate does not have.
@@ -182,6 +175,7 @@ pub(crate) async fn listed_view(
         },
         duplicates,
         terms: terms::view(console, certificate).await?,
+        warnings: Vec::new(),
         created_at: certificate.created_at,
     })
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::certificates::{check_key, view};
 use super::request::{certificate_named, not_found, vendor_named};
-use super::{Actor, LifecycleError, install, plan, revoke, terms_change};
+use super::{Actor, LifecycleError, enrol, install, plan, revoke, terms_change};
 use crate::state::Console;
 
 /// Puts an older version back into force.
@@ -164,6 +164,11 @@ pub async fn change(
             .apply(console, &mut tx, &mut certificate, slots)
             .await?;
     }
+    if found.renewal_mode == RenewalMode::Manual
+        && certificate.renewal_mode == RenewalMode::Automatic
+    {
+        enrol::check(console, &certificate).await?;
+    }
     tx.update_certificate(&certificate).await?;
     for slot in &slots {
         let active = match slot.active_version_id {
@@ -219,8 +224,7 @@ fn apply(
         certificate.paused = paused;
     }
     if certificate.renewal_mode == RenewalMode::Automatic && certificate.vendor_id.is_none() {
-        let problem = Problem::new(ProblemCode::Invalid, "automatic renewal needs a CA vendor");
-        return Err(problem.at("/vendor").into());
+        return Err(enrol::no_vendor(&certificate.name).into());
     }
     Ok(())
 }

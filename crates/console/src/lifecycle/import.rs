@@ -6,18 +6,22 @@ use evercert_db::certificates::{self as rows, KeyPolicy};
 use evercert_db::events::Event;
 use evercert_db::vendors::Vendor;
 use evercert_db::versions::Material;
-use evercert_types::{CertificateId, KeyAlgorithm, StoreKind};
-use evercert_x509::{Chain, KeyPair, verify_chain_links, verify_key_matches};
+use evercert_types::{CertificateId, DomainName, KeyAlgorithm, StoreKind};
+use evercert_x509::{Chain, KeyPair, verify_chain_links};
 use serde_json::json;
 
-use super::certificates::view;
+use super::certificates::{view, with_warnings};
 use super::change::commit_store_change;
 use super::failure::sentence;
+use super::material::{Given, read};
 use super::request::{mode, name_taken, vendor_named};
-use super::{Actor, LifecycleError, check_name, install, plan};
+use super::{Actor, LifecycleError, chains, check_name, enrol, install, plan};
 use crate::state::Console;
 
 /// Takes in a chain and its key: a new certificate, or a new version of one that is there.
+///
+/// The chain may come in any order and format; what is missing of it is added from the stores, or fetched where the
+/// configuration allows that. What remains missing is no error: the answer's warnings tell.
 ///
 /// # Errors
 /// When chain and key do not fit together or have expired, the store differs from the existing certificate's, or the
@@ -28,85 +32,87 @@ pub async fn import(
     request: ImportRequest,
 ) -> Result<Certificate, LifecycleError> {
     check_name(&request.name, 128, "-_.*", "/name")?;
-    let (chain, key) = check_material(console, &request)?;
+    let Given { chain, key, pool } = read(&request)?;
+    check_material(console, &request, &chain, key.as_ref())?;
+    let completed = chains::complete(console, chain, &pool).await?;
+    let chain = completed.chain;
+    verify_chain_links(&chain).map_err(|error| unusable("/content", sentence(&error)))?;
     let algorithm = algorithm_of(&chain)?;
     let vendor = match &request.vendor {
         Some(name) => Some(vendor_named(console, name).await?),
         None => None,
     };
-    if request.auto_renew && vendor.is_none() {
-        let problem = Problem::new(ProblemCode::Invalid, "automatic renewal needs a CA vendor");
-        return Err(problem.at("/vendor").into());
-    }
     let existing = console.db.certificate_by_name(&request.name).await?;
-    let certificate = match existing {
+    let (certificate, new) = match existing {
         Some(existing) => {
             check_existing(&existing, &request)?;
-            write(console, actor, existing, None, &chain, key, algorithm).await?
+            (existing, None)
         }
         None => {
-            let certificate = new_certificate(console, &request, &chain, vendor.as_ref());
-            write(
-                console,
-                actor,
-                certificate,
-                Some(algorithm),
-                &chain,
-                key,
-                algorithm,
-            )
-            .await?
+            let made = new_certificate(console, &request, &chain, vendor.as_ref());
+            if request.auto_renew {
+                enrol::check(console, &made).await?;
+            }
+            (made, Some(algorithm))
         }
     };
+    let certificate = write(console, actor, certificate, new, &chain, key, algorithm).await?;
     console.wake_tasks();
-    Ok(view(console, &certificate).await?)
+    let view = view(console, &certificate).await?;
+    Ok(with_warnings(view, completed.warnings))
+}
+
+pub(crate) fn unusable(pointer: &str, why: impl Into<String>) -> LifecycleError {
+    Problem::new(ProblemCode::CertificateUnusable, why)
+        .at(pointer)
+        .into()
 }
 
 fn check_material(
     console: &Console,
     request: &ImportRequest,
-) -> Result<(Chain, Option<KeyPair>), LifecycleError> {
-    let unusable = |pointer: &str, why: String| -> LifecycleError {
-        Problem::new(ProblemCode::CertificateUnusable, why)
-            .at(pointer)
-            .into()
-    };
-    let chain = Chain::from_pem(&request.chain_pem)
-        .map_err(|error| unusable("/chain_pem", sentence(&error)))?;
-    verify_chain_links(&chain).map_err(|error| unusable("/chain_pem", sentence(&error)))?;
+    chain: &Chain,
+    key: Option<&KeyPair>,
+) -> Result<(), LifecycleError> {
     let leaf = chain.leaf();
     if leaf.not_after() <= console.now() {
         let why = format!("the certificate expired at {}", leaf.not_after());
-        return Err(unusable("/chain_pem", why));
+        return Err(unusable("/content", why));
     }
-    if leaf.dns_names().is_empty() {
-        let why = "the certificate names no domain".to_owned();
-        return Err(unusable("/chain_pem", why));
+    if leaf.has_weak_signature() {
+        let why = "the certificate is signed with MD5 or SHA-1, which no client takes any more";
+        return Err(unusable("/content", why));
     }
-    let Some(pem) = &request.key_pem else {
-        if request.store == StoreKind::ZeroTouch {
-            let why = "the zero-touch store needs the private key".to_owned();
-            return Err(unusable("/key_pem", why));
-        }
-        return Ok((chain, None));
-    };
-    let key = KeyPair::from_pem(pem.expose()).map_err(|error| {
-        unusable(
-            "/key_pem",
-            format!("{}. {}", sentence(&error), error.remedy()),
-        )
-    })?;
-    verify_key_matches(leaf, &key).map_err(|error| unusable("/key_pem", sentence(&error)))?;
-    Ok((chain, Some(key)))
+    if request.store != StoreKind::ZeroTouch {
+        return Ok(());
+    }
+    if key.is_none() {
+        let why = "the zero-touch store needs the private key";
+        return Err(unusable("/key_pem", why));
+    }
+    if names_of(chain).is_empty() {
+        let why = "the certificate names no domain: nothing would choose it in a handshake";
+        return Err(unusable("/content", why));
+    }
+    Ok(())
 }
 
 fn algorithm_of(chain: &Chain) -> Result<KeyAlgorithm, LifecycleError> {
     chain.leaf().key_algorithm().ok_or_else(|| {
-        let why = "its key is none of ECDSA P-256, P-384 and RSA 2048, 3072, 4096";
-        Problem::new(ProblemCode::CertificateUnusable, why)
-            .at("/chain_pem")
-            .into()
+        let why = "its key is weak or unusual: none of ECDSA P-256, P-384 and RSA 2048, 3072, 4096";
+        unusable("/content", why)
     })
+}
+
+/// The DNS names; of a certificate of old that has none, its common name if it can be one.
+fn names_of(chain: &Chain) -> Vec<DomainName> {
+    let leaf = chain.leaf();
+    let names = leaf.dns_names();
+    if !names.is_empty() || !leaf.ip_addresses().is_empty() {
+        return names;
+    }
+    let name = leaf.common_name().and_then(|name| name.parse().ok());
+    name.into_iter().collect()
 }
 
 fn check_existing(
@@ -137,14 +143,17 @@ fn new_certificate(
         id: CertificateId::new(),
         name: request.name.clone(),
         store: request.store,
-        names: chain.leaf().dns_names(),
+        names: names_of(chain),
         vendor_id: vendor.map(|vendor| vendor.id),
         renewal_mode: mode(request.auto_renew),
         key_policy: KeyPolicy::Rotate,
         profile: None,
         selector: request.scope.clone(),
-        labels: Default::default(),
-        terms: Default::default(),
+        labels: request.labels.clone(),
+        terms: evercert_db::terms::Terms {
+            ips: chain.leaf().ip_addresses(),
+            ..Default::default()
+        },
         paused: false,
         created_at: now,
         updated_at: now,
@@ -172,7 +181,8 @@ async fn write(
             tx.insert_slot(certificate.id, algorithm, 1).await?;
             let held = tx.hold_certificate(certificate.id).await?;
             certificate = held.map_or(certificate, |(held, _)| held);
-            certificate.names = chain.leaf().dns_names();
+            certificate.names = names_of(chain);
+            certificate.terms.ips = chain.leaf().ip_addresses();
             tx.update_certificate(&certificate).await?;
         }
     }

@@ -219,6 +219,10 @@ pub async fn renew(
             .with_remedy("Give it one: change its vendor.")
     })?;
     preflight::names::check_stored(&vendor, &certificate.names)?;
+    if certificate.paused {
+        let detail = format!("\"{name}\" is paused");
+        return Err(Problem::new(ProblemCode::CertificatePaused, detail).into());
+    }
     let mut orders = Vec::new();
     for slot in console.db.slots(certificate.id).await? {
         let Some(reason) = reason_now(console, &certificate, &vendor, &slot, renewal).await? else {

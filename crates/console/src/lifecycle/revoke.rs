@@ -79,6 +79,35 @@ pub async fn revoke(
     Ok(id)
 }
 
+/// Asks for the replacement and revocation of what is in force, and leaves it to the planner to make the orders.
+///
+/// # Errors
+/// As [`revoke`].
+pub(crate) async fn replace_when_due(
+    console: &Console,
+    actor: &Actor,
+    name: &str,
+    reason: RevocationReason,
+) -> Result<OperationId, LifecycleError> {
+    let request = RevokeRequest {
+        reason,
+        replace: true,
+        ..RevokeRequest::default()
+    };
+    let certificate = certificate_named(console, name).await?;
+    let targets = targets(console, &certificate, &request).await?;
+    let mut tx = console.db.begin_write().await?;
+    tx.hold_certificate(certificate.id).await?;
+    let id = begin_operation(&mut tx, actor, &certificate).await?;
+    for target in &targets {
+        let algorithm = target.version.algorithm;
+        tx.force_due(certificate.id, algorithm, "replaced").await?;
+        ask(&mut tx, actor, &certificate, target, &request, id).await?;
+    }
+    tx.commit().await?;
+    Ok(id)
+}
+
 async fn targets(
     console: &Console,
     certificate: &Certificate,
@@ -171,6 +200,10 @@ async fn replacement(
         let detail = format!("the certificate \"{name}\" has no CA vendor to order from");
         Problem::new(ProblemCode::Invalid, detail).with_remedy("Give it one: change its vendor.")
     })?;
+    if certificate.paused {
+        let detail = format!("\"{}\" is paused", certificate.name);
+        return Err(LifecycleError::new(ProblemCode::CertificatePaused, detail));
+    }
     let slots = console.db.slots(certificate.id).await?;
     let mut orders = Vec::new();
     for target in targets {

@@ -22,6 +22,7 @@ async fn verify_in_force(world: &World, name: &str, algorithm: KeyAlgorithm) {
         &evercert_api::certificates::ExportRequest {
             key: Some(algorithm),
             with_key: true,
+            ..Default::default()
         },
     )
     .await

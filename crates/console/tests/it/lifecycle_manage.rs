@@ -186,8 +186,8 @@ async fn what_was_exported_can_be_imported() {
     let world = World::start().await;
     world.issue(wanted("www", &["www.example.test"])).await;
     let request = ExportRequest {
-        key: None,
         with_key: true,
+        ..ExportRequest::default()
     };
     let export = certificates::export(&world.console, "www", &request)
         .await
@@ -196,7 +196,12 @@ async fn what_was_exported_can_be_imported() {
         name: name.to_owned(),
         store,
         chain_pem: export.chain_pem.clone(),
+        content: None,
+        format: Default::default(),
+        password: None,
         key_pem: key.map(Secret::new),
+        key_content: None,
+        labels: Default::default(),
         scope: Default::default(),
         vendor: None,
         auto_renew: false,

@@ -103,8 +103,9 @@ async fn kill_at(setup: &ConsoleSetup, step: OrderState) {
 
 /// The chain, whose leaf fits the exported key.
 async fn checked_export(cli: &Cli, name: &str) -> String {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let key = file.path().to_str().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("key.pem");
+    let key = key.to_str().unwrap();
     let chain = cli
         .ok(&["cert", "export", name, "--key", key])
         .await

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use evercert_api::bulk::BulkAction;
 use evercert_api::certificates::IssueRequest;
 use evercert_api::operations::{Operation, OperationState};
 use evercert_types::label::parse_label;
@@ -11,6 +12,7 @@ use evercert_types::{DomainName, KeyAlgorithm, OperationId, Selector, StoreKind,
 use serde_json::json;
 
 use super::terms::Terms;
+use super::bulk::{self, Which};
 use crate::client::{Client, segment};
 use crate::output::{self, Output};
 
@@ -74,8 +76,8 @@ Examples:
 /// `cert renew`.
 #[derive(clap::Args)]
 pub(crate) struct Renew {
-    /// Name of the certificate.
-    name: String,
+    #[command(flatten)]
+    which: Which,
     #[command(flatten)]
     wait: Wait,
 }
@@ -112,9 +114,15 @@ pub(crate) async fn issue(client: &Client, issue: Issue, output: Output) -> Resu
     follow(client, operation, &issue.wait, output).await
 }
 
-/// Orders the next version of a certificate.
+/// Orders the next version of a certificate; of many, they become due.
 pub(crate) async fn renew(client: &Client, renew: Renew, output: Output) -> Result<ExitCode> {
-    let path = format!("/certificates/{}/renew", segment(&renew.name));
+    let Some(name) = renew.which.single() else {
+        if renew.wait.wait {
+            bail!("--wait is for one certificate; `evercert order list` shows how far many are");
+        }
+        return bulk::plain(client, &renew.which, BulkAction::Renew, output).await;
+    };
+    let path = format!("/certificates/{}/renew", segment(name));
     let operation: Operation = client.post(&path, &json!({})).await?;
     follow(client, operation, &renew.wait, output).await
 }

@@ -26,8 +26,8 @@ pub(crate) struct Filter {
     #[arg(long)]
     store: Option<StoreKind>,
     /// Only those of this CA vendor.
-    #[arg(long = "of-vendor", visible_alias = "vendor", value_name = "V")]
-    of_vendor: Option<String>,
+    #[arg(long, value_name = "V")]
+    vendor: Option<String>,
     /// Only those in one of these states, such as failing,blocked.
     #[arg(long, value_delimiter = ',', value_name = "STATE")]
     state: Vec<CertificateState>,
@@ -91,7 +91,7 @@ impl Filter {
                 _ => None,
             },
             store: self.store,
-            vendor: self.of_vendor.clone(),
+            vendor: self.vendor.clone(),
             state: Some(states.join(",")).filter(|states| !states.is_empty()),
             selector: self.selector.clone(),
             issuer: self.issuer.clone(),

@@ -1,5 +1,6 @@
 //! `evercert cert`: the certificates of both stores.
 
+mod bulk;
 mod change;
 mod issue;
 mod list;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
+use evercert_api::bulk::BulkAction;
 use evercert_api::certificates::{Certificate, RollbackRequest};
 use evercert_types::KeyAlgorithm;
 
@@ -50,8 +52,16 @@ enum Action {
     List(list::List),
     /// Show what happened to a certificate, newest last.
     Log(show::Log),
-    /// Renew now.
+    /// Move certificates between automatic and manual renewal.
+    Migrate(bulk::Migrate),
+    /// Neither renew nor order certificates until they are resumed.
+    Pause(bulk::Which),
+    /// Build the chain in force anew, from what the CA offers now, without a new certificate.
+    RebuildChain(material::Rebuild),
+    /// Renew one certificate now, or many at the pace that their CAs allow.
     Renew(issue::Renew),
+    /// Renew paused certificates again.
+    Resume(bulk::Which),
     /// Revoke at the CA, perhaps after a replacement is in force.
     Revoke(revoke::Revoke),
     /// Go back to an older version that is still valid.
@@ -67,6 +77,8 @@ enum Action {
     },
     /// Count certificates by state, renewal mode, store and CA vendor.
     Summary(list::Summary),
+    /// Renew certificates through another CA vendor from now on.
+    SwitchVendor(bulk::SwitchVendor),
     /// Show one certificate, its versions, why and when it is renewed, and where it is served.
     Show {
         /// Name of the certificate.
@@ -97,6 +109,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         Action::Issue(issue) => issue::issue(&client, issue, output).await,
         Action::List(wanted) => list::list(&client, &wanted, output).await,
         Action::Log(log) => show::log(&client, &log, output).await,
+        Action::Migrate(migrate) => bulk::migrate(&client, &migrate, output).await,
+        Action::Pause(which) => bulk::plain(&client, &which, BulkAction::Pause, output).await,
+        Action::RebuildChain(rebuild) => material::rebuild(&client, rebuild, output).await,
+        Action::Resume(which) => bulk::plain(&client, &which, BulkAction::Resume, output).await,
+        Action::SwitchVendor(switch) => bulk::switch_vendor(&client, &switch, output).await,
         Action::Renew(renew) => issue::renew(&client, renew, output).await,
         Action::Revoke(wanted) => revoke::revoke(&client, wanted, output).await,
         Action::Rollback {

@@ -67,6 +67,12 @@ const ENDPOINTS: &[(&str, &str, Option<Role>)] = &[
         "/api/v1/certificates/{name}/revoke",
         Some(Role::Operator),
     ),
+    ("POST", "/api/v1/certificates/bulk", Some(Role::Operator)),
+    (
+        "POST",
+        "/api/v1/certificates/{name}/rebuild-chain",
+        Some(Role::Operator),
+    ),
     ("GET", "/api/v1/certificates/summary", Some(Role::Viewer)),
     ("GET", "/api/v1/certificates/duplicates", Some(Role::Viewer)),
     ("GET", "/api/v1/certificates/{name}", Some(Role::Viewer)),
@@ -236,7 +242,12 @@ async fn a_key_is_exported_to_administrators_only_and_leaves_a_trace() {
     assert_eq!(chain.status(), StatusCode::OK);
     assert!(!chain.text().await.unwrap().contains("PRIVATE KEY"));
     assert!(export["key_pem"].as_str().unwrap().contains("PRIVATE KEY"));
-    let audit: Value = scene.get("/api/v1/audit?limit=1").await;
+    let audit: Value = scene.get("/api/v1/audit?limit=2").await;
     assert_eq!(audit["items"][0]["action"], "certificate.export_key");
     assert_eq!(audit["items"][0]["actor"], "token:init");
+    assert_eq!(
+        audit["items"][1]["action"],
+        "certificate.export_key_refused"
+    );
+    assert_eq!(audit["items"][1]["actor"], "token:operator");
 }
