@@ -208,7 +208,7 @@ impl Db {
         rows.iter().map(read).collect()
     }
 
-    /// The revocations of a certificate's versions.
+    /// The revocations of a certificate's versions, and of other versions with the same leaf as one of these.
     ///
     /// # Errors
     /// See [`DbError`].
@@ -216,8 +216,11 @@ impl Db {
         &self,
         id: CertificateId,
     ) -> Result<Vec<Revocation>, DbError> {
-        let query = sqlx::query(select!("WHERE certificate_id = $1 ORDER BY version_id"))
-            .bind(id.to_string());
+        let query = sqlx::query(select!(
+            "WHERE certificate_id = $1 OR version_id IN (SELECT o.id FROM versions o JOIN versions m \
+             ON m.fingerprint = o.fingerprint WHERE m.certificate_id = $1) ORDER BY version_id"
+        ))
+        .bind(id.to_string());
         let rows = self.rows("reading revocations", query).await?;
         rows.iter().map(read).collect()
     }

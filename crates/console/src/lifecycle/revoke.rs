@@ -439,8 +439,8 @@ fn unusable(error: &(dyn std::error::Error + 'static)) -> Failure {
     )
 }
 
-/// One transaction: the version, and each copy of its leaf in another certificate, is revoked for good, its item leaves the zero-touch store if it is the one in force,
-/// and an automatic certificate is due.
+/// One transaction: the version, and each copy of its leaf in another certificate, is revoked for good; its item leaves
+/// the zero-touch store if it is the one in force, and an automatic certificate is due.
 async fn done(console: &Console, revocation: &Revocation) -> Result<Outcome, DbError> {
     use RevocationState::{Done, Pending};
     let mut tx = console.db.begin_write().await?;

@@ -513,7 +513,7 @@ async fn a_missing_intermediate_is_fetched_only_where_that_is_allowed() {
     };
     let served = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let (count, dir) = (served.clone(), files.path().to_owned());
-    let router = axum::Router::new().fallback(async move |uri: axum::http::Uri| {
+    let router = axum::Router::new().fallback(async move |uri: http::Uri| {
         count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         std::fs::read(dir.join(uri.path().trim_start_matches('/'))).unwrap_or_default()
     });

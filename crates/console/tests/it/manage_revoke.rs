@@ -145,6 +145,29 @@ async fn a_replacement_is_in_force_before_the_old_one_is_revoked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leaf_that_serves_both_stores_is_revoked_in_both() {
+    let world = World::start().await;
+    world.issue(wanted("www", &["www.example.test"])).await;
+    let mut copy = wanted("copy", &["www.example.test"]);
+    copy.store = StoreKind::Certificate;
+    copy.auto_renew = false;
+    world.issue(copy).await;
+    let leaf = async |name: &str| world.first_key(name).await.active.unwrap();
+    assert_eq!(
+        leaf("www").await.fingerprint,
+        leaf("copy").await.fingerprint
+    );
+
+    revoked(&world, "copy", &RevokeRequest::default()).await;
+
+    assert_eq!(world.show("copy").await.state, CertificateState::Revoked);
+    // The automatic one was taken out of the zero-touch store, and is renewed for it.
+    world.generation("www", 2).await;
+    assert_eq!(delivered(&world).await, [(2, true)]);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_imported_certificate_is_revoked_by_its_own_key() {
     let world = World::start().await;
     world.issue(wanted("www", &["www.example.test"])).await;

@@ -8,6 +8,7 @@
 mod bad_input;
 mod issue;
 mod kill;
+mod manage;
 mod pebble;
 mod small_disk;
 mod two_consoles;

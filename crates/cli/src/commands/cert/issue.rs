@@ -11,8 +11,8 @@ use evercert_types::label::parse_label;
 use evercert_types::{DomainName, KeyAlgorithm, OperationId, Selector, StoreKind, parse_span};
 use serde_json::json;
 
-use super::terms::Terms;
 use super::bulk::{self, Which};
+use super::terms::Terms;
 use crate::client::{Client, segment};
 use crate::output::{self, Output};
 

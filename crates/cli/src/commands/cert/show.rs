@@ -99,6 +99,7 @@ fn head(certificate: &Certificate) -> Result<()> {
         ("Scope", certificate.scope.to_string()),
         ("Labels", labels.join(", ")),
         ("Same names as", certificate.duplicates.join(", ")),
+        ("Warning", certificate.warnings.join("; ")),
         ("One order with", certificate.shares_orders_with.join(", ")),
     ];
     fields.extend(terms(&certificate.terms));
