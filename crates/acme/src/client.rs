@@ -1,6 +1,7 @@
 //! One CA: its directory, its connections, its nonces, and signed requests to it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use evercert_types::{SharedClock, SystemClock};
@@ -44,6 +45,10 @@ pub struct ClientConfig {
     /// How many requests may be under way at once: 32, or fewer where the table of
     /// [`vendors`](crate::vendors) says that the CA bears no more.
     pub max_concurrent_requests: usize,
+    /// How many requests may begin in a second: any number, or fewer where the same table says so.
+    pub requests_per_second: Option<u16>,
+    /// The shortest time between two looks at an object, where the CA names none: 50 ms, or longer likewise.
+    pub min_poll_interval: Duration,
     /// Tells the time for `Retry-After` dates of CAs that send no `Date`.
     pub clock: SharedClock,
 }
@@ -58,6 +63,9 @@ struct Inner {
     transport: Transport,
     directory: Directory,
     nonces: NoncePool,
+    min_poll_interval: Duration,
+    /// Whether a URL of the directory was answered as if nothing were there.
+    outdated: AtomicBool,
 }
 
 /// Whether a request may be sent again when no answer came.
@@ -119,6 +127,8 @@ impl ClientConfig {
             retries: 5,
             max_response_bytes: 1 << 20,
             max_concurrent_requests: 32,
+            requests_per_second: None,
+            min_poll_interval: Duration::from_millis(50),
             clock: Arc::new(SystemClock),
         }
     }
@@ -158,6 +168,17 @@ impl Client {
         self.0.transport.clock_skew()
     }
 
+    /// Whether the CA answered 404 or 405 at a URL of its directory: it may have moved, and the directory should be
+    /// read anew. (A 404 may also mean that the CA does not know a certificate.)
+    pub fn is_outdated(&self) -> bool {
+        self.0.outdated.load(Ordering::Relaxed)
+    }
+
+    /// The shortest time between two looks at an object, where the CA names none.
+    pub(crate) fn min_poll_interval(&self) -> Duration {
+        self.0.min_poll_interval
+    }
+
     /// Asks for a nonce and keeps it: a cheap way to see whether the CA works beyond its directory.
     ///
     /// # Errors
@@ -180,14 +201,22 @@ impl Client {
         url: &str,
         deadline: Instant,
     ) -> Result<Reply, AcmeError> {
-        get(
-            &self.0.transport,
-            self.0.config.retries,
-            stage,
-            url,
-            deadline,
-        )
-        .await
+        let retries = self.0.config.retries;
+        let reply = get(&self.0.transport, retries, stage, url, deadline).await;
+        self.note_missing(url, reply.as_ref().err());
+        reply
+    }
+
+    /// CAs move URLs without notice; Let's Encrypt did so with renewal information in July 2025.
+    fn note_missing(&self, url: &str, error: Option<&AcmeError>) {
+        let status = match error {
+            Some(AcmeError::Status { status, .. }) => Some(*status),
+            Some(AcmeError::Problem(problem)) => problem.status,
+            _ => None,
+        };
+        if matches!(status, Some(404 | 405)) && self.0.directory.lists(url) {
+            self.0.outdated.store(true, Ordering::Relaxed);
+        }
     }
 
     /// A signed request, repeated as far as `post.repeat` allows.
@@ -236,7 +265,9 @@ impl Client {
             };
             let reply = self.0.transport.send(call, deadline).await?;
             let fresh = reply.nonce();
-            match reply.check() {
+            let checked = reply.check();
+            self.note_missing(post.url, checked.as_ref().err());
+            match checked {
                 Err(AcmeError::Problem(problem)) if problem.kind() == ProblemKind::BadNonce => {
                     refusal = Some(problem);
                     nonce = match fresh {
@@ -282,7 +313,10 @@ impl Client {
             match reply.and_then(|reply| Ok((reply.nonce(), reply.check()?))) {
                 Ok((Some(nonce), _)) => return Ok(nonce),
                 Err(AcmeError::Status { status: 405, .. }) if method == Method::HEAD => {}
-                Err(error) => return Err(failed("the request failed", Some(Box::new(error)))),
+                Err(error) => {
+                    self.note_missing(url, Some(&error));
+                    return Err(failed("the request failed", Some(Box::new(error))));
+                }
                 Ok((None, _)) => {}
             }
         }
@@ -313,14 +347,23 @@ impl Client {
                 cause: Some(Box::new(error)),
             })?;
         let directory = Directory::from_reply(&reply)?;
-        if let Some(vendor) = vendors::recognise(&directory) {
+        let vendor = vendors::recognise(&directory);
+        if let Some(vendor) = vendor {
             transport.bear_at_most(vendor.max_concurrent_requests);
         }
+        let known = vendor.and_then(|vendor| vendor.requests_per_second);
+        for per_second in [known, config.requests_per_second].into_iter().flatten() {
+            transport.pace_at_most(per_second);
+        }
+        let known = vendor.map_or(Duration::ZERO, |vendor| vendor.min_poll_interval);
+        let min_poll_interval = config.min_poll_interval.max(known);
         Ok(Self(Arc::new(Inner {
             config,
             transport,
             directory,
             nonces: NoncePool::default(),
+            min_poll_interval,
+            outdated: AtomicBool::new(false),
         })))
     }
 }

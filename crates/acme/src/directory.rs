@@ -70,6 +70,15 @@ pub struct Meta {
 }
 
 impl Directory {
+    /// Whether a URL is one of the directory's, or lies below its `renewalInfo`.
+    pub(crate) fn lists(&self, url: &str) -> bool {
+        let required = [&self.new_nonce, &self.new_account, &self.new_order];
+        let offered = [&self.new_authz, &self.revoke_cert, &self.key_change];
+        let mut listed = required.into_iter().chain(offered.into_iter().flatten());
+        let below = |base: &String| url.starts_with(base.as_str());
+        listed.any(|one| one == url) || self.renewal_info.as_ref().is_some_and(below)
+    }
+
     /// Reads a directory out of its answer.
     pub(crate) fn from_reply(reply: &Reply) -> Result<Self, AcmeError> {
         Self::parse(&reply.url, &reply.body).map_err(|reason| AcmeError::Directory {

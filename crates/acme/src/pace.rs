@@ -49,6 +49,7 @@ impl Pace {
 #[derive(Debug)]
 pub(crate) struct PollPace {
     next: Duration,
+    shortest: Duration,
     deadline: Instant,
 }
 
@@ -59,8 +60,16 @@ impl PollPace {
     pub(crate) const fn new(deadline: Instant) -> Self {
         Self {
             next: Self::FIRST,
+            shortest: Self::FIRST,
             deadline,
         }
+    }
+
+    /// The same, for a CA that is not to be asked more often than this.
+    pub(crate) fn not_faster_than(mut self, shortest: Duration) -> Self {
+        self.shortest = shortest.max(Self::FIRST);
+        self.next = self.shortest;
+        self
     }
 
     /// When to look again; `None` when that would be after the deadline.
@@ -69,9 +78,9 @@ impl PollPace {
         let wait = match asked {
             Some(asked) => asked.max(Self::FIRST),
             // Near the end more often, so that the last look is not long before it.
-            None => self.next.min(left / 2).max(Self::FIRST),
+            None => self.next.min(left / 2).max(self.shortest),
         };
-        self.next = (self.next * 3 / 2).min(Self::LONGEST);
+        self.next = (self.next * 3 / 2).min(Self::LONGEST.max(self.shortest));
         now.checked_add(wait).filter(|wake| *wake < self.deadline)
     }
 }

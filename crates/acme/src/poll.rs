@@ -66,7 +66,7 @@ impl Account {
         deadline: Instant,
         verdict: impl Fn(&T) -> Verdict,
     ) -> Result<T, AcmeError> {
-        let mut pace = PollPace::new(deadline);
+        let mut pace = PollPace::new(deadline).not_faster_than(self.client().min_poll_interval());
         let mut last = "unknown".to_owned();
         loop {
             let (asked, failure) = match self.look::<T>(url, deadline).await {

@@ -2,8 +2,8 @@
 
 use std::error::Error;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use evercert_types::SharedClock;
@@ -30,9 +30,17 @@ pub(crate) struct Transport {
     request_timeout: Duration,
     max_bytes: usize,
     permits: Arc<Semaphore>,
+    gap: Arc<Mutex<Gap>>,
     clock: SharedClock,
     /// How far the CA's clock was ahead of ours at its last dated answer, seconds; `i64::MIN` before the first.
     skew: Arc<AtomicI64>,
+}
+
+/// The shortest time between the beginnings of two requests.
+#[derive(Debug, Default)]
+struct Gap {
+    length: Duration,
+    next: Option<Instant>,
 }
 
 /// One request.
@@ -82,6 +90,7 @@ impl Transport {
             request_timeout: config.request_timeout,
             max_bytes: config.max_response_bytes,
             permits: Arc::new(Semaphore::new(config.max_concurrent_requests.max(1))),
+            gap: Arc::default(),
             clock: config.clock.clone(),
             skew: Arc::new(AtomicI64::new(i64::MIN)),
         })
@@ -94,6 +103,9 @@ impl Transport {
     /// answer is too large.
     pub(crate) async fn send(&self, call: Call<'_>, deadline: Instant) -> Result<Reply, AcmeError> {
         let permit = timeout_at(deadline, self.permits.acquire()).await;
+        if let Some(turn) = self.turn() {
+            tokio::time::sleep_until(turn.min(deadline)).await;
+        }
         let left = deadline.saturating_duration_since(Instant::now());
         if !matches!(permit, Ok(Ok(_))) || left.is_zero() {
             return Err(out_of_time(&call));
@@ -124,6 +136,25 @@ impl Transport {
     pub(crate) fn bear_at_most(&self, requests: usize) {
         let surplus = self.permits.available_permits().saturating_sub(requests);
         self.permits.forget_permits(surplus);
+    }
+
+    /// Lowers the number of requests that may begin in a second.
+    pub(crate) fn pace_at_most(&self, per_second: u16) {
+        let mut gap = self.gap.lock().unwrap_or_else(PoisonError::into_inner);
+        let length = Duration::from_secs(1) / u32::from(per_second.max(1));
+        gap.length = gap.length.max(length);
+    }
+
+    /// When the next request may begin, if not at once.
+    fn turn(&self) -> Option<Instant> {
+        let mut gap = self.gap.lock().unwrap_or_else(PoisonError::into_inner);
+        if gap.length.is_zero() {
+            return None;
+        }
+        let now = Instant::now();
+        let turn = gap.next.map_or(now, |next| next.max(now));
+        gap.next = Some(turn + gap.length);
+        Some(turn).filter(|turn| *turn > now)
     }
 
     async fn exchange(&self, call: &Call<'_>, limit: Duration) -> Result<Reply, AcmeError> {

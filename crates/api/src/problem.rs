@@ -66,6 +66,9 @@ problems! {
     /// No vendor of that name.
     CaVendorNotFound = ("ca_vendor.not_found", 404, "Config CA ID is empty/does not exist.",
         Some("List the vendors with `evercert ca-vendor list`, or add one.")),
+    /// Nobody has agreed to the CA's terms of service.
+    CaVendorTermsNotAgreed = ("ca_vendor.terms_not_agreed", 422, "The CA's terms of service are not agreed to",
+        Some("Read them, then save with `terms_agreed` (`--agree-tos`).")),
     /// An order of the certificate is running.
     CertificateBusy = ("certificate.busy", 409, "An order of this certificate is running",
         Some("Wait for it; `evercert cert log NAME` shows how far it is.")),
@@ -75,6 +78,9 @@ problems! {
     /// A stored certificate has names that its CA does not issue for.
     CertificateInvalidDomain = ("certificate.invalid_domain", 422, "Certificate has invalid domain - ADCD error",
         Some("Issue a new certificate for proper names, or give this one a private CA vendor.")),
+    /// Another CA vendor has it.
+    CertificateMapped = ("certificate.mapped", 409, "The certificate is mapped to another CA vendor",
+        Some("Remove it from that vendor first: `evercert ca-vendor deselect VENDOR CERTIFICATE`.")),
     /// There is no key to export, or no version yet.
     CertificateNoKey = ("certificate.no_key", 409, "The certificate has no private key here", None),
     /// No certificate of that name.
@@ -85,6 +91,9 @@ problems! {
         Some("Resume it first: `evercert cert resume NAME`.")),
     /// The imported material does not fit together.
     CertificateUnusable = ("certificate.unusable", 422, "The certificate cannot be used", None),
+    /// Another CA would issue the certificate from its next renewal on, and nobody has confirmed that.
+    CertificateVendorChange = ("certificate.vendor_change", 409, "The change of CA is not confirmed",
+        Some("Confirm the change of vendor.")),
     /// A name that is not unique.
     Conflict = ("conflict", 409, "The name is taken", Some("Choose another name.")),
     /// The database or the disk does not answer.

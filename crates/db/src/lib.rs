@@ -35,6 +35,7 @@ pub mod operations;
 pub mod order_log;
 pub mod orders;
 mod probe;
+pub mod registrations;
 pub mod revocations;
 pub(crate) mod row;
 pub mod seal;

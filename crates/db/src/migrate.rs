@@ -18,6 +18,11 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "manage", include_str!("../migrations/0004_manage.sql")),
     (5, "issue", include_str!("../migrations/0005_issue.sql")),
     (6, "ledger", include_str!("../migrations/0006_ledger.sql")),
+    (
+        7,
+        "registrations",
+        include_str!("../migrations/0007_registrations.sql"),
+    ),
 ];
 
 /// Brings the schema up to date; on PostgreSQL a second Console waits for the first.

@@ -1,6 +1,6 @@
 //! CA vendors: who issues, and what their directories offer.
 
-use evercert_types::{Secret, VendorId};
+use evercert_types::{CertificateId, Secret, VendorId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sqlx::any::AnyRow;
@@ -39,6 +39,21 @@ pub struct Vendor {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// A version in force, as far as it tells who issued it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InForce {
+    /// Of which certificate.
+    pub certificate_id: CertificateId,
+    /// The vendor it came from; imported ones have none.
+    pub vendor_id: Option<VendorId>,
+    /// The leaf's issuer.
+    pub issuer: String,
+    /// Validity ends.
+    pub not_after: Timestamp,
+    /// Leaf and intermediates in PEM.
+    pub chain_pem: String,
 }
 
 macro_rules! select {
@@ -142,6 +157,45 @@ impl Tx {
     }
 }
 
+impl Tx {
+    /// Ids of the certificates that are issued through a vendor, in the order in which they are to be held.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn certificate_ids_of_vendor(
+        &mut self,
+        id: VendorId,
+    ) -> Result<Vec<CertificateId>, DbError> {
+        let query = sqlx::query("SELECT id FROM certificates WHERE vendor_id = $1 ORDER BY id")
+            .bind(id.to_string());
+        let rows = self.rows("reading a vendor's certificates", query).await?;
+        rows.iter().map(|row| row.parse("id")).collect()
+    }
+
+    /// Lets the vendor's orders under way begin anew, because the account that placed them is another now; those
+    /// whose certificate is here already go on.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn restart_orders_of_vendor(&mut self, id: VendorId) -> Result<u64, DbError> {
+        let query = sqlx::query(
+            "DELETE FROM authorizations WHERE order_id IN (SELECT id FROM orders WHERE vendor_id = $1 \
+             AND finished_at IS NULL AND order_url IS NOT NULL AND state NOT IN ('downloaded', 'installed'))",
+        )
+        .bind(id.to_string());
+        self.execute("forgetting authorizations", query).await?;
+        let query = sqlx::query(
+            "UPDATE orders SET state = 'ordering', order_url = NULL, finalize_url = NULL, \
+             certificate_url = NULL, expires_at = NULL, replaces = NULL, attempt = 0, updated_at = $2 \
+             WHERE vendor_id = $1 AND finished_at IS NULL AND order_url IS NOT NULL \
+             AND state NOT IN ('downloaded', 'installed')",
+        )
+        .bind(id.to_string())
+        .bind(self.now().as_second());
+        self.execute("letting orders begin anew", query).await
+    }
+}
+
 impl Db {
     /// Remembers what the directory offers now.
     ///
@@ -152,11 +206,9 @@ impl Db {
         id: VendorId,
         capabilities: &Value,
     ) -> Result<(), DbError> {
-        let query =
-            sqlx::query("UPDATE ca_vendors SET capabilities = $2, updated_at = $3 WHERE id = $1")
-                .bind(id.to_string())
-                .bind(to_json(capabilities)?)
-                .bind(self.now().as_second());
+        let query = sqlx::query("UPDATE ca_vendors SET capabilities = $2 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(to_json(capabilities)?);
         self.execute("saving what a CA offers", query)
             .await
             .map(drop)
@@ -209,6 +261,68 @@ impl Db {
             .transpose()
     }
 
+    /// The chains that a vendor issued last, newest first.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn chains_of_vendor(&self, id: VendorId, limit: u32) -> Result<Vec<String>, DbError> {
+        let query = sqlx::query(
+            "SELECT chain_pem FROM versions WHERE vendor_id = $1 ORDER BY committed_at_ms DESC LIMIT $2",
+        )
+        .bind(id.to_string())
+        .bind(i64::from(limit));
+        let rows = self.rows("reading a vendor's chains", query).await?;
+        rows.iter().map(|row| row.text("chain_pem")).collect()
+    }
+
+    /// Shortest lifetime of the versions in force of a vendor's automatically renewed certificates.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn shortest_life_of_vendor(
+        &self,
+        id: VendorId,
+    ) -> Result<Option<SignedDuration>, DbError> {
+        let query = sqlx::query(
+            "SELECT min(v.not_after - v.not_before) AS life FROM certificates c \
+             JOIN certificate_slots s ON s.certificate_id = c.id \
+             JOIN versions v ON v.id = s.active_version_id \
+             WHERE c.vendor_id = $1 AND c.renewal_mode = 'automatic'",
+        )
+        .bind(id.to_string());
+        let row = self.one("reading a vendor's lifetimes", query).await?;
+        let life = row.map_or(Ok(None), |row| row.opt_int("life"))?;
+        Ok(life.map(SignedDuration::from_secs))
+    }
+
+    /// How many orders the vendor's CA has under way.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn placed_orders_of_vendor(&self, id: VendorId) -> Result<u64, DbError> {
+        let query = sqlx::query(
+            "SELECT count(*) AS n FROM orders WHERE vendor_id = $1 AND finished_at IS NULL \
+             AND order_url IS NOT NULL AND state NOT IN ('downloaded', 'installed')",
+        )
+        .bind(id.to_string());
+        let row = self.one("counting a vendor's orders", query).await?;
+        row.map_or(Ok(0), |row| row.count("n"))
+    }
+
+    /// Every version in force.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn versions_in_force(&self) -> Result<Vec<InForce>, DbError> {
+        let query = sqlx::query(
+            "SELECT v.certificate_id, v.vendor_id, v.issuer, v.not_after, v.chain_pem \
+             FROM certificate_slots s JOIN versions v ON v.id = s.active_version_id \
+             ORDER BY v.certificate_id, s.position",
+        );
+        let rows = self.rows("reading the versions in force", query).await?;
+        rows.iter().map(read_in_force).collect()
+    }
+
     /// How many certificates are issued through a vendor.
     ///
     /// # Errors
@@ -219,6 +333,16 @@ impl Db {
         let row = self.one("counting a vendor's certificates", query).await?;
         row.map_or(Ok(0), |row| row.count("n"))
     }
+}
+
+fn read_in_force(row: &AnyRow) -> Result<InForce, DbError> {
+    Ok(InForce {
+        certificate_id: row.parse("certificate_id")?,
+        vendor_id: row.opt_parse("vendor_id")?,
+        issuer: row.text("issuer")?,
+        not_after: row.time("not_after")?,
+        chain_pem: row.text("chain_pem")?,
+    })
 }
 
 fn eab_context(id: VendorId) -> String {

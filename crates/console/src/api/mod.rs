@@ -57,7 +57,14 @@ fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(ca_vendors::list, ca_vendors::add))
-        .routes(routes!(ca_vendors::show, ca_vendors::remove))
+        .routes(routes!(ca_vendors::types))
+        .routes(routes!(
+            ca_vendors::show,
+            ca_vendors::edit,
+            ca_vendors::remove
+        ))
+        .routes(routes!(ca_vendors::certificates, ca_vendors::select))
+        .routes(routes!(ca_vendors::rotate_account_key))
         .routes(routes!(ca_vendors::test))
         .routes(routes!(ca_limits::show, ca_limits::set))
         .routes(routes!(dns::list, dns::add))

@@ -3,6 +3,7 @@
 
 mod expire;
 mod plan_renewals;
+mod refresh_directories;
 mod refresh_renewal_info;
 mod revoke;
 mod run_orders;
@@ -42,6 +43,12 @@ const TASKS: [Task; 5] = [
         every: |console| console.config.renew_tick,
         bell: |console| Some(&console.bells.renewals),
         run: |console| Box::pin(plan_renewals::run(console)),
+    },
+    Task {
+        name: "refresh_directories",
+        every: |_| Duration::from_secs(3600),
+        bell: |_| None,
+        run: |console| Box::pin(refresh_directories::run(console)),
     },
     Task {
         name: "refresh_renewal_info",

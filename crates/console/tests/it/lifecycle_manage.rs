@@ -249,7 +249,7 @@ async fn what_is_in_use_is_not_removed() {
     world.issue(wanted("www", &["www.example.test"])).await;
     world.tidy().await;
 
-    let vendor = vendors::remove(&world.console, &actor(), "local")
+    let vendor = vendors::remove(&world.console, &actor(), "local", Default::default())
         .await
         .unwrap_err();
     let provider = dns::remove(&world.console, &actor(), "dns")
@@ -261,7 +261,7 @@ async fn what_is_in_use_is_not_removed() {
     certificates::delete(&world.console, &actor(), "www")
         .await
         .unwrap();
-    vendors::remove(&world.console, &actor(), "local")
+    vendors::remove(&world.console, &actor(), "local", Default::default())
         .await
         .unwrap();
     for domain in ["example.test", "acme.test"] {

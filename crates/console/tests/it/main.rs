@@ -21,4 +21,8 @@ mod manage_material;
 mod manage_revoke;
 mod quirk_world;
 mod stub_world;
+mod vendors_add;
+mod vendors_edit;
+mod vendors_scene;
+mod vendors_select;
 mod world;

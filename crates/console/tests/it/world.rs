@@ -101,14 +101,11 @@ pub(crate) fn dns_provider(name: &str, server: SocketAddr, tsig: &str) -> NewDns
 pub(crate) fn ca_vendor(name: &str, directory_url: String, ca_bundle: String) -> NewCaVendor {
     NewCaVendor {
         name: name.to_owned(),
-        directory_url,
+        directory_url: Some(directory_url),
         email: Some("ops@example.test".to_owned()),
         ca_bundle: Some(ca_bundle),
-        eab_kid: None,
-        eab_hmac: None,
-        renew_before: None,
-        profile: None,
-        preferred_chain: None,
+        terms_agreed: true,
+        ..NewCaVendor::default()
     }
 }
 

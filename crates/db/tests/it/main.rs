@@ -74,6 +74,9 @@ suite! {
         old_versions_go_but_never_the_one_in_force,
         what_is_due_waits_after_a_failure_until_its_time_or_an_edit,
         vendors_keep_their_secrets_and_are_not_removed_in_use,
+        a_registration_keeps_the_key_of_its_first_attempt,
+        an_account_is_replaced_and_changes_its_key_once_at_a_time,
+        a_vendors_certificates_tell_their_lifetimes_and_issuers,
     },
     issue::{
         a_key_is_laid_down_sealed_and_taken_away,
@@ -110,6 +113,7 @@ suite! {
         the_journal_outlives_order_and_certificate,
         a_shared_value_is_left_to_the_last,
         events_come_in_pages_newest_first,
+        another_account_lets_placed_orders_begin_anew,
     },
     access::{
         user_names_are_unique,

@@ -42,6 +42,7 @@ async fn a_hundred_orders_survive_rejected_nonces_and_leave_no_record() {
         &pebble.directory_url(),
         "--ca-bundle",
         bundle,
+        "--agree-tos",
     ])
     .await
     .unwrap();

@@ -21,7 +21,9 @@ const ENDPOINTS: &[(&str, &str, Option<Role>)] = &[
     ("GET", "/api/v1/audit/verify", Some(Role::Admin)),
     ("GET", "/api/v1/ca-vendors", Some(Role::Viewer)),
     ("POST", "/api/v1/ca-vendors", Some(Role::Operator)),
+    ("GET", "/api/v1/ca-vendors/types", Some(Role::Viewer)),
     ("GET", "/api/v1/ca-vendors/{name}", Some(Role::Viewer)),
+    ("PATCH", "/api/v1/ca-vendors/{name}", Some(Role::Operator)),
     ("DELETE", "/api/v1/ca-vendors/{name}", Some(Role::Operator)),
     (
         "GET",
@@ -31,6 +33,21 @@ const ENDPOINTS: &[(&str, &str, Option<Role>)] = &[
     (
         "PUT",
         "/api/v1/ca-vendors/{name}/limits",
+        Some(Role::Operator),
+    ),
+    (
+        "GET",
+        "/api/v1/ca-vendors/{name}/certificates",
+        Some(Role::Viewer),
+    ),
+    (
+        "POST",
+        "/api/v1/ca-vendors/{name}/certificates",
+        Some(Role::Operator),
+    ),
+    (
+        "POST",
+        "/api/v1/ca-vendors/{name}/rotate-account-key",
         Some(Role::Operator),
     ),
     (

@@ -322,3 +322,80 @@ pub(crate) async fn vendors_keep_their_secrets_and_are_not_removed_in_use(scene:
     let error = tx.remove_vendor(vendor.id).await.unwrap_err();
     assert_eq!(error.kind(), evercert_db::DbErrorKind::Referenced);
 }
+
+pub(crate) async fn a_registration_keeps_the_key_of_its_first_attempt(scene: &Scene) {
+    let key = |text: &str| Secret::new(text.as_bytes().to_vec());
+    let mut tx = scene.db.begin_write().await.unwrap();
+    let first = tx.begin_registration("dir kid", key("one")).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = scene.db.begin_write().await.unwrap();
+    let second = tx.begin_registration("dir kid", key("two")).await.unwrap();
+    let other = tx
+        .begin_registration("dir other", key("three"))
+        .await
+        .unwrap();
+
+    assert!(first.is_new && !second.is_new && other.is_new);
+    assert_eq!(second.key.expose(), b"one");
+    assert!(tx.end_registration("dir kid").await.unwrap());
+    assert!(!tx.end_registration("dir kid").await.unwrap());
+    let later = scene.db.now() + SignedDuration::from_secs(1);
+    assert_eq!(tx.forget_registrations(later).await.unwrap(), 1);
+}
+
+pub(crate) async fn an_account_is_replaced_and_changes_its_key_once_at_a_time(scene: &Scene) {
+    let vendor = vendor(scene, "ca").await;
+    let key = |text: &str| Secret::new(text.as_bytes().to_vec());
+    let before = scene.db.account_of(vendor.id).await.unwrap().unwrap();
+
+    let mut tx = scene.db.begin_write().await.unwrap();
+    assert!(tx.begin_key_change(before.id, &key("next")).await.unwrap());
+    assert!(!tx.begin_key_change(before.id, &key("more")).await.unwrap());
+    tx.commit().await.unwrap();
+    let changing = scene.db.account_of(vendor.id).await.unwrap().unwrap();
+    let mut tx = scene.db.begin_write().await.unwrap();
+    tx.replace_account(vendor.id, &key("next"), "https://ca.example/acct/2")
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let after = scene.db.account_of(vendor.id).await.unwrap().unwrap();
+
+    assert_eq!(changing.next_key.unwrap().expose(), b"next");
+    assert_eq!(changing.key.expose(), b"account key");
+    assert_eq!(after.key.expose(), b"next");
+    assert!(after.id != before.id && after.next_key.is_none());
+    assert_eq!(after.url.as_deref(), Some("https://ca.example/acct/2"));
+    assert_eq!(
+        scene.db.account_id_of(vendor.id).await.unwrap(),
+        Some(after.id)
+    );
+}
+
+pub(crate) async fn a_vendors_certificates_tell_their_lifetimes_and_issuers(scene: &Scene) {
+    let vendor = vendor(scene, "ca").await;
+    let db = &scene.db;
+    assert_eq!(db.shortest_life_of_vendor(vendor.id).await.unwrap(), None);
+    for (name, life) in [("long", 9_000), ("short", 600)] {
+        let mut certificate = certificate(scene, name, &["a.example"]);
+        certificate.vendor_id = Some(vendor.id);
+        insert(scene, &certificate).await;
+        let version = add_version(scene, certificate.id, life).await;
+        let mut tx = db.begin_write().await.unwrap();
+        tx.activate_version(certificate.id, KEY, version.id)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    let shortest = db.shortest_life_of_vendor(vendor.id).await.unwrap();
+    let in_force = db.versions_in_force().await.unwrap();
+
+    assert_eq!(shortest, Some(SignedDuration::from_secs(600)));
+    let facts: Vec<_> = in_force
+        .iter()
+        .map(|one| (one.issuer.as_str(), one.chain_pem.as_str(), one.vendor_id))
+        .collect();
+    assert_eq!(facts, [("CN=CA", "PEM", None); 2]);
+    assert!(db.chains_of_vendor(vendor.id, 5).await.unwrap().is_empty());
+}

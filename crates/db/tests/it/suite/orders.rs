@@ -448,3 +448,32 @@ pub(crate) async fn events_come_in_pages_newest_first(scene: &Scene) {
     scene.clock.advance(jiff::SignedDuration::from_secs(1));
     assert_eq!(scene.db.expire_events(scene.db.now()).await.unwrap(), 5);
 }
+
+pub(crate) async fn another_account_lets_placed_orders_begin_anew(scene: &Scene) {
+    let subject = subject(scene).await;
+    let order = order(scene, &subject);
+    insert_order(scene, &order).await;
+    let db = &scene.db;
+    assert_eq!(db.placed_orders_of_vendor(subject.vendor).await.unwrap(), 0);
+    let placed = OrderChange::Ordered {
+        url: "https://ca.example/order/1",
+        finalize_url: "https://ca.example/order/1/finalize",
+        expires_at: None,
+    };
+    let mut tx = db.begin_write().await.unwrap();
+    let moved = tx
+        .advance_order(order.id, OrderState::Pending, OrderState::Ordered, &placed)
+        .await;
+    assert!(moved.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(db.placed_orders_of_vendor(subject.vendor).await.unwrap(), 1);
+
+    let mut tx = db.begin_write().await.unwrap();
+    let restarted = tx.restart_orders_of_vendor(subject.vendor).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let order = db.order(order.id).await.unwrap().unwrap();
+    assert_eq!((restarted, order.state), (1, OrderState::Ordering));
+    assert_eq!((order.order_url, order.replaces), (None, None));
+    assert_eq!(db.placed_orders_of_vendor(subject.vendor).await.unwrap(), 0);
+}
