@@ -148,4 +148,17 @@ mod tests {
         assert_eq!(wake, Some(start + Duration::from_secs(7)));
         assert_eq!(pace.wake(Some(MINUTE), start), None);
     }
+
+    #[test]
+    fn a_ca_that_bears_few_looks_is_asked_no_faster_but_when_it_says_so() {
+        let start = Instant::now();
+        let mut pace = PollPace::new(start + MINUTE).not_faster_than(Duration::from_secs(2));
+
+        let own = pace.wake(None, start).unwrap() - start;
+        let asked = pace.wake(Some(Duration::from_secs(1)), start).unwrap() - start;
+        let later = pace.wake(None, start).unwrap() - start;
+
+        assert_eq!((own.as_secs(), asked.as_secs()), (2, 1));
+        assert!(later >= Duration::from_secs(2));
+    }
 }

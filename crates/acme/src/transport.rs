@@ -275,6 +275,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn requests_begin_no_faster_than_the_ca_bears() {
+        let config = ClientConfig::new("https://ca.example/dir");
+        let transport = Transport::new(&config).unwrap();
+        assert_eq!((transport.turn(), transport.turn()), (None, None));
+
+        transport.pace_at_most(20);
+        transport.pace_at_most(2);
+        transport.pace_at_most(50);
+
+        let first = transport.turn();
+        let (second, third) = (transport.turn().unwrap(), transport.turn().unwrap());
+        assert_eq!(first, None);
+        assert_eq!(third - second, Duration::from_millis(500));
+    }
+
+    #[test]
     fn plain_http_is_for_loopback_only() {
         assert_eq!(way("https://ca.example/dir"), Ok(Way::Network));
         assert_eq!(way("https://127.0.0.1:14000/dir"), Ok(Way::Loopback));

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use evercert_acme::{AcmeError, Client, ClientConfig, Fault, Stage, TransportFault};
+use evercert_acme::{
+    AccountKey, AcmeError, Client, ClientConfig, Fault, NewAccount, SignatureAlgorithm, Stage,
+    TransportFault,
+};
+use evercert_testkit::acme_stub::{AcmeStub, StubOptions};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -234,4 +238,30 @@ async fn plain_http_and_bad_bundles_are_settings_to_correct() {
         assert!(!error.is_retryable());
         assert_eq!(error.alias(), Some(ALIAS));
     }
+}
+
+#[tokio::test]
+async fn a_ca_that_moves_its_urls_is_noticed_and_its_directory_read_anew() {
+    let stub = AcmeStub::start(StubOptions::default()).await.unwrap();
+    let mut config = ClientConfig::new(stub.directory_url());
+    config.ca_bundle_pem = Some(stub.ca_bundle_pem().to_owned());
+    let client = Client::connect(config).await.unwrap();
+    let key = AccountKey::generate(SignatureAlgorithm::Es256).unwrap();
+    client
+        .new_account(&key, &NewAccount::agreed())
+        .await
+        .unwrap();
+    assert!(!client.is_outdated());
+
+    stub.control()
+        .switch(|switches| "/v3".clone_into(&mut switches.prefix));
+
+    let gone = client.new_account(&key, &NewAccount::agreed()).await;
+    assert!(gone.is_err() && client.is_outdated());
+    let client = client.reload().await.unwrap();
+    assert!(!client.is_outdated());
+    client
+        .new_account(&key, &NewAccount::agreed())
+        .await
+        .unwrap();
 }

@@ -12,3 +12,4 @@ mod manage;
 mod pebble;
 mod small_disk;
 mod two_consoles;
+mod vendors;

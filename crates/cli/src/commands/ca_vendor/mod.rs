@@ -15,7 +15,6 @@ use serde_json::json;
 
 use super::ca_limits;
 use crate::client::{Client, ClientArgs, segment};
-use crate::output::Output;
 
 pub(crate) use self::show::test_report;
 
