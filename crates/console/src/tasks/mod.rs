@@ -31,7 +31,7 @@ struct Task {
 }
 
 /// Every reconciler, alphabetically; the workers of [`run_orders`] stand beside them.
-const TASKS: [Task; 5] = [
+const TASKS: [Task; 6] = [
     Task {
         name: "expire",
         every: |_| Duration::from_secs(3600),
