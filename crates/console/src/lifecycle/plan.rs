@@ -5,7 +5,6 @@ use evercert_db::events::Event;
 use evercert_db::operations::Operation;
 use evercert_db::orders::Order;
 use evercert_db::slots::{DueSlot, Slot};
-use evercert_db::terms::Terms;
 use evercert_db::vendors::Vendor;
 use evercert_db::versions::Version;
 use evercert_db::{Db, DbError, Tx};
@@ -102,7 +101,7 @@ fn new_order(
             .clone()
             .or_else(|| wanted.vendor.profile.clone()),
         replaces: order.replaces.clone(),
-        terms: terms(certificate, wanted.vendor),
+        terms: certificate.terms.clone(),
         order_url: None,
         finalize_url: None,
         certificate_url: None,
@@ -115,13 +114,6 @@ fn new_order(
         updated_at: now,
         finished_at: None,
     }
-}
-
-/// The certificate's terms, with the vendor's where it has none of its own.
-fn terms(certificate: &Certificate, vendor: &Vendor) -> Terms {
-    let mut terms = certificate.terms.clone();
-    terms.lifetime_secs = terms.lifetime_secs.or(vendor.options.lifetime_secs);
-    terms
 }
 
 /// The ARI id of the version in force, where the CA that issued it is asked again and knows ARI.
