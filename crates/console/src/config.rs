@@ -12,6 +12,7 @@ use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use evercert_types::{OrderState, Secret, SharedClock, SystemClock, parse_span};
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
 /// Settings of a Console; every field has a default, so that a file names only what differs.
@@ -256,6 +257,29 @@ pub struct Environment {
     pub master_key: Option<Secret<String>>,
     /// `EVERCERT_PAUSE_AT`, in debug builds: where a worker stops for ever.
     pub(crate) pause_at: Option<PauseAt>,
+    /// `EVERCERT_HASTE`, in debug builds: by what the waits after failures are divided; 1 otherwise.
+    pub(crate) haste: Haste,
+}
+
+/// Shortens the waits after failures, for tests that cannot wait for hours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Haste(i32);
+
+impl Default for Haste {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl Haste {
+    /// The instant to try again, in place of `at`.
+    pub(crate) fn sooner(self, now: Timestamp, at: Timestamp) -> Timestamp {
+        if self.0 <= 1 {
+            return at;
+        }
+        let wait = now.duration_until(at) / self.0;
+        now.checked_add(wait).unwrap_or(at)
+    }
 }
 
 /// Stops a worker for ever right after it persisted a state: for tests that kill the process there.
@@ -283,6 +307,7 @@ impl Environment {
         Ok(Self {
             master_key: std::env::var("EVERCERT_MASTER_KEY").ok().map(Secret::new),
             pause_at: pause_at()?,
+            haste: haste()?,
         })
     }
 }
@@ -304,6 +329,26 @@ fn pause_at() -> Result<Option<PauseAt>, ConfigError> {
 #[cfg(not(debug_assertions))]
 fn pause_at() -> Result<Option<PauseAt>, ConfigError> {
     Ok(None)
+}
+
+#[cfg(debug_assertions)]
+fn haste() -> Result<Haste, ConfigError> {
+    const VARIABLE: &str = "EVERCERT_HASTE";
+    let Ok(text) = std::env::var(VARIABLE) else {
+        return Ok(Haste::default());
+    };
+    match text.parse() {
+        Ok(factor) if factor > 0 => Ok(Haste(factor)),
+        _ => Err(ConfigError::Environment {
+            variable: VARIABLE,
+            reason: format!("\"{text}\" is not a factor from 1"),
+        }),
+    }
+}
+
+#[cfg(not(debug_assertions))]
+fn haste() -> Result<Haste, ConfigError> {
+    Ok(Haste::default())
 }
 
 #[cfg(debug_assertions)]
@@ -414,18 +459,31 @@ mod tests {
     }
 
     #[test]
+    fn haste_divides_waits_and_nothing_else() {
+        let now = Timestamp::from_second(1_790_000_000).unwrap();
+        let at = now + jiff::SignedDuration::from_mins(10);
+
+        assert_eq!(Haste::default().sooner(now, at), at);
+        assert_eq!(
+            Haste(60).sooner(now, at),
+            now + jiff::SignedDuration::from_secs(10)
+        );
+        assert!(Haste(60).sooner(now, Timestamp::MAX) < Timestamp::MAX);
+    }
+
+    #[test]
     fn the_master_key_of_the_environment_comes_in_two_forms() {
         let config = ConsoleConfig::new("unused");
         for text in ["00".repeat(32), STANDARD.encode([0u8; 32])] {
             let environment = Environment {
                 master_key: Some(Secret::new(text)),
-                pause_at: None,
+                ..Environment::default()
             };
             assert_eq!(config.master_key(&environment).unwrap().expose(), &[0; 32]);
         }
         let short = Environment {
             master_key: Some(Secret::new("short".to_owned())),
-            pause_at: None,
+            ..Environment::default()
         };
         assert!(matches!(
             config.master_key(&short),

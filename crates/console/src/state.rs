@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{ConfigError, ConsoleConfig, Environment, PauseAt};
+use crate::config::{ConfigError, ConsoleConfig, Environment, Haste, PauseAt};
 use crate::lifecycle::acme_clients::AcmeClients;
 use crate::lifecycle::dns_clients::DnsClients;
 
@@ -36,6 +36,7 @@ pub struct Console {
     pub(crate) shutdown: CancellationToken,
     store_changed: Arc<watch::Sender<i64>>,
     pause: Option<Arc<Pause>>,
+    haste: Haste,
 }
 
 /// One bell for each task that must not wait for its timer.
@@ -135,6 +136,7 @@ impl Console {
             shutdown: CancellationToken::new(),
             store_changed: Arc::new(watch::Sender::new(0)),
             pause: pause.map(Arc::new),
+            haste: environment.haste,
             config: Arc::new(config),
         })
     }
@@ -170,6 +172,11 @@ impl Console {
         self.bells.renewal_info.notify_one();
         self.bells.revocations.notify_one();
         self.bells.sweep.notify_one();
+    }
+
+    /// When to try again what is to be tried again at `at`: then, but in tests in a hurry.
+    pub(crate) fn hasten(&self, at: Timestamp) -> Timestamp {
+        self.haste.sooner(self.now(), at)
     }
 
     /// Stops for ever where `EVERCERT_PAUSE_AT` says so; the state is persisted already.

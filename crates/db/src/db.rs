@@ -70,6 +70,13 @@ impl Engine {
         }
     }
 
+    const fn begin_step(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN; SET LOCAL synchronous_commit TO off",
+        }
+    }
+
     /// One of two statements, where the engines differ.
     pub(crate) const fn choose(self, sqlite: &'static str, postgres: &'static str) -> &'static str {
         match self {
@@ -91,6 +98,8 @@ pub struct Db {
 #[derive(Debug)]
 struct Inner {
     pool: AnyPool,
+    /// Where [`Db::begin_step`] writes: on SQLite one connection of its own, which does not sync each commit.
+    steps: AnyPool,
     clock: SharedClock,
     sealer: Sealer,
     engine: Engine,
@@ -135,12 +144,17 @@ impl Db {
         probe::run(engine, &locator(engine, &config.url)).await?;
         let pool = connect(engine, config).await?;
         migrate::run(&pool).await?;
+        let steps = match engine {
+            Engine::Sqlite => connect_for_steps(config).await?,
+            Engine::Postgres => pool.clone(),
+        };
         let writers = match engine {
             Engine::Sqlite => 1,
             Engine::Postgres => Semaphore::MAX_PERMITS,
         };
         let inner = Inner {
             pool,
+            steps,
             clock,
             sealer: Sealer::new(&config.master_key),
             engine,
@@ -160,15 +174,33 @@ impl Db {
     /// # Errors
     /// [`DbErrorKind::Unavailable`].
     pub async fn begin_write(&self) -> Result<Tx, DbError> {
+        self.begin(&self.inner.pool, self.inner.engine.begin_write())
+            .await
+    }
+
+    /// Begins a unit of work whose commit does not wait for the disk: nothing of it is lost with the process, but
+    /// the last of them may be lost with the power, until the next commit of [`Self::begin_write`] takes them along.
+    ///
+    /// For what can be done again without harm, such as a step of an order that only noted what the CA says; not
+    /// for what others are told of, nor for what makes something undone findable (a key before its CSR, a name
+    /// before its TXT value).
+    ///
+    /// # Errors
+    /// [`DbErrorKind::Unavailable`].
+    pub async fn begin_step(&self) -> Result<Tx, DbError> {
+        self.begin(&self.inner.steps, self.inner.engine.begin_step())
+            .await
+    }
+
+    async fn begin(&self, pool: &AnyPool, begin: &'static str) -> Result<Tx, DbError> {
         let turn = self.write_turn().await?;
         let doing = "beginning a transaction";
         let mut tx = Tx {
-            connection: self.inner.pool.acquire().await.doing(doing)?,
+            connection: pool.acquire().await.doing(doing)?,
             is_over: false,
             db: self.clone(),
             _turn: turn,
         };
-        let begin = self.inner.engine.begin_write();
         tx.connection().execute(begin).await.doing(doing)?;
         Ok(tx)
     }
@@ -185,6 +217,7 @@ impl Db {
 
     /// Closes all connections; what is running is waited for.
     pub async fn close(&self) {
+        self.inner.steps.close().await;
         self.inner.pool.close().await;
     }
 
@@ -203,14 +236,25 @@ impl Db {
         Ok(done.rows_affected())
     }
 
-    /// Runs one writing statement with `RETURNING` by itself.
-    pub(crate) async fn execute_returning(
+    /// Runs one writing statement by itself, as durable as [`Self::begin_step`].
+    pub(crate) async fn execute_step(
+        &self,
+        doing: &'static str,
+        query: Query<'_>,
+    ) -> Result<u64, DbError> {
+        let _turn = self.write_turn().await?;
+        let done = query.execute(&self.inner.steps).await.doing(doing)?;
+        Ok(done.rows_affected())
+    }
+
+    /// Runs one writing statement with `RETURNING` by itself, as durable as [`Self::begin_step`].
+    pub(crate) async fn execute_step_returning(
         &self,
         doing: &'static str,
         query: Query<'_>,
     ) -> Result<Vec<AnyRow>, DbError> {
         let _turn = self.write_turn().await?;
-        query.fetch_all(&self.inner.pool).await.doing(doing)
+        query.fetch_all(&self.inner.steps).await.doing(doing)
     }
 
     /// Reads at most one row.
@@ -319,6 +363,25 @@ async fn connect(engine: Engine, config: &DbConfig) -> Result<AnyPool, DbError> 
     };
     options
         .connect(&locator(engine, &config.url))
+        .await
+        .doing("connecting to the database")
+}
+
+/// One connection is enough: SQLite takes one writer. A commit on it is as atomic and as safe from a killed process as
+/// any; that it is on the disk is left to the next commit of the others, or to the next checkpoint.
+async fn connect_for_steps(config: &DbConfig) -> Result<AnyPool, DbError> {
+    AnyPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(PATIENCE)
+        .test_before_acquire(false)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                prepare_sqlite(connection).await?;
+                let relaxed = connection.execute("PRAGMA synchronous = NORMAL").await;
+                relaxed.map(drop)
+            })
+        })
+        .connect(&locator(Engine::Sqlite, &config.url))
         .await
         .doing("connecting to the database")
 }

@@ -2,7 +2,8 @@
 //!
 //! A job names its kind and its subject and nothing else: the worker reads the state it acts on. There
 //! is one job for each `(kind, subject)`. A lease that runs out, or that its own node gives up at start
-//! ([`Db::release_own_jobs`]), makes the job claimable again, so a killed Console loses nothing.
+//! ([`Db::release_own_jobs`]), makes the job claimable again, so a killed Console loses nothing. Claims are not synced
+//! to the disk one by one: who drives an order lives no longer than the power does.
 
 use evercert_types::JobId;
 use jiff::{SignedDuration, Timestamp};
@@ -87,7 +88,7 @@ impl Db {
             .bind(now.saturating_add(lease.as_secs()))
             .bind(now)
             .bind(i64::from(limit));
-        let rows = self.execute_returning("claiming jobs", query).await?;
+        let rows = self.execute_step_returning("claiming jobs", query).await?;
         let mut jobs = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         jobs.sort_by_key(|job| (job.run_at, job.id));
         Ok(jobs)
@@ -108,7 +109,10 @@ impl Db {
                 .bind(id.to_string())
                 .bind(owner.to_owned())
                 .bind(self.now().as_second().saturating_add(lease.as_secs()));
-        Ok(self.execute("renewing the lease of a job", query).await? == 1)
+        Ok(self
+            .execute_step("renewing the lease of a job", query)
+            .await?
+            == 1)
     }
 
     /// Ends a claimed job for good; `false` when it is not `owner`'s any more.
@@ -119,7 +123,7 @@ impl Db {
         let query = sqlx::query("DELETE FROM jobs WHERE id = $1 AND lease_owner = $2")
             .bind(id.to_string())
             .bind(owner.to_owned());
-        Ok(self.execute("finishing a job", query).await? == 1)
+        Ok(self.execute_step("finishing a job", query).await? == 1)
     }
 
     /// Gives a claimed job back to be run again at `at`; `false` when it is not `owner`'s any more.
@@ -141,7 +145,7 @@ impl Db {
         .bind(owner.to_owned())
         .bind(at.as_second())
         .bind(error.to_owned());
-        Ok(self.execute("giving a job back", query).await? == 1)
+        Ok(self.execute_step("giving a job back", query).await? == 1)
     }
 
     /// Gives up every lease of `owner`: what a Console does first when it starts again.

@@ -210,6 +210,8 @@ fn environment(options: &PebbleOptions) -> Vec<(&'static str, String)> {
             options.alternate_roots.to_string(),
         ),
         ("PEBBLE_CHAIN_LENGTH", options.chain_length.to_string()),
+        // By default three: an account with hundreds of orders would be read page by page for minutes.
+        ("PEBBLE_WFE_ORDERS_PER_PAGE", "50".to_owned()),
     ];
     variables.push(match options.validation_delay {
         ValidationDelay::None => ("PEBBLE_VA_NOSLEEP", "1".to_owned()),

@@ -26,7 +26,8 @@ pub struct Postgres {
     addr: SocketAddr,
     bin: PathBuf,
     databases: AtomicU32,
-    _dir: TempDir,
+    owner: Owner,
+    dir: TempDir,
 }
 
 impl Postgres {
@@ -54,17 +55,14 @@ impl Postgres {
         let settings = settings(addr, dir.path());
         write(&data.join("postgresql.auto.conf"), &settings)?;
         owner.hand_over(&data.join("postgresql.auto.conf"))?;
-        let mut command = owner.command(&bin.join("postgres"), dir.path());
-        command.arg("-D").arg(&data);
-        let mut daemon = Daemon::spawn("postgres", command, &dir.path().join("log"))?;
-        let probe = Probe::Command(bin.join("pg_isready"), connection(addr));
-        daemon.ready(&probe).await?;
+        let daemon = serve(&owner, &bin, dir.path(), addr).await?;
         Ok(Self {
             daemon,
             addr,
             bin,
             databases: AtomicU32::new(0),
-            _dir: dir,
+            owner,
+            dir,
         })
     }
 
@@ -79,6 +77,25 @@ impl Postgres {
         command.args(connection(self.addr)).arg(&name);
         run("creating a PostgreSQL database", &mut command).await?;
         Ok(format!("postgres://postgres@{}/{name}", self.addr))
+    }
+
+    /// Restarts the server as an administrator does: every connection is cut, what was committed stays.
+    ///
+    /// # Errors
+    /// When it does not stop, or does not start again.
+    pub async fn restart(&mut self) -> Result<(), StartError> {
+        let what = "restarting PostgreSQL";
+        let pid = self
+            .daemon
+            .pid()
+            .ok_or_else(|| StartError::setup(what, "it has ended already"))?;
+        let mut ask = Command::new("kill");
+        run(what, ask.args(["-INT", &pid.to_string()])).await?;
+        if !self.daemon.wait_for_exit(Duration::from_secs(30)).await {
+            return Err(StartError::setup(what, "it did not stop within 30 s"));
+        }
+        self.daemon = serve(&self.owner, &self.bin, self.dir.path(), self.addr).await?;
+        Ok(())
     }
 
     /// The path of one of its client programs, such as `psql`.
@@ -111,6 +128,21 @@ impl Drop for Postgres {
     }
 }
 
+/// Runs the server on a cluster until it answers.
+async fn serve(
+    owner: &Owner,
+    bin: &Path,
+    dir: &Path,
+    addr: SocketAddr,
+) -> Result<Daemon, StartError> {
+    let mut command = owner.command(&bin.join("postgres"), dir);
+    command.arg("-D").arg(dir.join("data"));
+    let mut daemon = Daemon::spawn("postgres", command, &dir.join("log"))?;
+    let probe = Probe::Command(bin.join("pg_isready"), connection(addr));
+    daemon.ready(&probe).await?;
+    Ok(daemon)
+}
+
 /// Whether the process is there and not just waiting to be reaped.
 fn is_running(pid: u32) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
@@ -121,6 +153,7 @@ fn is_running(pid: u32) -> bool {
 }
 
 /// Who runs the server: PostgreSQL refuses root.
+#[derive(Debug)]
 struct Owner(Option<(u32, u32)>);
 
 impl Owner {
@@ -219,6 +252,19 @@ mod tests {
         assert_ne!(first, second);
         drop(postgres);
         assert!(!is_running(pid));
+    }
+
+    #[tokio::test]
+    async fn a_restart_keeps_what_was_there() {
+        let mut postgres = crate::start_or_skip!(Postgres::start().await);
+        let url = postgres.create_database().await.unwrap();
+
+        postgres.restart().await.unwrap();
+
+        let mut psql = Command::new(postgres.program("psql"));
+        run("asking", psql.args([&url, "-c", "select 1"]))
+            .await
+            .unwrap();
     }
 
     #[test]

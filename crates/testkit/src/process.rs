@@ -187,6 +187,11 @@ impl Daemon {
         tokio::time::timeout(limit, self.child.wait()).await.is_ok()
     }
 
+    /// All that it printed.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
     /// The end of what it printed.
     pub fn log_tail(&self) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();

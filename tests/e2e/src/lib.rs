@@ -1,12 +1,14 @@
 //! Journeys with the program as its users run it: processes, command line, files.
 //!
 //! [`program`] finds the built executable, [`console`] and [`adc`] run its roles, [`cli`] its client commands;
-//! [`surroundings`] is what stands around them: a CA and a DNS server.
+//! [`rest`] its REST API; [`surroundings`] is what stands around them: a CA and a DNS server. [`faults`] spoils it.
 
 pub mod adc;
 pub mod cli;
 pub mod console;
+pub mod faults;
 pub mod program;
+pub mod rest;
 pub mod role;
 pub mod surroundings;
 pub mod tls;

@@ -72,7 +72,7 @@ impl Drive<'_> {
             finalize_url: &placed.finalize,
             expires_at: placed.expires,
         };
-        let mut tx = self.console.db.begin_write().await?;
+        let mut tx = self.console.db.begin_step().await?;
         for warning in warnings {
             tx.add_event(&self.event(warning, Level::Warn)).await?;
         }
@@ -128,7 +128,7 @@ impl Drive<'_> {
         let chosen = each(choosing.collect()).await?;
         let pending = chosen.iter().filter(|one| one.status == "pending").count();
         let message = format!("{pending} of {} names are to be proved", chosen.len());
-        let mut tx = self.console.db.begin_write().await?;
+        let mut tx = self.console.db.begin_step().await?;
         tx.remove_authorizations(self.order.id).await?;
         for authorization in &chosen {
             tx.put_authorization(self.order.id, authorization).await?;

@@ -133,7 +133,7 @@ impl Drive<'_> {
             _ => self.hand_in(&account, &order).await?,
         };
         let note = Note::new("order.finalizing", "The CSR is handed in");
-        let tx = self.console.db.begin_write().await?;
+        let tx = self.console.db.begin_step().await?;
         self.persist(tx, OrderState::Finalizing, OrderChange::Nothing, note)
             .await?;
         self.at_ca = Some(order);
@@ -171,7 +171,7 @@ impl Drive<'_> {
             .map_err(|error| Failure::acme(Stage::Finalize, &error))?;
         let note = Note::new("order.issued", "The CA has issued the certificate")
             .with(json!({"certificate_url": url}));
-        let mut tx = self.console.db.begin_write().await?;
+        let mut tx = self.console.db.begin_step().await?;
         self.settle_issued(&mut tx).await?;
         let change = OrderChange::Issued {
             certificate_url: url,
@@ -201,7 +201,7 @@ impl Drive<'_> {
             "issuer": chain.leaf().issuer(), "top_issuer": chain.top_issuer(),
             "certificates": chain.certificates().len(),
         }));
-        let mut tx = self.console.db.begin_write().await?;
+        let mut tx = self.console.db.begin_step().await?;
         if !is_preferred(&chain, preferred.as_deref()) {
             let fallback = other_chain(preferred.as_deref().unwrap_or_default(), &chain);
             tx.add_event(&self.event(fallback, Level::Warn)).await?;

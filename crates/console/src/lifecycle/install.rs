@@ -150,7 +150,7 @@ impl Drive<'_> {
                 format!("The order is done; {left} TXT values are still to be removed"),
             ),
         };
-        let tx = self.console.db.begin_write().await?;
+        let tx = self.console.db.begin_step().await?;
         self.persist(tx, OrderState::Done, OrderChange::Nothing, note)
             .await?;
         self.console.bells.renewal_info.notify_one();

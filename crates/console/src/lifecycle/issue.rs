@@ -3,7 +3,9 @@
 //! Before it: [`super::request`] or [`super::plan`] wrote the order and its job. After it: the
 //! zero-touch stream carries the version to the instances. A step that was persisted is never done
 //! again; a step that was not may have been done already when the process was killed, so every step can
-//! be done twice.
+//! be done twice. Where that costs nothing but the repetition, the step is not synced to the disk by itself
+//! (`begin_step`): what must outlive the power are the request, the names of TXT values, the key, and the version in
+//! force.
 
 use evercert_acme::Account;
 use evercert_db::certificates::Certificate;
@@ -347,13 +349,8 @@ impl<'a> Drive<'a> {
             not_after: version.not_after,
         });
         let jitter = jitter_of(&self.order.id.to_string());
-        Ok(next_try(
-            failure,
-            failures,
-            self.console.now(),
-            life,
-            jitter,
-        ))
+        let at = next_try(failure, failures, self.console.now(), life, jitter);
+        Ok(self.console.hasten(at))
     }
 }
 

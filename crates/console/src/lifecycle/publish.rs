@@ -44,7 +44,7 @@ impl Drive<'_> {
         }
         let entries = self.console.db.journal_of(self.order.id).await?;
         let receipts = each(entries.iter().map(|entry| self.write(entry)).collect()).await?;
-        let mut tx = self.console.db.begin_write().await?;
+        let mut tx = self.console.db.begin_step().await?;
         for (id, receipt) in &receipts {
             tx.journal_written(id, &json!(receipt)).await?;
         }
@@ -112,7 +112,7 @@ impl Drive<'_> {
         let watching = watching.map(|(client, targets)| self.watch(client, targets));
         let seen = each(watching.collect()).await?;
         let note = Note::new("order.propagated", "The TXT values can be seen").with(json!(seen));
-        let tx = self.console.db.begin_write().await?;
+        let tx = self.console.db.begin_step().await?;
         self.persist(tx, OrderState::Propagated, OrderChange::Nothing, note)
             .await
     }
@@ -149,7 +149,7 @@ impl Drive<'_> {
             .await
             .map_err(|error| Failure::acme(Stage::Validation, &error))?;
         let note = Note::new("order.validating", "The CA was told to validate");
-        let tx = self.console.db.begin_write().await?;
+        let tx = self.console.db.begin_step().await?;
         self.persist(tx, OrderState::Validating, OrderChange::Nothing, note)
             .await
     }
@@ -164,7 +164,7 @@ impl Drive<'_> {
             .await
             .map_err(|error| validation_failure(&error))?;
         let note = Note::new("order.ready", "Every name is proved");
-        let tx = self.console.db.begin_write().await?;
+        let tx = self.console.db.begin_step().await?;
         self.persist(tx, OrderState::Ready, OrderChange::Nothing, note)
             .await?;
         self.at_ca = Some(ready);

@@ -83,14 +83,14 @@ async fn remove_holding(
         .remove(&target(entry), receipt.as_ref())
         .await
         .map_err(|error| Failure::dns(&error))?;
-    let mut tx = console.db.begin_write().await?;
+    let mut tx = console.db.begin_step().await?;
     tx.journal_removed(&entry.id).await?;
     tx.commit().await?;
     Ok(())
 }
 
 async fn postpone(console: &Console, entry: &JournalEntry, failure: &Failure) {
-    let next = next_removal(entry, console.now());
+    let next = console.hasten(next_removal(entry, console.now()));
     tracing::warn!(
         dns.name = entry.fqdn,
         order.id = %entry.order_id,
@@ -98,7 +98,7 @@ async fn postpone(console: &Console, entry: &JournalEntry, failure: &Failure) {
         "a TXT value could not be removed: {}", failure.message
     );
     let written: Result<(), DbError> = async {
-        let mut tx = console.db.begin_write().await?;
+        let mut tx = console.db.begin_step().await?;
         tx.journal_failed(&entry.id, next, &failure.message).await?;
         tx.commit().await
     }

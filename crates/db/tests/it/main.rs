@@ -40,6 +40,7 @@ suite! {
         sealed_values_open_after_reopening,
         read_modify_writes_do_not_collide,
         a_dropped_unit_of_work_changes_nothing,
+        a_step_is_there_for_others_once_committed_and_gone_when_dropped,
     },
     jobs::{
         each_job_is_claimed_once_under_contention,

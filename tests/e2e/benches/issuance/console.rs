@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use evercert_e2e::console::{Console, ConsoleSetup};
-use reqwest::Client;
+use evercert_e2e::rest::Rest;
 use serde_json::json;
 use tokio::process::Command;
 use tokio::time::Instant;
@@ -28,12 +28,12 @@ pub(crate) async fn run(field: &Field, in_flight: usize, orders: usize) -> Resul
     let console = setup.start_command(command).await?;
     introduce(field, &console).await?;
 
-    let client = Rest::new(&setup)?;
-    client.issue("warm", WARM_UP).await?;
+    let rest = Rest::new(&setup)?;
+    issue(&rest, "warm", WARM_UP).await?;
     finished(&setup, WARM_UP).await?;
     let pid = console.role.pid().context("the Console runs")?;
     let watch = Watch::start(Whose::Process(pid))?;
-    client.issue(&format!("site{in_flight}-"), orders).await?;
+    issue(&rest, &format!("site{in_flight}-"), orders).await?;
     finished(&setup, WARM_UP + orders).await?;
     let figure = watch.stop("evercert", in_flight, orders)?;
     console.role.stop().await?;
@@ -90,45 +90,15 @@ async fn finished(setup: &ConsoleSetup, orders: usize) -> Result<()> {
     }
 }
 
-/// The Console's REST API.
-struct Rest {
-    http: Client,
-    url: String,
-    token: String,
-}
-
-impl Rest {
-    fn new(setup: &ConsoleSetup) -> Result<Self> {
-        let root = std::fs::read(setup.dir.join("console-ca.pem")).context("reading its CA")?;
-        let token = std::fs::read_to_string(setup.token_file()).context("reading the token")?;
-        let http = Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(60))
-            .tls_certs_only([reqwest::Certificate::from_pem(&root)?])
-            .build()?;
-        Ok(Self {
-            http,
-            url: format!("{}/api/v1/certificates", setup.url()),
-            token: token.trim().to_owned(),
-        })
+async fn issue(rest: &Rest, prefix: &str, orders: usize) -> Result<()> {
+    for number in 0..orders {
+        let name = format!("{prefix}{number}");
+        let body = json!({
+            "name": name, "domains": [format!("{name}.example.org")],
+            "vendor": "pebble", "store": "zero-touch",
+        });
+        let (status, answer) = rest.post("/certificates", &body).await?;
+        ensure!(status.is_success(), "{name}: {status} {answer}");
     }
-
-    async fn issue(&self, prefix: &str, orders: usize) -> Result<()> {
-        for number in 0..orders {
-            let name = format!("{prefix}{number}");
-            let body = json!({
-                "name": name, "domains": [format!("{name}.example.org")],
-                "vendor": "pebble", "store": "zero-touch",
-            });
-            let request = self.http.post(&self.url).bearer_auth(&self.token);
-            let answer = request.json(&body).send().await?;
-            let status = answer.status();
-            ensure!(
-                status.is_success(),
-                "{name}: {status} {}",
-                answer.text().await?
-            );
-        }
-        Ok(())
-    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-/// Length of a tick in `/proc/*/stat`: USER_HZ is 100 on Linux.
+/// Length of a tick in `/proc/*/stat`: `USER_HZ` is 100 on Linux.
 const TICK: Duration = Duration::from_millis(10);
 
 /// What one client did.

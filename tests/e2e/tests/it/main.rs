@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod chaos;
 mod issue;
 mod kill;
 mod manage;

@@ -129,7 +129,7 @@ fn assert_no_attempt_failed(log: &str) {
 }
 
 /// How many TXT sets the zone holds, by PowerDNS's own API.
-async fn pdns_txt_records(pdns: &Pdns) -> usize {
+pub(crate) async fn pdns_txt_records(pdns: &Pdns) -> usize {
     let client = reqwest::Client::builder()
         .no_proxy()
         .timeout(Duration::from_secs(10))

@@ -82,3 +82,17 @@ pub(crate) async fn a_dropped_unit_of_work_changes_nothing(scene: &Scene) {
     let lease = SignedDuration::from_secs(60);
     assert_eq!(scene.db.claim_jobs("n", lease, 9).await.unwrap(), []);
 }
+
+pub(crate) async fn a_step_is_there_for_others_once_committed_and_gone_when_dropped(scene: &Scene) {
+    let mut tx = scene.db.begin_step().await.unwrap();
+    tx.enqueue_job("order", "a", scene.db.now()).await.unwrap();
+    drop(tx);
+    let mut tx = scene.db.begin_step().await.unwrap();
+    tx.enqueue_job("order", "b", scene.db.now()).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let lease = SignedDuration::from_secs(60);
+    let jobs = scene.again().await.claim_jobs("n", lease, 9).await.unwrap();
+    let subjects: Vec<&str> = jobs.iter().map(|job| job.subject.as_str()).collect();
+    assert_eq!(subjects, ["b"]);
+}
