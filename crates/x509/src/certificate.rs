@@ -7,15 +7,13 @@ use evercert_types::{DomainName, Fingerprint, KeyAlgorithm};
 use jiff::Timestamp;
 use x509_parser::der_parser::{Oid, oid};
 use x509_parser::extensions::{AccessDescription, ExtendedKeyUsage, GeneralName, ParsedExtension};
-use x509_parser::oid_registry::{OID_EC_P256, OID_NIST_EC_P384};
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate, X509Name};
-use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use crate::fingerprint::sha256;
-use crate::key::rsa_algorithm;
 use crate::name::{common_name, name_text};
 use crate::pem::{self, PemError};
+use crate::public_key::key_algorithm;
 
 /// `id-ad-caIssuers` (RFC 5280 §4.2.2.1).
 const CA_ISSUERS: Oid<'static> = oid!(1.3.6.1.5.5.7.48.2);
@@ -399,42 +397,6 @@ fn issuer_url(access: &AccessDescription<'_>) -> Option<String> {
     match &access.access_location {
         GeneralName::URI(uri) if access.access_method == CA_ISSUERS => Some((*uri).to_owned()),
         _ => None,
-    }
-}
-
-/// The algorithm of a public key, when it is one that we use.
-pub(crate) fn key_algorithm(spki: &SubjectPublicKeyInfo<'_>) -> Option<KeyAlgorithm> {
-    match spki.parsed().ok()? {
-        PublicKey::RSA(rsa) => {
-            let modulus: Vec<u8> = rsa
-                .modulus
-                .iter()
-                .copied()
-                .skip_while(|b| *b == 0)
-                .collect();
-            let bits = modulus.len() * 8 - modulus.first()?.leading_zeros() as usize;
-            rsa_algorithm(bits)
-        }
-        PublicKey::EC(_) => {
-            let curve = spki.algorithm.parameters.as_ref()?.as_oid().ok()?;
-            if curve == OID_EC_P256 {
-                Some(KeyAlgorithm::EcdsaP256)
-            } else if curve == OID_NIST_EC_P384 {
-                Some(KeyAlgorithm::EcdsaP384)
-            } else {
-                None
-            }
-        }
-        _ => None,
-    }
-}
-
-/// A public key in words, such as `RSA 1024 bits`, also of a kind that we do not use.
-pub(crate) fn key_kind(spki: &SubjectPublicKeyInfo<'_>) -> String {
-    match spki.parsed() {
-        Ok(PublicKey::RSA(rsa)) => format!("RSA {} bits", rsa.key_size()),
-        Ok(PublicKey::EC(point)) => format!("elliptic curve, {} bits", point.key_size()),
-        _ => format!("algorithm {}", spki.algorithm.algorithm.to_id_string()),
     }
 }
 

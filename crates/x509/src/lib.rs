@@ -18,6 +18,8 @@ pub mod mint;
 mod name;
 pub mod pem;
 pub mod pkcs12;
+mod public_key;
+pub mod subject;
 pub mod tls;
 pub mod tls_alpn01;
 
@@ -25,13 +27,14 @@ pub use ari::ari_certificate_id;
 pub use bundle::{Bundle, BundleError};
 pub use certificate::{Certificate, CertificateError};
 pub use chain::{Chain, ChainError, verify_chain_links};
-pub use csr::{Csr, CsrError, CsrParams, Requested, Subject};
+pub use csr::{Csr, CsrError, CsrParams, Requested};
 pub use fingerprint::sha256;
 pub use key::{KeyError, KeyPair};
 pub use matching::{
     MatchError, verify_addresses, verify_key_matches, verify_names, verify_request_matches,
 };
 pub use pem::PemError;
+pub use subject::Subject;
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -14,9 +14,10 @@ use time::OffsetDateTime;
 
 use crate::certificate::{Certificate, CertificateError};
 use crate::chain::ChainError;
-use crate::csr::{Csr, CsrError, Subject, alt_names};
+use crate::csr::{Csr, CsrError, alt_names};
 use crate::key::{KeyError, KeyPair};
 use crate::matching::{MatchError, verify_key_matches};
+use crate::subject::Subject;
 
 /// How far a certificate's notBefore lies before its making: clocks of clients differ.
 pub const BACKDATE: SignedDuration = SignedDuration::from_mins(5);

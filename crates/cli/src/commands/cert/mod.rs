@@ -31,7 +31,7 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Action {
     /// Change renewal mode, scope, CA vendor, names, keys, and how it is issued.
-    Change(change::Change),
+    Change(Box<change::Change>),
     /// Remove a certificate with all its versions; instances stop serving it.
     Delete {
         /// Name of the certificate.
@@ -47,7 +47,7 @@ enum Action {
     /// Put a certificate made elsewhere into a store.
     Import(material::Import),
     /// Order a new certificate.
-    Issue(issue::Issue),
+    Issue(Box<issue::Issue>),
     /// List certificates.
     List(list::List),
     /// Show what happened to a certificate, newest last.
@@ -106,7 +106,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         Action::Duplicates => list::duplicates(&client, output).await,
         Action::Export(export) => material::export(&client, export, output).await,
         Action::Import(import) => material::import(&client, import, output).await,
-        Action::Issue(issue) => issue::issue(&client, issue, output).await,
+        Action::Issue(wanted) => issue::issue(&client, *wanted, output).await,
         Action::List(wanted) => list::list(&client, &wanted, output).await,
         Action::Log(log) => show::log(&client, &log, output).await,
         Action::Migrate(migrate) => bulk::migrate(&client, &migrate, output).await,
