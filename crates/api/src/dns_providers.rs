@@ -25,6 +25,83 @@ pub struct NewDnsProvider {
     pub propagation: PropagationSettings,
 }
 
+/// What may be changed of a DNS provider: `PATCH /api/v1/dns-providers/{name}`; absent parts stay as they are.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DnsProviderChange {
+    /// Another unique name.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Settings to be set, or removed by null; the others stay. Stored encrypted.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, Option<String>>, write_only)]
+    pub settings: BTreeMap<String, Option<Secret<String>>>,
+    /// How to find out that a record is public, in place of all that was set.
+    #[serde(default)]
+    pub propagation: Option<PropagationSettings>,
+    /// Whether it may be used.
+    #[serde(default)]
+    pub active: Option<bool>,
+    /// Save without trying whether the provider takes the settings; default false.
+    #[serde(default)]
+    pub skip_test: bool,
+}
+
+/// A changed DNS provider, and what the change means for certificates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChangedDnsProvider {
+    /// The provider as it is now.
+    #[serde(flatten)]
+    pub provider: DnsProvider,
+    /// Certificates that cannot be renewed any more, since no active provider is left for one of their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked: Vec<String>,
+}
+
+/// A domain that is not mapped any more: the answer to `DELETE /api/v1/domain-mappings/{domain}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UnmappedDomain {
+    /// The domain.
+    pub domain: DomainName,
+    /// Certificates whose renewals stop until it is mapped again.
+    pub blocked: Vec<String>,
+}
+
+/// Names whose delegation is to be looked at: `POST /api/v1/delegations/check`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DelegationQuery {
+    /// The names that certificates are for.
+    pub domains: Vec<DomainName>,
+    /// The zone to delegate to; default the Console's `delegation_zone`.
+    #[serde(default)]
+    pub zone: Option<DomainName>,
+}
+
+/// How one name's challenges are delegated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Delegation {
+    /// The name, without a wildcard label.
+    pub domain: DomainName,
+    /// Where the CNAME stands: `_acme-challenge.` and the name.
+    pub name: String,
+    /// Where it should point, when a zone is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Where it leads now, step by step; empty without a CNAME.
+    pub chain: Vec<String>,
+    /// Name of the DNS provider that writes the record there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// Whether challenges can be answered so.
+    pub ok: bool,
+    /// What was found, in one sentence.
+    pub detail: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
 /// How to find out that a TXT record can be seen by the CA.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -9,6 +9,7 @@ pub mod ca_vendors;
 pub mod certificate_lists;
 pub mod certificates;
 pub mod challenge;
+pub mod challenges;
 pub mod digest;
 pub mod dns_providers;
 pub mod instances;

@@ -184,6 +184,11 @@ impl Client {
         Ok(())
     }
 
+    /// Removes a resource, and answers what came of it.
+    pub(crate) async fn delete_for<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.call(Method::DELETE, path, None::<&()>).await
+    }
+
     async fn call<T: DeserializeOwned>(
         &self,
         method: Method,

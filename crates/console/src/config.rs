@@ -11,7 +11,7 @@ use std::time::Duration;
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use evercert_types::{OrderState, Secret, SharedClock, SystemClock, parse_span};
+use evercert_types::{DomainName, OrderState, Secret, SharedClock, SystemClock, parse_span};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
@@ -41,6 +41,12 @@ pub struct ConsoleConfig {
     /// DNS server for look-ups; default those of `/etc/resolv.conf`. With another port than 53, authoritative
     /// servers are asked at that port too: for labs.
     pub dns_resolver: Option<SocketAddr>,
+    /// Where it answers http-01 challenges of CAs itself, in plain HTTP; default nowhere.
+    pub challenge_http_listen: Option<SocketAddr>,
+    /// Where it answers tls-alpn-01 challenges of CAs itself; default nowhere.
+    pub challenge_tls_listen: Option<SocketAddr>,
+    /// The zone that challenge names are delegated to, for `evercert domain delegation`.
+    pub delegation_zone: Option<DomainName>,
     /// How often due renewals are looked for; default `60s`.
     #[serde(deserialize_with = "span")]
     pub renew_tick: Duration,
@@ -131,6 +137,9 @@ impl Default for ConsoleConfig {
             tls_certificate_file: None,
             tls_key_file: None,
             dns_resolver: None,
+            challenge_http_listen: None,
+            challenge_tls_listen: None,
+            delegation_zone: None,
             renew_tick: Duration::from_secs(60),
             job_lease: Duration::from_secs(60),
             job_poll: Duration::from_secs(2),

@@ -6,6 +6,7 @@
 
 mod api;
 mod auth;
+mod challenge_listener;
 pub mod config;
 mod identity;
 pub mod lifecycle;
@@ -25,6 +26,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
 pub use auth::{InitError, init_admin};
+pub use challenge_listener::ChallengeAddresses;
 pub use config::{ConfigError, ConsoleConfig, Environment};
 pub use identity::IdentityError;
 pub use lifecycle::{Actor, LifecycleError};
@@ -40,6 +42,8 @@ pub struct ConsoleHandle {
     pub setup_url: Option<Secret<String>>,
     /// PEM of the CA that clients verify it by.
     pub ca_pem: String,
+    /// Where it answers challenges of CAs itself.
+    pub challenges: ChallengeAddresses,
     /// What its parts share.
     pub console: Console,
     tasks: TaskTracker,
@@ -84,6 +88,7 @@ pub async fn run(config: ConsoleConfig, listener: TcpListener) -> Result<Console
         addr: server.addr,
         setup_url: server.setup_url.clone(),
         ca_pem: server.ca_pem.clone(),
+        challenges: server.challenges,
         console,
         tasks,
         server,

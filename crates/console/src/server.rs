@@ -28,6 +28,7 @@ use tower::ServiceExt as _;
 use crate::Console;
 use crate::api::app::{App, Load, Parts};
 use crate::auth::{Auth, session, setup};
+use crate::challenge_listener::{self, ChallengeAddresses};
 use crate::identity::server::{ServerCertificates, usual_names};
 use crate::identity::{Identity, IdentityError};
 use crate::metrics::Metrics;
@@ -61,6 +62,8 @@ pub(crate) struct Server {
     pub(crate) setup_url: Option<Secret<String>>,
     /// The identity CA, in PEM: what clients verify the Console by.
     pub(crate) ca_pem: String,
+    /// Where challenges of CAs are answered.
+    pub(crate) challenges: ChallengeAddresses,
     tasks: TaskTracker,
 }
 
@@ -112,6 +115,9 @@ pub(crate) async fn start(console: &Console, listener: TcpListener) -> Result<Se
     let tls = Arc::new(tls(&identity, certificates.clone(), &console.clock)?);
     let store = Arc::new(Store::load(console.db.clone(), console.clock.clone()).await?);
     let tasks = TaskTracker::new();
+    let challenges = challenge_listener::start(console, &tasks).await;
+    let challenges = challenges
+        .map_err(|(address, error)| io(&format!("listening for challenges on {address}"))(error))?;
     let drained = CancellationToken::new();
     let (reports, writer) = Reports::new(store.clone(), drained.clone());
     tasks.spawn(writer);
@@ -151,6 +157,7 @@ pub(crate) async fn start(console: &Console, listener: TcpListener) -> Result<Se
         addr,
         setup_url,
         ca_pem: identity.ca_pem(),
+        challenges,
         tasks,
     })
 }

@@ -51,13 +51,7 @@ impl Tx {
     /// # Errors
     /// A conflict when the name is taken.
     pub async fn insert_dns_provider(&mut self, provider: &DnsProvider) -> Result<(), DbError> {
-        let plain: BTreeMap<&str, &str> = provider
-            .settings
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.expose().as_str()))
-            .collect();
-        let plain = Secret::new(to_json(&plain)?);
-        let sealed = self.seal(&settings_context(provider.id), plain.expose().as_bytes())?;
+        let sealed = self.sealed_settings(provider)?;
         let query = sqlx::query(
             "INSERT INTO dns_providers (id, name, type_code, settings_sealed, propagation, active, \
              created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -71,6 +65,36 @@ impl Tx {
         .bind(provider.created_at.as_second())
         .bind(provider.updated_at.as_second());
         self.execute("saving a DNS provider", query).await.map(drop)
+    }
+
+    /// Saves a changed provider: name, settings, propagation, whether it is active.
+    ///
+    /// # Errors
+    /// A conflict when the name is taken.
+    pub async fn update_dns_provider(&mut self, provider: &DnsProvider) -> Result<bool, DbError> {
+        let sealed = self.sealed_settings(provider)?;
+        // Who keeps it built goes by the time of the change, which must differ from the one before.
+        let query = sqlx::query(
+            "UPDATE dns_providers SET name = $2, settings_sealed = $3, propagation = $4, active = $5, \
+             updated_at = CASE WHEN updated_at >= $6 THEN updated_at + 1 ELSE $6 END WHERE id = $1",
+        )
+        .bind(provider.id.to_string())
+        .bind(&provider.name)
+        .bind(sealed)
+        .bind(to_json(&provider.propagation)?)
+        .bind(i64::from(provider.active))
+        .bind(self.now().as_second());
+        Ok(self.execute("saving a DNS provider", query).await? == 1)
+    }
+
+    fn sealed_settings(&self, provider: &DnsProvider) -> Result<String, DbError> {
+        let plain: BTreeMap<&str, &str> = provider
+            .settings
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.expose().as_str()))
+            .collect();
+        let plain = Secret::new(to_json(&plain)?);
+        self.seal(&settings_context(provider.id), plain.expose().as_bytes())
     }
 
     /// Removes a provider; `false` when there is none of that id.

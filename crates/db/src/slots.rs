@@ -291,6 +291,19 @@ impl Tx {
         self.execute("letting failed certificates be tried again", query)
             .await
     }
+
+    /// Takes back a failure that was foreseen and has not come.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn clear_foreseen_failure(&mut self, id: CertificateId) -> Result<u64, DbError> {
+        let query = sqlx::query(
+            "UPDATE certificate_slots SET failures = 0, retry_at = NULL, last_error = NULL \
+             WHERE certificate_id = $1 AND last_error LIKE '%\"foreseen\":true%'",
+        )
+        .bind(id.to_string());
+        self.execute("taking back a foreseen failure", query).await
+    }
 }
 
 impl Tx {
@@ -342,6 +355,19 @@ fn slot_key_context(id: CertificateId, algorithm: KeyAlgorithm) -> String {
 }
 
 impl Db {
+    /// The certificates whose last failure was foreseen (`"foreseen": true`), not met.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn foreseen_failures(&self) -> Result<Vec<CertificateId>, DbError> {
+        let query = sqlx::query(
+            "SELECT DISTINCT certificate_id FROM certificate_slots \
+             WHERE last_error LIKE '%\"foreseen\":true%'",
+        );
+        let rows = self.rows("looking for foreseen failures", query).await?;
+        rows.iter().map(|row| row.parse("certificate_id")).collect()
+    }
+
     /// The private key (PKCS#8 DER) that was laid down for the next order of a slot.
     ///
     /// # Errors

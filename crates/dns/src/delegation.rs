@@ -2,7 +2,7 @@
 
 use hickory_proto::rr::RecordType;
 
-use crate::lookup::LookupError;
+use crate::lookup::{LookupError, random_id};
 use crate::name;
 use crate::resolver::Resolver;
 
@@ -39,6 +39,32 @@ impl Resolver {
     /// When the first name cannot be looked up, or the chain has a loop or more than 10 links.
     pub async fn follow_cname(&self, name: &str) -> Result<String, LookupError> {
         Ok(self.delegation(name).await?.effective().to_owned())
+    }
+
+    /// As [`Self::delegation`], but a wildcard CNAME is none: it covers a name that nobody wrote, and a record written
+    /// there takes its place (RFC 4592 §4.4).
+    ///
+    /// # Errors
+    /// As [`Self::follow_cname`].
+    pub async fn challenge_delegation(&self, name: &str) -> Result<Delegation, LookupError> {
+        let found = self.delegation(name).await?;
+        let (Some(target), Some((_, parent))) = (found.chain.get(1), name.split_once('.')) else {
+            return Ok(found);
+        };
+        let nobody = format!("_evercert-{:04x}{:04x}.{parent}", random_id(), random_id());
+        let nobody = name::canonical(&nobody);
+        // Who does not answer for such a name has no wildcard there, or none that we can see.
+        let covered = match self.ask(&nobody, RecordType::CNAME).await {
+            Ok(answer) => answer.cname_of(&nobody),
+            Err(_) => None,
+        };
+        if covered.as_ref() != Some(target) {
+            return Ok(found);
+        }
+        Ok(Delegation {
+            chain: found.chain.into_iter().take(1).collect(),
+            answered: true,
+        })
     }
 
     /// The whole chain of CNAMEs that begins at `name`; a target that nobody answers for is its end.

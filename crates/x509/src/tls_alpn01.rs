@@ -76,6 +76,30 @@ pub fn server_name(identifier: &str) -> String {
     }
 }
 
+/// The identifier of a handshake's server name: the opposite of [`server_name`].
+pub fn identifier(server_name: &str) -> String {
+    let reversed = |labels: &str| {
+        labels
+            .split('.')
+            .rev()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let name = server_name.to_ascii_lowercase();
+    let address: Option<IpAddr> = if let Some(labels) = name.strip_suffix(".in-addr.arpa") {
+        reversed(labels).join(".").parse().ok().map(IpAddr::V4)
+    } else if let Some(labels) = name.strip_suffix(".ip6.arpa") {
+        let nibbles = reversed(labels).concat();
+        let is_whole = nibbles.len() == 32 && labels.split('.').all(|label| label.len() == 1);
+        let bits = u128::from_str_radix(&nibbles, 16).ok();
+        bits.filter(|_| is_whole)
+            .map(|bits| IpAddr::V6(bits.into()))
+    } else {
+        None
+    };
+    address.map_or(name, |address| address.to_string())
+}
+
 fn certified_key(
     identifier: &str,
     key_authorization: &str,
@@ -149,6 +173,14 @@ mod tests {
     fn addresses_are_asked_for_by_their_reverse_names() {
         assert_eq!(server_name("203.0.113.7"), "7.113.0.203.in-addr.arpa");
         assert_eq!(server_name("WWW.example.com"), "www.example.com");
+        for identifier in [
+            "203.0.113.7",
+            "2001:db8::1",
+            "www.example.com",
+            "x.ip6.arpa",
+        ] {
+            assert_eq!(super::identifier(&server_name(identifier)), identifier);
+        }
         let six = server_name("2001:db8::1");
         assert!(six.starts_with("1.0.0.0.") && six.ends_with(".8.b.d.0.1.0.0.2.ip6.arpa"));
     }

@@ -7,7 +7,7 @@ use evercert_types::Secret;
 
 use crate::surroundings::{TSIG_SECRET, ZONE};
 
-/// Serves [`ZONE`], to be changed by who has the key `evercert`.
+/// Serves [`ZONE`], to be changed by who has the key `evercert`; every name in it has the address 127.0.0.1.
 ///
 /// # Errors
 /// When no port is free.
@@ -17,6 +17,7 @@ pub async fn serve() -> Result<AuthServer> {
     let config = ServerConfig {
         zones: vec![ZoneConfig::new(ZONE)],
         updates: UpdatePolicy::Signed(vec![key]),
+        default_a: Some([127, 0, 0, 1].into()),
         ..ServerConfig::default()
     };
     AuthServer::start(config)

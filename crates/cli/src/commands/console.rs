@@ -61,6 +61,12 @@ struct Run {
     /// Resolver for looking up zones and CNAMEs; default the system's.
     #[arg(long, value_name = "ADDRESS:PORT")]
     dns_resolver: Option<SocketAddr>,
+    /// Answer http-01 challenges of CAs here, in plain HTTP, such as 0.0.0.0:80; default not at all.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    challenge_http_listen: Option<SocketAddr>,
+    /// Answer tls-alpn-01 challenges of CAs here, such as 0.0.0.0:443; default not at all.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    challenge_tls_listen: Option<SocketAddr>,
 }
 
 #[derive(clap::Args)]
@@ -101,6 +107,12 @@ async fn serve(args: Run) -> Result<ExitCode> {
     if args.dns_resolver.is_some() {
         config.dns_resolver = args.dns_resolver;
     }
+    if args.challenge_http_listen.is_some() {
+        config.challenge_http_listen = args.challenge_http_listen;
+    }
+    if args.challenge_tls_listen.is_some() {
+        config.challenge_tls_listen = args.challenge_tls_listen;
+    }
     config.public_names.extend(args.public_names);
     let dir = config.data_dir.clone();
     let listener = tokio::net::TcpListener::bind(config.listen)
@@ -119,6 +131,15 @@ async fn serve(args: Run) -> Result<ExitCode> {
         "         clients trust it with --cacert {}",
         dir.join("console-ca.pem").display()
     );
+    let challenges = [
+        ("http-01", console.challenges.http),
+        ("tls-alpn-01", console.challenges.tls),
+    ];
+    for (kind, address) in challenges {
+        if let Some(address) = address {
+            eprintln!("         answers {kind} challenges on {address}");
+        }
+    }
     if let Some(url) = &console.setup_url {
         eprintln!(
             "         there is no administrator yet; make one, once, at\n         {}",

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 use evercert_api::Page;
 use evercert_api::ca_vendors::TestReport;
-use evercert_api::dns_providers::{DnsProvider, DnsProviderType};
+use evercert_api::dns_providers::{ChangedDnsProvider, DnsProvider, DnsProviderType};
 use serde_json::json;
 
 use crate::client::{Client, ClientArgs, segment};
@@ -26,6 +26,18 @@ pub(crate) struct Args {
 enum Action {
     /// Save a DNS provider and its credentials (encrypted).
     Add(Add),
+    /// Switch a DNS provider off: no order uses it, and certificates that need it are named and blocked.
+    Disable {
+        /// Name of the provider.
+        name: String,
+    },
+    /// Change settings or propagation of a DNS provider; what is not given stays. New settings are tried first.
+    Edit(Edit),
+    /// Switch a DNS provider on again.
+    Enable {
+        /// Name of the provider.
+        name: String,
+    },
     /// List the DNS providers and the domains mapped to them.
     List,
     /// Remove a DNS provider that no domain is mapped to.
@@ -60,6 +72,32 @@ struct Add {
     /// A setting of the type; may be given more than once. `key=@FILE` reads the value from a file.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
+    #[command(flatten)]
+    propagation: Propagation,
+}
+
+#[derive(clap::Args)]
+struct Edit {
+    /// Name of the provider.
+    name: String,
+    /// Another unique name.
+    #[arg(long, value_name = "NEW")]
+    rename: Option<String>,
+    /// A setting to be set; may be given more than once. `key=@FILE` reads the value from a file.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// A setting to be removed.
+    #[arg(long = "unset", value_name = "KEY")]
+    removed: Vec<String>,
+    #[command(flatten)]
+    propagation: Propagation,
+    /// Save without trying whether the provider takes the settings.
+    #[arg(long)]
+    skip_test: bool,
+}
+
+#[derive(Default, clap::Args)]
+struct Propagation {
     /// How to find out that a record is public: authoritative, servers, wait or off.
     #[arg(long, value_name = "MODE")]
     propagation: Option<String>,
@@ -89,6 +127,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
             }
             table(&[provider])
         }
+        Action::Disable { name } => {
+            patch(&client, &name, &json!({ "active": false }), output).await
+        }
+        Action::Edit(wanted) => edit(&client, wanted, output).await,
+        Action::Enable { name } => patch(&client, &name, &json!({ "active": true }), output).await,
         Action::List => {
             let page: Page<DnsProvider> = client.get("/dns-providers").await?;
             if output == Output::Json {
@@ -124,8 +167,78 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 }
 
 fn body(add: &Add) -> Result<serde_json::Value> {
+    Ok(json!({
+        "name": add.name,
+        "type": add.type_code,
+        "settings": settings(&add.settings)?,
+        "propagation": add.propagation.body(),
+    }))
+}
+
+impl Propagation {
+    fn is_given(&self) -> bool {
+        self.propagation.is_some()
+            || !self.propagation_server.is_empty()
+            || self.propagation_wait.is_some()
+            || self.propagation_timeout.is_some()
+            || self.propagation_first_look.is_some()
+    }
+
+    fn body(&self) -> serde_json::Value {
+        json!({
+            "mode": self.propagation,
+            "servers": self.propagation_server,
+            "wait": self.propagation_wait,
+            "timeout": self.propagation_timeout,
+            "first_look": self.propagation_first_look,
+        })
+    }
+}
+
+async fn edit(client: &Client, edit: Edit, output: Output) -> Result<ExitCode> {
+    let mut wanted = serde_json::Map::new();
+    for (key, value) in settings(&edit.settings)? {
+        wanted.insert(key, value.into());
+    }
+    for key in edit.removed {
+        wanted.insert(key, serde_json::Value::Null);
+    }
+    let mut change = json!({ "settings": wanted, "skip_test": edit.skip_test });
+    if let Some(name) = edit.rename {
+        change["name"] = name.into();
+    }
+    if edit.propagation.is_given() {
+        change["propagation"] = edit.propagation.body();
+    }
+    patch(client, &edit.name, &change, output).await
+}
+
+async fn patch(
+    client: &Client,
+    name: &str,
+    change: &serde_json::Value,
+    output: Output,
+) -> Result<ExitCode> {
+    let path = format!("/dns-providers/{}", segment(name));
+    let changed: ChangedDnsProvider = client.patch(&path, change).await?;
+    if output == Output::Json {
+        output::json(&changed)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    tell_blocked(&changed.blocked);
+    table(&[changed.provider])
+}
+
+/// Says which certificates are not renewed any more.
+pub(super) fn tell_blocked(blocked: &[String]) {
+    if !blocked.is_empty() {
+        eprintln!("renewals stop for: {}", blocked.join(", "));
+    }
+}
+
+fn settings(pairs: &[String]) -> Result<BTreeMap<String, String>> {
     let mut settings = BTreeMap::new();
-    for pair in &add.settings {
+    for pair in pairs {
         let (key, value) = pair.split_once('=').with_context(|| {
             format!("--set {pair:?}: write KEY=VALUE, or KEY=@FILE for a secret kept in a file")
         })?;
@@ -138,18 +251,7 @@ fn body(add: &Add) -> Result<serde_json::Value> {
         };
         settings.insert(key.to_owned(), value);
     }
-    Ok(json!({
-        "name": add.name,
-        "type": add.type_code,
-        "settings": settings,
-        "propagation": {
-            "mode": add.propagation,
-            "servers": add.propagation_server,
-            "wait": add.propagation_wait,
-            "timeout": add.propagation_timeout,
-            "first_look": add.propagation_first_look,
-        },
-    }))
+    Ok(settings)
 }
 
 fn table(providers: &[DnsProvider]) -> Result<ExitCode> {
@@ -165,12 +267,13 @@ fn table(providers: &[DnsProvider]) -> Result<ExitCode> {
             vec![
                 p.name.clone(),
                 p.type_code.clone(),
+                if p.active { "yes" } else { "no" }.to_owned(),
                 domains.join(","),
                 settings.join(" "),
             ]
         })
         .collect();
-    output::table(&["NAME", "TYPE", "DOMAINS", "SETTINGS"], &rows)?;
+    output::table(&["NAME", "TYPE", "ACTIVE", "DOMAINS", "SETTINGS"], &rows)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -208,11 +311,7 @@ mod tests {
             name: "x".into(),
             type_code: "pdns".into(),
             settings: vec!["key".into()],
-            propagation: None,
-            propagation_server: vec![],
-            propagation_wait: None,
-            propagation_timeout: None,
-            propagation_first_look: None,
+            propagation: Propagation::default(),
         };
 
         assert!(body(&add).unwrap_err().to_string().contains("KEY=VALUE"));

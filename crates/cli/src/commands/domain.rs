@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 use evercert_api::Page;
-use evercert_api::dns_providers::DomainMapping;
+use evercert_api::dns_providers::{Delegation, DelegationQuery, DomainMapping, UnmappedDomain};
 use evercert_types::DomainName;
 use serde_json::json;
 
@@ -23,6 +23,15 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Action {
+    /// Say which CNAME records delegate challenge names, and look whether they are there and lead to a mapped zone.
+    Delegation {
+        /// The names that certificates are for.
+        #[arg(required = true)]
+        names: Vec<DomainName>,
+        /// The zone to delegate to; default the Console's.
+        #[arg(long)]
+        zone: Option<DomainName>,
+    },
     /// List the mappings.
     List,
     /// Map a domain, and all names under it, to a DNS provider.
@@ -44,6 +53,14 @@ enum Action {
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let (client, output) = (args.client.connect()?, args.client.output);
     match args.action {
+        Action::Delegation { names, zone } => {
+            let query = DelegationQuery {
+                domains: names,
+                zone,
+            };
+            let page: Page<Delegation> = client.post("/delegations/check", &query).await?;
+            delegations(&page, output)
+        }
         Action::List => {
             let page: Page<DomainMapping> = client.get("/domain-mappings").await?;
             if output == Output::Json {
@@ -66,16 +83,36 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
             table(&[mapping])
         }
         Action::Unmap { domain } => {
-            client
-                .delete(&format!(
-                    "/domain-mappings/{}",
-                    segment(&domain.to_string())
-                ))
-                .await?;
+            let path = format!("/domain-mappings/{}", segment(&domain.to_string()));
+            let unmapped: UnmappedDomain = client.delete_for(&path).await?;
+            if output == Output::Json {
+                output::json(&unmapped)?;
+                return Ok(ExitCode::SUCCESS);
+            }
             eprintln!("unmapped {domain}");
+            super::dns_provider::tell_blocked(&unmapped.blocked);
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+fn delegations(page: &Page<Delegation>, output: Output) -> Result<ExitCode> {
+    let code = match page.items.iter().all(|one| one.ok) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    };
+    if output == Output::Json {
+        output::json(page)?;
+        return Ok(code);
+    }
+    for one in &page.items {
+        let mark = if one.ok { "ok  " } else { "FAIL" };
+        output::print(&format!("{mark}  {}: {}\n", one.domain, one.detail))?;
+        if let Some(remedy) = &one.remedy {
+            output::print(&format!("      → {remedy}\n"))?;
+        }
+    }
+    Ok(code)
 }
 
 fn table(mappings: &[DomainMapping]) -> Result<ExitCode> {

@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use evercert_api::ca_vendors::TestReport;
 use evercert_api::dns_providers::{
-    DnsProvider, DnsProviderTest, DnsProviderType, DomainMapping, NewDnsProvider,
+    ChangedDnsProvider, Delegation, DelegationQuery, DnsProvider, DnsProviderChange,
+    DnsProviderTest, DnsProviderType, DomainMapping, NewDnsProvider, UnmappedDomain,
 };
 use evercert_api::{Page, Problem, ProblemCode};
 use evercert_types::DomainName;
@@ -15,7 +16,7 @@ use super::app::App;
 use super::body::{JsonBody, OptionalJson, Part};
 use crate::auth::audit::{self, Entry};
 use crate::auth::caller::{Operator, Viewer};
-use crate::lifecycle::dns;
+use crate::lifecycle::{delegation, dns};
 use crate::problem::ApiError;
 
 /// Lists the DNS providers; credentials are not shown.
@@ -95,6 +96,46 @@ pub(crate) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Changes a DNS provider: settings in part, propagation, whether it is active. Other settings are tried before they
+/// are saved, unless that is not wanted; on failure nothing is changed.
+#[utoipa::path(patch, path = "/api/v1/dns-providers/{name}", tag = "dns", extensions(("x-role" = json!("operator"))),
+    params(("name" = String, Path, description = "Its name")), request_body = DnsProviderChange,
+    responses((status = 200, description = "Changed; what that means for certificates", body = ChangedDnsProvider)))]
+pub(crate) async fn change(
+    State(app): State<App>,
+    Operator(caller): Operator,
+    Part(name): Part,
+    JsonBody(change): JsonBody<DnsProviderChange>,
+) -> Result<Json<ChangedDnsProvider>, ApiError> {
+    let settings: Vec<String> = change.settings.keys().cloned().collect();
+    let changed = dns::change_dns_provider(&app.console, &caller.actor(), &name, change).await?;
+    let detail = json!({
+        "name": changed.provider.name, "settings": settings, "active": changed.provider.active,
+        "blocked": changed.blocked,
+    });
+    let entry = Entry {
+        action: "dns_provider.change",
+        subject: &name,
+        detail,
+    };
+    audit::record(&app.console.db, &caller.label(), &entry).await?;
+    Ok(Json(changed))
+}
+
+/// Looks where the challenge names of domains are delegated, and says which CNAMEs to create.
+#[utoipa::path(post, path = "/api/v1/delegations/check", tag = "dns", extensions(("x-role" = json!("viewer"))),
+    request_body = DelegationQuery,
+    responses((status = 200, description = "One entry for each domain", body = Page<Delegation>)))]
+pub(crate) async fn check_delegations(
+    State(app): State<App>,
+    _caller: Viewer,
+    JsonBody(query): JsonBody<DelegationQuery>,
+) -> Result<Json<Page<Delegation>>, ApiError> {
+    Ok(Json(Page::last(
+        delegation::check(&app.console, &query).await?,
+    )))
+}
+
 /// Tests a DNS provider; with a domain by writing, seeing and removing a TXT record in it.
 #[utoipa::path(post, path = "/api/v1/dns-providers/{name}/test", tag = "dns", extensions(("x-role" = json!("operator"))),
     params(("name" = String, Path, description = "Its name")), request_body = DnsProviderTest,
@@ -148,21 +189,21 @@ pub(crate) async fn map_domain(
 /// Ends the mapping of a domain.
 #[utoipa::path(delete, path = "/api/v1/domain-mappings/{domain}", tag = "dns", extensions(("x-role" = json!("operator"))),
     params(("domain" = String, Path, description = "The domain")),
-    responses((status = 204, description = "No longer mapped")))]
+    responses((status = 200, description = "No longer mapped; what that means for certificates", body = UnmappedDomain)))]
 pub(crate) async fn unmap_domain(
     State(app): State<App>,
     Operator(caller): Operator,
     Part(domain): Part,
-) -> Result<StatusCode, ApiError> {
+) -> Result<Json<UnmappedDomain>, ApiError> {
     let invalid =
         |error: evercert_types::NameError| Problem::new(ProblemCode::Invalid, error.to_string());
     let domain = DomainName::new(&domain).map_err(invalid)?;
-    dns::unmap_domain(&app.console, &caller.actor(), &domain).await?;
+    let unmapped = dns::unmap_domain(&app.console, &caller.actor(), &domain).await?;
     let entry = Entry {
         action: "domain.unmap",
         subject: domain.as_str(),
-        detail: json!({}),
+        detail: json!({ "blocked": unmapped.blocked }),
     };
     audit::record(&app.console.db, &caller.label(), &entry).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Json(unmapped))
 }

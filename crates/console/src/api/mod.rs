@@ -9,6 +9,7 @@ pub(crate) mod body;
 pub(crate) mod ca_limits;
 pub(crate) mod ca_vendors;
 pub(crate) mod certificates;
+pub(crate) mod challenges;
 pub(crate) mod dns;
 pub(crate) mod enrollment_tokens;
 pub(crate) mod health;
@@ -69,10 +70,11 @@ fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(ca_limits::show, ca_limits::set))
         .routes(routes!(dns::list, dns::add))
         .routes(routes!(dns::types))
-        .routes(routes!(dns::show, dns::remove))
+        .routes(routes!(dns::show, dns::change, dns::remove))
         .routes(routes!(dns::test))
         .routes(routes!(dns::list_mappings, dns::map_domain))
         .routes(routes!(dns::unmap_domain))
+        .routes(routes!(dns::check_delegations))
         .routes(routes!(certificates::list, certificates::issue))
         .routes(routes!(certificates::summary))
         .routes(routes!(certificates::duplicates))
@@ -87,6 +89,8 @@ fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(certificates::rebuild_chain))
         .routes(routes!(certificates::revoke))
         .routes(routes!(certificates::rollback))
+        .routes(routes!(challenges::list))
+        .routes(routes!(challenges::confirm))
         .routes(routes!(certificates::export))
         .routes(routes!(certificates::versions))
         .routes(routes!(certificates::log))

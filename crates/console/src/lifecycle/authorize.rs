@@ -2,19 +2,26 @@
 
 use std::future::Future;
 
-use evercert_acme::{Account, AuthorizationStatus, ChallengeType, OrderStatus, dns01_value};
+use evercert_acme::{
+    Account, AuthorizationStatus, ChallengeType, IdentifierType, OrderStatus, dns01_value,
+    key_authorization,
+};
+use evercert_api::dns_providers::PropagationSettings;
 use evercert_db::authorizations::Authorization;
 use evercert_db::events::Level;
 use evercert_db::orders::OrderChange;
-use evercert_types::{DomainName, OrderState};
+use evercert_db::terms::ChallengeChoice;
+use evercert_types::{DnsProviderId, DomainName, OrderState};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::dns_clients::{self, DnsClient, WatchMode, lookup_failure};
+use super::challenge::choice::{DnsWay, Impossible, Responders, Situation, Subject, choose};
+use super::challenge::{follows_cnames, impossible, offer_of, responders_for, type_of, word};
+use super::dns_clients::{self, Watch, WatchMode, lookup_failure};
 use super::failure::{Class, Failure, Stage};
 use super::issue::{Drive, Halt, Note};
 use super::new_order::Placed;
-use super::preflight::mapping::unmapped;
+use super::preflight::mapping;
 
 /// Requests of one order to the CA, or to DNS, at once.
 pub(crate) const AT_ONCE: usize = 8;
@@ -124,8 +131,10 @@ impl Drive<'_> {
                 .order_anew("an authorization cannot be used any more")
                 .await;
         }
-        let choosing = read.iter().map(|one| self.choose(&account, one));
+        let means = self.means().await?;
+        let choosing = read.iter().map(|one| self.choose(&account, one, &means));
         let chosen = each(choosing.collect()).await?;
+        let (chosen, reasons): (Vec<_>, Vec<_>) = chosen.into_iter().unzip();
         let pending = chosen.iter().filter(|one| one.status == "pending").count();
         let message = format!("{pending} of {} names are to be proved", chosen.len());
         let mut tx = self.console.db.begin_step().await?;
@@ -133,7 +142,8 @@ impl Drive<'_> {
         for authorization in &chosen {
             tx.put_authorization(self.order.id, authorization).await?;
         }
-        let note = Note::new("order.authorizing", message);
+        let reasons: Vec<_> = reasons.into_iter().flatten().collect();
+        let note = Note::new("order.authorizing", message).with(json!({"challenges": reasons}));
         self.persist(tx, OrderState::Authorizing, OrderChange::Nothing, note)
             .await
     }
@@ -179,81 +189,144 @@ impl Drive<'_> {
         Ok(())
     }
 
-    /// What is to be published for an authorization, where, and by whom.
+    /// What the choice of challenges depends on, for all names of the order.
+    async fn means(&self) -> Result<Means, Halt> {
+        let (selector, store) = (&self.certificate.selector, self.certificate.store);
+        let vendor = self.console.db.vendor(self.order.vendor_id).await?;
+        Ok(Means {
+            responders: responders_for(self.console, selector, store).await?,
+            follows_cnames: vendor.as_ref().is_none_or(follows_cnames),
+        })
+    }
+
+    /// How an authorization is proved: what is to be published, where, and by whom; with the reason for the log.
     async fn choose(
         &self,
         account: &Account,
         read: &evercert_acme::Authorization,
-    ) -> Result<Authorization, Halt> {
-        let name = DomainName::new(&read.identifier.value).map_err(|error| {
-            Failure::new(
-                Stage::Order,
-                Class::CaOutage,
-                "acme.authorization.malformed",
-                format!("reading the authorization {}: {error}", read.url),
-            )
-        })?;
-        let mut chosen = Authorization {
-            url: read.url.clone(),
-            wildcard: read.wildcard,
-            status: read.status.as_str().to_owned(),
-            challenge_type: ChallengeType::Dns01.as_str().to_owned(),
-            challenge_url: String::new(),
-            token: String::new(),
-            provider_id: None,
-            effective_name: None,
-            txt_value: None,
-            identifier: name.to_string(),
-            confirmed_at: None,
-        };
+        means: &Means,
+    ) -> Result<(Authorization, Option<Value>), Halt> {
+        let mut chosen = unchosen(read);
         if read.status != AuthorizationStatus::Pending {
-            return Ok(chosen);
+            return Ok((chosen, None));
         }
-        let challenge = read
-            .to_solve(&ChallengeType::Dns01)
-            .ok_or_else(|| no_dns_challenge(&name))?;
-        let (client, effective) = self.effective_name(&name).await?;
+        let (subject, name) = subject_of_authorization(read)?;
+        let wanted = self.order.terms.challenge;
+        let written = match (&name, wanted) {
+            (Some(_), Some(ChallengeChoice::Http01 | ChallengeChoice::TlsAlpn01)) | (None, _) => {
+                Written::nowhere()
+            }
+            (Some(name), Some(ChallengeChoice::Dns01Manual)) => self.written_by_hand(name).await?,
+            (Some(name), _) => self.written(name).await?,
+        };
+        let situation = Situation {
+            wanted,
+            offered: offer_of(read),
+            subject,
+            dns: written.way(means.follows_cnames),
+            responders: means.responders,
+        };
+        let choice = match choose(&situation) {
+            Ok(choice) => choice,
+            Err(why) => return Err(self.why_not(why, name.as_ref(), &read.name()).await),
+        };
+        if choice.kind == ChallengeChoice::Dns01Manual
+            && written.is_delegated
+            && !means.follows_cnames
+        {
+            return Err(impossible(Impossible::NotFollowed, &read.name()).into());
+        }
+        let challenge = read.to_solve(&type_of(choice.kind));
+        let challenge = challenge
+            .ok_or_else(|| impossible(Impossible::NotOffered(choice.kind), &read.name()))?;
+        chosen.challenge_type = word(choice.kind).to_owned();
         chosen.challenge_url = challenge.url.clone();
         chosen.token = challenge.token().to_owned();
-        chosen.txt_value = Some(dns01_value(challenge.token(), account.key()));
-        chosen.provider_id = Some(client);
-        chosen.effective_name = Some(effective);
-        Ok(chosen)
+        let is_dns = type_of(choice.kind) == ChallengeType::Dns01;
+        chosen.txt_value = Some(match is_dns {
+            true => dns01_value(challenge.token(), account.key()),
+            false => key_authorization(challenge.token(), account.key()),
+        });
+        if is_dns {
+            chosen.effective_name = written.name;
+        }
+        if choice.kind == ChallengeChoice::Dns01 {
+            chosen.provider_id = written.provider;
+        }
+        let reason = json!({"name": read.name(), "type": word(choice.kind), "why": choice.why});
+        Ok((chosen, Some(reason)))
     }
 
-    /// The name that is really written, behind CNAMEs, and the provider mapped for it.
-    async fn effective_name(
-        &self,
-        name: &DomainName,
-    ) -> Result<(evercert_types::DnsProviderId, String), Halt> {
-        let db = &self.console.db;
-        let provider = match self.order.terms.provider {
-            Some(chosen) => chosen,
-            None => {
-                let mapping = db.mapping_for(name.base()).await?;
-                mapping.ok_or_else(|| unmapped(&[name]))?.provider_id
+    async fn why_not(&self, why: Impossible, name: Option<&DomainName>, shown: &str) -> Halt {
+        if let (Impossible::NoProvider, Some(name)) = (why, name) {
+            let names = std::slice::from_ref(name);
+            match mapping::failure(&self.console.db, names).await {
+                Ok(Some((_, failure))) => return failure.into(),
+                Ok(None) => {}
+                Err(error) => return error.into(),
             }
+        }
+        impossible(why, shown).into()
+    }
+
+    /// Where a name's TXT value is written, behind CNAMEs, and by which provider.
+    async fn written(&self, name: &DomainName) -> Result<Written, Halt> {
+        let Some(provider) = self.provider_of(name.base()).await? else {
+            return Ok(Written::nowhere());
         };
         let client = dns_clients::client(self.console, provider).await?;
         let challenge_name = name.challenge_name();
-        let effective = self.follow(&client, &challenge_name).await?;
-        if effective == challenge_name {
-            return Ok((client.id, effective));
-        }
+        let effective = self.follow(&client.propagation, &challenge_name).await?;
+        let is_delegated = effective != challenge_name;
         // A delegated name is the business of whoever is mapped for where it points.
-        let delegate = db.mapping_for(&effective).await?;
-        let provider = delegate.map_or(client.id, |mapping| mapping.provider_id);
-        Ok((provider, effective))
+        let delegate = match is_delegated {
+            true => self.provider_of(&effective).await?,
+            false => None,
+        };
+        Ok(Written {
+            provider: Some(delegate.unwrap_or(client.id)),
+            name: Some(effective),
+            is_delegated,
+        })
     }
 
-    async fn follow(&self, client: &DnsClient, name: &str) -> Result<String, Failure> {
-        if client.propagation.mode == WatchMode::Off {
+    /// Where the operator writes a name's TXT value.
+    async fn written_by_hand(&self, name: &DomainName) -> Result<Written, Halt> {
+        let watch = Watch::parse(&PropagationSettings::default()).map_err(|error| {
+            Failure::new(
+                Stage::Preflight,
+                Class::Configuration,
+                "dns.configuration",
+                error.to_string(),
+            )
+        })?;
+        let challenge_name = name.challenge_name();
+        let effective = self.follow(&watch, &challenge_name).await?;
+        Ok(Written {
+            provider: None,
+            is_delegated: effective != challenge_name,
+            name: Some(effective),
+        })
+    }
+
+    /// The provider that the certificate names, else the one mapped.
+    async fn provider_of(&self, name: &str) -> Result<Option<DnsProviderId>, Halt> {
+        if let Some(provider) = self.order.terms.provider {
+            return Ok(Some(provider));
+        }
+        let mapping = self.console.db.mapping_for(name).await?;
+        let usable = mapping.filter(|mapping| mapping.active);
+        Ok(usable.map(|mapping| mapping.provider_id))
+    }
+
+    async fn follow(&self, watch: &Watch, name: &str) -> Result<String, Failure> {
+        if watch.mode == WatchMode::Off {
             return Ok(name.to_owned());
         }
         let failed = |error| lookup_failure(Stage::Preflight, &error);
-        let resolver = client.propagation.resolver(self.console).map_err(failed)?;
-        match resolver.follow_cname(name).await {
-            Ok(effective) => Ok(effective),
+        let resolver = watch.resolver(self.console).map_err(failed)?;
+        match resolver.challenge_delegation(name).await {
+            Ok(delegation) => Ok(delegation.effective().to_owned()),
             // Inside a split horizon nobody may answer for the name; then it is no delegation either.
             Err(error) if error.is_retryable() => {
                 tracing::warn!(dns.name = name, %error, "cannot see whether the name is delegated");
@@ -264,19 +337,83 @@ impl Drive<'_> {
     }
 }
 
+/// What the choice of challenges depends on, for all names of an order.
+struct Means {
+    responders: Responders,
+    follows_cnames: bool,
+}
+
+/// Where a TXT value is written.
+struct Written {
+    provider: Option<DnsProviderId>,
+    name: Option<String>,
+    is_delegated: bool,
+}
+
+impl Written {
+    const fn nowhere() -> Self {
+        Self {
+            provider: None,
+            name: None,
+            is_delegated: false,
+        }
+    }
+
+    const fn way(&self, follows_cnames: bool) -> DnsWay {
+        match (self.provider, self.is_delegated && !follows_cnames) {
+            (None, _) => DnsWay::Unmapped,
+            (Some(_), true) => DnsWay::NotFollowed,
+            (Some(_), false) => DnsWay::Mapped,
+        }
+    }
+}
+
+/// An authorization for which nothing is to be done yet.
+fn unchosen(read: &evercert_acme::Authorization) -> Authorization {
+    Authorization {
+        url: read.url.clone(),
+        identifier: read.identifier.value.to_ascii_lowercase(),
+        wildcard: read.wildcard,
+        status: read.status.as_str().to_owned(),
+        challenge_type: ChallengeType::Dns01.as_str().to_owned(),
+        challenge_url: String::new(),
+        token: String::new(),
+        provider_id: None,
+        effective_name: None,
+        txt_value: None,
+        confirmed_at: None,
+    }
+}
+
+/// What an authorization is for; with the name, unless it is an address.
+fn subject_of_authorization(
+    read: &evercert_acme::Authorization,
+) -> Result<(Subject, Option<DomainName>), Failure> {
+    let malformed = |why: String| {
+        Failure::new(
+            Stage::Order,
+            Class::CaOutage,
+            "acme.authorization.malformed",
+            format!("reading the authorization {}: {why}", read.url),
+        )
+    };
+    let value = &read.identifier.value;
+    if read.identifier.kind == IdentifierType::Ip {
+        let address = value.parse::<std::net::IpAddr>();
+        address.map_err(|error| malformed(error.to_string()))?;
+        return Ok((Subject::Ip, None));
+    }
+    let name = DomainName::new(value).map_err(|error| malformed(error.to_string()))?;
+    let subject = match read.wildcard || name.is_wildcard() {
+        true => Subject::Wildcard,
+        false => Subject::Name,
+    };
+    Ok((subject, Some(name)))
+}
+
 /// Does several things of one kind, a few at once; answers in order, or with the first failure.
 pub(crate) async fn each<T, E, F: Future<Output = Result<T, E>>>(
     work: Vec<F>,
 ) -> Result<Vec<T>, E> {
     stream::iter(work).buffered(AT_ONCE).try_collect().await
-}
-
-fn no_dns_challenge(name: &DomainName) -> Failure {
-    Failure::new(
-        Stage::Validation,
-        Class::Configuration,
-        "acme.challenge.not_offered",
-        format!("the CA offers no dns-01 challenge for {name}"),
-    )
-    .with_remedy("Use a CA vendor that validates by DNS.")
 }

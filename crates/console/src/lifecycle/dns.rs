@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use evercert_api::ca_vendors::{TestReport, TestStep};
 use evercert_api::dns_providers::{
-    DnsProvider, DnsProviderField, DnsProviderType, DomainMapping, NewDnsProvider,
+    ChangedDnsProvider, DnsProvider, DnsProviderChange, DnsProviderField, DnsProviderType,
+    DomainMapping, NewDnsProvider, UnmappedDomain,
 };
 use evercert_api::{Problem, ProblemCode};
 use evercert_db::{DbErrorKind, dns_providers as rows};
@@ -16,7 +17,7 @@ use serde_json::json;
 use super::dns_clients::{self, DnsClient, Watch};
 use super::failure::{Failure, sentence};
 use super::vendors::{configuration_changed, millis, passed};
-use super::{Actor, LifecycleError, check_name, messages};
+use super::{Actor, LifecycleError, check_name, coverage, messages};
 use crate::state::Console;
 
 /// Where a test writes, below the domain under test.
@@ -75,6 +76,109 @@ pub async fn add_dns_provider(
         "a DNS provider was added"
     );
     Ok(view(&provider, Vec::new()))
+}
+
+/// Changes a DNS provider; other settings are tried first, and nothing is kept when they do not work.
+///
+/// # Errors
+/// A problem that points into the request: malformed settings, a taken name, settings that the provider refuses.
+pub async fn change_dns_provider(
+    console: &Console,
+    actor: &Actor,
+    name: &str,
+    change: DnsProviderChange,
+) -> Result<ChangedDnsProvider, LifecycleError> {
+    let before = named(console, name).await?;
+    let skip_test = change.skip_test;
+    let is_other = !change.settings.is_empty();
+    let after = changed(before.clone(), change)?;
+    let mappings = console.db.domain_mappings().await?;
+    let mapped = mappings
+        .into_iter()
+        .filter(|one| one.provider_id == before.id);
+    let domains: Vec<DomainName> = mapped.map(|one| one.domain).collect();
+    try_settings(console, &after, domains.first(), is_other && !skip_test).await?;
+    let mut tx = console.db.begin_write().await?;
+    match tx.update_dns_provider(&after).await {
+        Err(error) if error.is_conflict() => {
+            let detail = format!("there is a DNS provider \"{}\" already", after.name);
+            let problem = Problem::new(ProblemCode::Conflict, detail);
+            return Err(problem.at("/name").into());
+        }
+        other => other?,
+    };
+    tx.commit().await?;
+    let blocked = match (before.active, after.active) {
+        (true, false) => {
+            let bases: Vec<String> = domains.iter().map(|one| one.base().to_owned()).collect();
+            coverage::lost(console, &bases).await?
+        }
+        _ => {
+            coverage::regained(console).await?;
+            configuration_changed(console).await?;
+            Vec::new()
+        }
+    };
+    tracing::info!(
+        dns.provider = after.name,
+        dns.active = after.active,
+        blocked = blocked.len(),
+        actor = actor.as_str(),
+        "a DNS provider was changed"
+    );
+    Ok(ChangedDnsProvider {
+        provider: view(&after, domains),
+        blocked,
+    })
+}
+
+/// The provider with the change made.
+fn changed(
+    mut provider: rows::DnsProvider,
+    change: DnsProviderChange,
+) -> Result<rows::DnsProvider, LifecycleError> {
+    if let Some(name) = change.name {
+        check_name(&name, 64, "-_.", "/name")?;
+        provider.name = name;
+    }
+    for (key, value) in change.settings {
+        match value {
+            Some(value) => drop(provider.settings.insert(key, value)),
+            None => drop(provider.settings.remove(&key)),
+        }
+    }
+    if let Some(propagation) = change.propagation {
+        Watch::parse(&propagation).map_err(|error| {
+            Problem::new(ProblemCode::Invalid, error.to_string()).at("/propagation")
+        })?;
+        provider.propagation = json!(propagation);
+    }
+    provider.active = change.active.unwrap_or(provider.active);
+    Ok(provider)
+}
+
+/// Builds the provider, and, if wanted, lets it log in and find the zone of a domain.
+async fn try_settings(
+    console: &Console,
+    provider: &rows::DnsProvider,
+    domain: Option<&DomainName>,
+    wanted: bool,
+) -> Result<(), LifecycleError> {
+    let refused = |error: &DnsError| {
+        Problem::new(ProblemCode::Invalid, sentence(error))
+            .at("/settings")
+            .with_remedy(error.remedy())
+    };
+    let built = console
+        .dns
+        .build(provider)
+        .map_err(|error| refused(&error))?;
+    if !wanted {
+        return Ok(());
+    }
+    let name = domain.map(|domain| format!("{TEST_LABEL}.{}", domain.base()));
+    let checked = built.check(name.as_deref()).await;
+    checked.map(drop).map_err(|error| refused(&error).into())
 }
 
 /// All DNS providers, oldest first.
@@ -155,6 +259,7 @@ pub async fn map_domain(
     let mut tx = console.db.begin_write().await?;
     tx.map_domain(domain, found.id).await?;
     tx.commit().await?;
+    coverage::regained(console).await?;
     configuration_changed(console).await?;
     tracing::info!(
         domain = domain.base(),
@@ -168,7 +273,8 @@ pub async fn map_domain(
     })
 }
 
-/// Removes a mapping; certificates for its names fail at their next renewal until it is mapped again.
+/// Removes a mapping; renewals of certificates that no other mapping covers stop until it is mapped again: they are
+/// named, and blocked.
 ///
 /// # Errors
 /// When the domain is not mapped.
@@ -176,19 +282,24 @@ pub async fn unmap_domain(
     console: &Console,
     actor: &Actor,
     domain: &DomainName,
-) -> Result<(), LifecycleError> {
+) -> Result<UnmappedDomain, LifecycleError> {
     let mut tx = console.db.begin_write().await?;
     if !tx.unmap_domain(domain).await? {
         let detail = format!("the domain {} is not mapped", domain.base());
         return Err(LifecycleError::new(ProblemCode::NotFound, detail));
     }
     tx.commit().await?;
+    let blocked = coverage::lost(console, &[domain.base().to_owned()]).await?;
     tracing::info!(
         domain = domain.base(),
+        blocked = blocked.len(),
         actor = actor.as_str(),
         "a domain was unmapped"
     );
-    Ok(())
+    Ok(UnmappedDomain {
+        domain: base_of(domain)?,
+        blocked,
+    })
 }
 
 /// All mappings by domain.

@@ -2,15 +2,14 @@
 
 use evercert_api::{Problem, ProblemCode};
 use evercert_db::certificates::Certificate;
-use evercert_db::terms::ChallengeChoice;
 use evercert_db::vendors::Vendor;
 
-use super::request::check_mappings;
+use super::request::check_challenges;
 use super::{LifecycleError, messages, preflight};
 use crate::state::Console;
 
-/// Demands a registered CA vendor, names that a CA can issue for, and, where they are proved by DNS-01, an active
-/// provider for each of them.
+/// Demands a registered CA vendor, names that a CA can issue for, and somebody who proves each of them: an active
+/// provider, instances in scope, or a listener of the Console.
 ///
 /// # Errors
 /// With the first demand that is not met, in NetScaler Console's words and ours.
@@ -24,10 +23,7 @@ pub(crate) async fn check(
     };
     let vendor = vendor.ok_or_else(|| no_vendor(&certificate.name))?;
     check_names(&vendor, certificate)?;
-    if !needs_provider(certificate) {
-        return Ok(());
-    }
-    check_mappings(console, &certificate.names).await
+    check_challenges(console, certificate).await
 }
 
 /// The certificate has no vendor to order from.
@@ -37,13 +33,6 @@ pub(crate) fn no_vendor(name: &str) -> Problem {
         .known_as(messages::NO_VENDOR)
         .with_remedy("Say which CA vendor shall renew it.")
         .at("/vendor")
-}
-
-/// DNS-01 by itself needs a mapped provider; a provider of its own is checked when an order is made.
-fn needs_provider(certificate: &Certificate) -> bool {
-    let terms = &certificate.terms;
-    let by_dns = matches!(terms.challenge, None | Some(ChallengeChoice::Dns01));
-    by_dns && terms.provider.is_none() && !certificate.names.is_empty()
 }
 
 /// Names that the CA issues for; a default certificate of an appliance, `ADCD` and its like, has none.

@@ -52,6 +52,8 @@ pub(crate) enum Halt {
     Wait(&'static str),
     /// It cannot go on before then, which is no failure.
     Hold(Timestamp, Failure),
+    /// It waits for people, and looks again then.
+    Rest(Timestamp, String),
     /// Another worker drives the order.
     Lost,
     /// Nothing could be read or written.
@@ -126,6 +128,7 @@ pub(crate) async fn drive(console: &Console, id: OrderId) -> Result<Outcome, DbE
                 return Ok(Outcome::RetryAt(later, why.to_owned()));
             }
             Err(Halt::Hold(until, failure)) => return drive.hold(until, &failure).await,
+            Err(Halt::Rest(at, why)) => return Ok(Outcome::RetryAt(at, why)),
             Err(Halt::Failed(failure)) => return drive.failed(failure).await,
         }
     }

@@ -1,9 +1,10 @@
 //! Publishing the responses and telling the CA: journal first, then the record, then the look whether it is seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use evercert_acme::{AcmeError, AuthorizationStatus, Until};
+use evercert_db::events::Level;
 use evercert_db::orders::OrderChange;
 use evercert_db::txt_journal::JournalEntry;
 use evercert_dns::{Receipt, TxtTarget};
@@ -30,6 +31,7 @@ impl Drive<'_> {
             .iter()
             .filter(|one| one.status == "pending")
             .collect();
+        let mut shown = 0;
         if !pending.is_empty() {
             let mut tx = self.console.db.begin_write().await?;
             for one in &pending {
@@ -40,7 +42,9 @@ impl Drive<'_> {
                         .await?;
                 }
             }
+            shown = self.publish_responses(&mut tx, &pending).await?;
             tx.commit().await?;
+            self.console.bells.challenges.notify_one();
         }
         let entries = self.console.db.journal_of(self.order.id).await?;
         let receipts = each(entries.iter().map(|entry| self.write(entry)).collect()).await?;
@@ -49,11 +53,18 @@ impl Drive<'_> {
             tx.journal_written(id, &json!(receipt)).await?;
         }
         let names: Vec<&str> = entries.iter().map(|entry| entry.fqdn.as_str()).collect();
-        let note = Note::new(
-            "order.published",
-            format!("{} TXT values are published", entries.len()),
-        )
-        .with(json!({"names": names}));
+        let message = match shown {
+            0 => format!("{} TXT values are published", entries.len()),
+            shown => format!(
+                "{} TXT values are published, and {shown} responses for instances to show",
+                entries.len()
+            ),
+        };
+        let note =
+            Note::new("order.published", message).with(json!({"names": names, "responses": shown}));
+        if let Some(wanted) = self.wanted_records(&authorizations) {
+            tx.add_event(&self.event(wanted, Level::Warn)).await?;
+        }
         let persisted = self
             .persist(tx, OrderState::Published, OrderChange::Nothing, note)
             .await;
@@ -111,7 +122,10 @@ impl Drive<'_> {
         let watching = clients.iter();
         let watching = watching.map(|(client, targets)| self.watch(client, targets));
         let seen = each(watching.collect()).await?;
-        let note = Note::new("order.propagated", "The TXT values can be seen").with(json!(seen));
+        let shown = self.await_responders().await?;
+        self.await_operator().await?;
+        let note = Note::new("order.propagated", "The CA can see what it looks for")
+            .with(json!({"dns": seen, "responders": shown}));
         let tx = self.console.db.begin_step().await?;
         self.persist(tx, OrderState::Propagated, OrderChange::Nothing, note)
             .await
@@ -133,6 +147,7 @@ impl Drive<'_> {
         Ok(json!({
             "provider": client.name,
             "servers": report.servers,
+            "seen": targets.iter().map(|target| &target.fqdn).collect::<BTreeSet<_>>(),
             "looks": report.looks,
             "waited_ms": u64::try_from(report.waited.as_millis()).unwrap_or(u64::MAX),
             "warnings": report.warnings,
@@ -167,6 +182,7 @@ impl Drive<'_> {
         let tx = self.console.db.begin_step().await?;
         self.persist(tx, OrderState::Ready, OrderChange::Nothing, note)
             .await?;
+        self.withdraw_responses().await;
         self.at_ca = Some(ready);
         Ok(())
     }

@@ -10,9 +10,10 @@ use evercert_db::events::{Event, Level};
 use evercert_db::slots::{Due, Slot};
 use evercert_db::vendors::Vendor;
 use evercert_db::versions::Version;
-use evercert_types::{DomainName, KeyAlgorithm, OperationId, RenewalMode, VersionState};
+use evercert_types::{KeyAlgorithm, OperationId, RenewalMode, VersionState};
 use jiff::Timestamp;
 
+use super::challenge::{Unprovable, Wish, unprovable};
 use super::failure::Life;
 use super::plan::{Wanted, WantedOrder, enqueue, replaced_by};
 use super::renew::{Facts, due, in_words, jitter_of};
@@ -318,20 +319,30 @@ async fn not_due(console: &Console, certificate: &Certificate) -> Result<Problem
         .with_remedy("Force the renewal if it is wanted all the same: `--force`; it counts against the CA's limits."))
 }
 
-/// Every name must lie in a domain that is mapped to an active provider.
-pub(crate) async fn check_mappings(
+/// Every name must be provable: by a mapped, active provider, or by who shows responses to challenges.
+pub(crate) async fn check_challenges(
     console: &Console,
-    names: &[DomainName],
+    certificate: &Certificate,
 ) -> Result<(), LifecycleError> {
-    let Some((index, failure)) = preflight::mapping::failure(&console.db, names).await? else {
+    let wish = Wish {
+        names: &certificate.names,
+        terms: &certificate.terms,
+        selector: &certificate.selector,
+        store: certificate.store,
+    };
+    let Some(Unprovable { index, failure }) = unprovable(console, &wish).await? else {
         return Ok(());
     };
     let code = match failure.code.as_str() {
         "domain.unmapped" => ProblemCode::DomainUnmapped,
         "dns_provider.none_active" => ProblemCode::DnsProviderNoneActive,
-        _ => ProblemCode::DnsProviderNotFound,
+        "dns_provider.not_found" => ProblemCode::DnsProviderNotFound,
+        _ => ProblemCode::Invalid,
     };
-    let mut problem = failure.to_problem(code).at(format!("/domains/{index}"));
+    let mut problem = failure.to_problem(code).at(match index {
+        Some(index) => format!("/domains/{index}"),
+        None => "/ips".to_owned(),
+    });
     // What is missing is not what the path names.
     problem.status = 422;
     Err(problem.into())

@@ -21,7 +21,7 @@ use evercert_x509::{Csr, KeyPair};
 use jiff::SignedDuration;
 
 use super::failure::sentence;
-use super::request::{check_mappings, mode, vendor_named};
+use super::request::{check_challenges, mode, vendor_named};
 use super::{LifecycleError, csr, messages, preflight};
 use crate::state::Console;
 
@@ -218,20 +218,17 @@ impl Draft {
         Ok(())
     }
 
-    /// Names that are proved by TXT records need someone who writes them.
+    /// Every name needs someone who proves it.
     pub(crate) async fn check_provider(&self, console: &Console) -> Result<(), LifecycleError> {
         let terms = &self.certificate.terms;
         let by_provider = matches!(terms.challenge, None | Some(ChallengeChoice::Dns01));
-        if by_provider && terms.provider.is_none() {
-            return check_mappings(console, &self.certificate.names).await;
-        }
         if terms.provider.is_some() && !by_provider {
             let detail = "a DNS provider proves names by dns-01 only";
             return Err(invalid("/dns_provider", detail)
                 .with_remedy("Leave the provider or the challenge out.")
                 .into());
         }
-        Ok(())
+        check_challenges(console, &self.certificate).await
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -31,8 +31,12 @@ const LEASE_PATIENCE: Duration = Duration::from_secs(90);
 const LEASE_POLL: Duration = Duration::from_millis(50);
 
 impl Drive<'_> {
-    /// Withdraws the order's values; what cannot be withdrawn now is left to the sweep.
+    /// Withdraws the order's values and responses, and says which records of the operator may go; what cannot be withdrawn now is left to the sweep.
     pub(crate) async fn withdraw_values(&self) {
+        self.withdraw_responses().await;
+        if let Err(error) = self.release_records().await {
+            tracing::warn!(order.id = %self.order.id, %error, "it cannot be logged which TXT records may go");
+        }
         match self.console.db.journal_of(self.order.id).await {
             Ok(entries) => withdraw(self.console, entries).await,
             Err(error) => {

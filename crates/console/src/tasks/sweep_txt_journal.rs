@@ -1,4 +1,4 @@
-//! Withdraws TXT values that no running order is in charge of: left by a crash, a failed removal, a deletion.
+//! Withdraws TXT values and responses to challenges that no running order is in charge of: left by a crash, a failed removal, a deletion.
 
 use evercert_db::DbError;
 
@@ -13,6 +13,18 @@ pub(super) async fn run(console: &Console) -> Result<(), DbError> {
     if !entries.is_empty() {
         tracing::info!(values = entries.len(), "withdrawing left-over TXT values");
         withdraw(console, entries).await;
+    }
+    if !console.db.challenge_responses().await?.is_empty() {
+        let mut tx = console.db.begin_write().await?;
+        let gone = tx.sweep_challenges().await?;
+        tx.commit().await?;
+        if gone > 0 {
+            tracing::info!(
+                responses = gone,
+                "withdrew left-over responses to challenges"
+            );
+            console.bells.challenges.notify_one();
+        }
     }
     Ok(())
 }

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod challenges_listener;
+mod challenges_manual;
+mod dns_changes;
 mod faces;
 mod issue_change;
 mod issue_pebble;

@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod challenges;
 mod chaos;
 mod issue;
 mod kill;

@@ -1,6 +1,7 @@
 //! `evercert cert`: the certificates of both stores.
 
 mod bulk;
+mod challenge;
 mod change;
 mod issue;
 mod list;
@@ -32,6 +33,19 @@ pub(crate) struct Args {
 enum Action {
     /// Change renewal mode, scope, CA vendor, names, keys, and how it is issued.
     Change(Box<change::Change>),
+    /// Show how the names of running orders are proved, and the TXT records that wait for you.
+    Challenges {
+        /// Name of the certificate.
+        name: String,
+    },
+    /// Say that the TXT records that orders wait for are there: they go on at once.
+    ConfirmDns {
+        /// Name of the certificate.
+        name: String,
+        /// Believe it though the Console cannot see them.
+        #[arg(long)]
+        force: bool,
+    },
     /// Remove a certificate with all its versions; instances stop serving it.
     Delete {
         /// Name of the certificate.
@@ -91,6 +105,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let (client, output) = (args.client.connect()?, args.client.output);
     match args.action {
         Action::Change(wanted) => change::change(&client, &wanted, output).await,
+        Action::Challenges { name } => challenge::list(&client, &name, output).await,
+        Action::ConfirmDns { name, force } => {
+            challenge::confirm(&client, &name, force, output).await
+        }
         Action::Delete { name, yes } => {
             let effect = format!("This deletes {name} with all its versions and keys");
             if !yes && !confirmed(&effect, &name)? {

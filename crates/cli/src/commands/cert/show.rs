@@ -41,6 +41,7 @@ pub(crate) async fn print(
     for slot in &certificate.keys {
         renewal_plan(slot)?;
     }
+    super::challenge::wanted(client, &certificate.name).await?;
     if !versions.items.is_empty() {
         output::print("\nVersions\n")?;
         output::table(

@@ -5,11 +5,11 @@ use std::time::Duration;
 use evercert_acme::{Account, ChallengeType};
 use evercert_db::vendors::Vendor;
 use evercert_dns::{CaaTree, DnsError};
-use evercert_types::ChallengeChoice;
 use serde_json::json;
 
 use super::caa::{self, Finding, Question};
-use super::{clock, mapping, names};
+use super::{clock, names};
+use crate::lifecycle::challenge::{Wish, unprovable};
 use crate::lifecycle::failure::Failure;
 use crate::lifecycle::issue::{Drive, Halt, Note};
 
@@ -26,14 +26,14 @@ impl Drive<'_> {
         if let Some(failure) = names::order_failure(&vendor, names, &self.order.reason) {
             return Err(failure.into());
         }
-        let terms = &self.order.terms;
-        let by_mapping = terms.provider.is_none()
-            && matches!(terms.challenge, None | Some(ChallengeChoice::Dns01));
-        if !by_mapping {
-            return Ok(vendor);
-        }
-        match mapping::failure(db, names).await? {
-            Some((_, failure)) => Err(failure.into()),
+        let wish = Wish {
+            names,
+            terms: &self.order.terms,
+            selector: &self.certificate.selector,
+            store: self.certificate.store,
+        };
+        match unprovable(self.console, &wish).await? {
+            Some(found) => Err(found.failure.into()),
             None => Ok(vendor),
         }
     }

@@ -60,6 +60,11 @@ const ENDPOINTS: &[(&str, &str, Option<Role>)] = &[
     ("GET", "/api/v1/dns-providers/types", Some(Role::Viewer)),
     ("GET", "/api/v1/dns-providers/{name}", Some(Role::Viewer)),
     (
+        "PATCH",
+        "/api/v1/dns-providers/{name}",
+        Some(Role::Operator),
+    ),
+    (
         "DELETE",
         "/api/v1/dns-providers/{name}",
         Some(Role::Operator),
@@ -74,6 +79,17 @@ const ENDPOINTS: &[(&str, &str, Option<Role>)] = &[
     (
         "DELETE",
         "/api/v1/domain-mappings/{domain}",
+        Some(Role::Operator),
+    ),
+    ("POST", "/api/v1/delegations/check", Some(Role::Viewer)),
+    (
+        "GET",
+        "/api/v1/certificates/{name}/challenges",
+        Some(Role::Viewer),
+    ),
+    (
+        "POST",
+        "/api/v1/certificates/{name}/challenges/confirm",
         Some(Role::Operator),
     ),
     ("GET", "/api/v1/certificates", Some(Role::Viewer)),

@@ -2,6 +2,7 @@
 
 mod access;
 mod agent;
+mod challenges;
 mod enrolment;
 mod matrix;
 mod measure;
