@@ -45,7 +45,7 @@ async fn introduce(field: &Field, console: &Console) -> Result<()> {
     let bundle = field.bundle.to_str().context("the path is UTF-8")?;
     let directory = field.pebble.directory_url();
     let vendor = ["ca-vendor", "add", "pebble", "--directory-url", &directory];
-    cli.ok(&[&vendor[..], &["--ca-bundle", bundle]].concat())
+    cli.ok(&[&vendor[..], &["--ca-bundle", bundle, "--agree-tos"]].concat())
         .await?;
     let settings: Vec<String> = field
         .dns

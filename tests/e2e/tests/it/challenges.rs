@@ -72,6 +72,7 @@ async fn add_pebble(cli: &Cli, pebble: &Pebble, dir: &Path) {
         &url,
         "--ca-bundle",
         bundle,
+        "--agree-tos",
     ];
     cli.ok(&add).await.unwrap();
 }

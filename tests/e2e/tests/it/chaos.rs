@@ -182,7 +182,7 @@ impl World {
         let bundle = self.setup.dir.join("pebble.pem");
         let directory = self.pebble.directory_url();
         let mut add = vec!["ca-vendor", "add", "pebble", "--directory-url", &directory];
-        add.extend(["--ca-bundle", bundle.to_str().unwrap()]);
+        add.extend(["--ca-bundle", bundle.to_str().unwrap(), "--agree-tos"]);
         cli.ok(&add).await.unwrap();
         let url = format!("url={}", self.api.url());
         let key = format!("api_key={}", self.pdns.api_key());
