@@ -298,6 +298,27 @@ impl Db {
         row.map_or(Ok(0), |row| row.count("n"))
     }
 
+    /// How many orders of a vendor failed by the CA's doing after `since` and after its last success.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn failures_of_vendor(
+        &self,
+        vendor: VendorId,
+        since: Timestamp,
+    ) -> Result<u64, DbError> {
+        let query = sqlx::query(
+            "SELECT count(*) AS n FROM orders WHERE vendor_id = $1 AND state = 'failed' \
+             AND finished_at >= $2 AND error LIKE '%\"class\":\"ca_outage\"%' \
+             AND finished_at >= coalesce((SELECT max(d.finished_at) FROM orders d \
+             WHERE d.vendor_id = $1 AND d.state = 'done'), 0)",
+        )
+        .bind(vendor.to_string())
+        .bind(since.as_second());
+        let row = self.one("counting a vendor's failures", query).await?;
+        row.map_or(Ok(0), |row| row.count("n"))
+    }
+
     /// Orders of a vendor that wait for their next step, soonest first, at most 500.
     ///
     /// # Errors

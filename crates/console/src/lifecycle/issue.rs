@@ -236,7 +236,11 @@ impl<'a> Drive<'a> {
             failure.code = failure.code,
             "{}", failure.message
         );
-        if let Some(at) = self.next_attempt(&failure).await? {
+        let again = match failure.limited && self.stand_in(&failure).await?.is_some() {
+            true => None,
+            false => self.next_attempt(&failure).await?,
+        };
+        if let Some(at) = again {
             return self.wait_with_order(&failure, at).await;
         }
         let gave_up = self.give_up(&failure).await?;
@@ -254,6 +258,9 @@ impl<'a> Drive<'a> {
 
     /// Leaves an order until then; said once, and counted nowhere.
     async fn hold(&self, until: Timestamp, failure: &Failure) -> Result<Outcome, DbError> {
+        if self.stand_in(failure).await?.is_some() && self.give_up(failure).await? {
+            return Ok(Outcome::Finished);
+        }
         let error = failure.to_json();
         if self.order.error.as_ref() != Some(&error) {
             let note = Note::new("order.waiting", &failure.message)
@@ -322,8 +329,11 @@ impl<'a> Drive<'a> {
         let failures = slot.map_or(0, |slot| slot.failures) + 1;
         let at = self.next_try(failure, failures).await?;
         let error = failure.to_json();
-        let note = Note::new("order.failed", &failure.message)
-            .with(json!({"error": error, "next_try": at}));
+        let stand_in = self.stand_in(failure).await?;
+        let note = Note::new("order.failed", &failure.message).with(json!({
+            "error": error, "next_try": at,
+            "stands_in": stand_in.as_ref().map(|stand_in| stand_in.vendor_name()),
+        }));
         let mut tx = self.console.db.begin_write().await?;
         // The slot first, then the order: as everyone does that locks both.
         tx.set_slot_failure(id, algorithm, at, &error).await?;
@@ -336,7 +346,13 @@ impl<'a> Drive<'a> {
             return Ok(false);
         }
         tx.add_event(&self.event(note, Level::Error)).await?;
+        if let Some(stand_in) = &stand_in {
+            stand_in.order(&mut tx, self).await?;
+        }
         tx.commit().await?;
+        if stand_in.is_some() {
+            self.console.bells.orders.notify_one();
+        }
         Ok(true)
     }
 

@@ -22,6 +22,7 @@ pub mod dns;
 pub(crate) mod dns_clients;
 pub(crate) mod enrol;
 mod export;
+mod failover;
 pub(crate) mod failure;
 mod finalize;
 pub mod import;

@@ -52,6 +52,7 @@ pub(crate) fn due(facts: &Facts<'_>) -> Option<Due> {
 pub(crate) fn in_words(reason: &str) -> &str {
     match reason {
         "missing" => "there is no version yet",
+        "failover" => "the certificate's own CA vendor does not deliver",
         "forced" => "it was asked for",
         "replaced" => "the version in force is to be revoked",
         "revoked" => "the version in force was revoked",

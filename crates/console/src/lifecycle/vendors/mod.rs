@@ -102,6 +102,7 @@ pub async fn remove(
 pub(crate) async fn configuration_changed(console: &Console) -> Result<(), LifecycleError> {
     let mut tx = console.db.begin_write().await?;
     tx.clear_configuration_failures().await?;
+    tx.clear_all_names().await?;
     tx.commit().await?;
     console.db.retry_journal().await?;
     console.bells.renewals.notify_one();
