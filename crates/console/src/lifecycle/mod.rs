@@ -42,6 +42,7 @@ mod rebuild;
 pub(crate) mod renew;
 pub mod request;
 pub mod revoke;
+pub(crate) mod revoke_job;
 pub(crate) mod share;
 pub(crate) mod standing;
 pub(crate) mod terms;

@@ -2,9 +2,9 @@
 
 use evercert_db::DbError;
 
-use crate::lifecycle::revoke;
+use crate::lifecycle::revoke_job;
 use crate::state::Console;
 
 pub(super) async fn run(console: &Console) -> Result<(), DbError> {
-    revoke::release(console).await
+    revoke_job::release(console).await
 }

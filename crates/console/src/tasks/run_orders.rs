@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::lifecycle::issue::{self, Outcome};
 use crate::lifecycle::plan::ORDER_JOB;
-use crate::lifecycle::revoke::{self, REVOKE_JOB};
+use crate::lifecycle::revoke_job::{self, REVOKE_JOB};
 use crate::state::Console;
 
 /// How long to leave a database alone that failed.
@@ -104,7 +104,7 @@ async fn attempt(console: &Console, job: &Job) -> Result<Outcome, DbError> {
     match (job.kind.as_str(), job.subject.parse::<OrderId>()) {
         (ORDER_JOB, Ok(id)) => issue::drive(console, id).await,
         (REVOKE_JOB, _) if let Ok(id) = job.subject.parse::<VersionId>() => {
-            revoke::drive(console, id).await
+            revoke_job::drive(console, id).await
         }
         _ => {
             tracing::error!(
