@@ -39,7 +39,7 @@ use crate::lifecycle::{bulk, import as importing, operations, revoke as revoking
 use crate::problem::ApiError;
 
 /// Names that the paths of this API need for themselves.
-const RESERVED: [&str; 4] = ["bulk", "duplicates", "import", "summary"];
+const RESERVED: [&str; 5] = ["bulk", "duplicates", "import", "preflight", "summary"];
 
 /// Which certificates.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -19,6 +19,7 @@ pub(crate) mod operations;
 pub(crate) mod orders;
 pub(crate) mod pages;
 pub(crate) mod paging;
+pub(crate) mod preflight;
 pub(crate) mod session;
 pub(crate) mod store;
 pub(crate) mod tokens;
@@ -79,6 +80,8 @@ fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(certificates::summary))
         .routes(routes!(certificates::duplicates))
         .routes(routes!(certificates::import))
+        .routes(routes!(preflight::of_request))
+        .routes(routes!(preflight::of_certificate))
         .routes(routes!(
             certificates::show,
             certificates::change,

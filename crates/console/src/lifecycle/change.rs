@@ -11,6 +11,7 @@ use evercert_x509::KeyPair;
 use serde_json::json;
 
 use super::certificates::{check_key, view};
+use super::preflight::names;
 use super::request::{certificate_named, not_found, vendor_named};
 use super::{Actor, LifecycleError, enrol, install, plan, revoke, terms_change};
 use crate::state::Console;
@@ -153,6 +154,7 @@ pub async fn change(
         None => None,
     };
     let terms = terms_change::read(console, &change).await?;
+    check_names(console, &found, &change, vendor.as_ref()).await?;
     let mut tx = console.db.begin_write().await?;
     let held = tx.hold_certificate(found.id).await?;
     let (mut certificate, mut slots) = held.ok_or_else(|| not_found(name))?;
@@ -192,6 +194,26 @@ pub async fn change(
     commit_store_change(console, tx, revision).await?;
     console.bells.renewals.notify_one();
     Ok(view(console, &certificate).await?)
+}
+
+/// What is to be renewed, or to come from another CA, must have names that the CA issues for.
+async fn check_names(
+    console: &Console,
+    certificate: &rows::Certificate,
+    change: &CertificateChange,
+    vendor: Option<&Vendor>,
+) -> Result<(), LifecycleError> {
+    if let Some(vendor) = vendor {
+        return names::check_stored(vendor, &certificate.names);
+    }
+    let present = match (change.renewal_mode, certificate.vendor_id) {
+        (Some(RenewalMode::Automatic), Some(id)) => console.db.vendor(id).await?,
+        _ => None,
+    };
+    match present {
+        Some(vendor) => names::check_stored(&vendor, &certificate.names),
+        None => Ok(()),
+    }
 }
 
 fn apply(

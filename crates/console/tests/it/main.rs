@@ -25,6 +25,7 @@ mod manage_material;
 mod manage_revoke;
 mod quirk_world;
 mod quirks_orders;
+mod messages;
 mod stub_world;
 mod vendors_add;
 mod vendors_edit;

@@ -6,6 +6,7 @@ mod change;
 mod issue;
 mod list;
 mod material;
+mod preflight;
 mod revoke;
 mod show;
 mod terms;
@@ -72,6 +73,8 @@ enum Action {
     Pause(bulk::Which),
     /// Build the chain in force anew, from what the CA offers now, without a new certificate.
     RebuildChain(material::Rebuild),
+    /// Check whether an order would succeed: names, CA, DNS provider, CAA, clock. Nothing is ordered.
+    Preflight(preflight::Preflight),
     /// Renew one certificate now, or many at the pace that their CAs allow.
     Renew(issue::Renew),
     /// Renew paused certificates again.
@@ -132,6 +135,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         Action::RebuildChain(rebuild) => material::rebuild(&client, rebuild, output).await,
         Action::Resume(which) => bulk::plain(&client, &which, BulkAction::Resume, output).await,
         Action::SwitchVendor(switch) => bulk::switch_vendor(&client, &switch, output).await,
+        Action::Preflight(args) => preflight::run(&client, args, output).await,
         Action::Renew(renew) => issue::renew(&client, renew, output).await,
         Action::Revoke(wanted) => revoke::revoke(&client, wanted, output).await,
         Action::Rollback {

@@ -122,6 +122,21 @@ const ENDPOINTS: &[(&str, &str, Option<Role>)] = &[
     ),
     (
         "POST",
+        "/api/v1/certificates/preflight",
+        Some(Role::Operator),
+    ),
+    (
+        "POST",
+        "/api/v1/certificates/{name}/preflight",
+        Some(Role::Operator),
+    ),
+    (
+        "PATCH",
+        "/api/v1/dns-providers/{name}",
+        Some(Role::Operator),
+    ),
+    (
+        "POST",
         "/api/v1/certificates/{name}/rollback",
         Some(Role::Operator),
     ),
