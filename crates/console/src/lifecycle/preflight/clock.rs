@@ -1,5 +1,6 @@
 //! Our clock against the CA's: signed DNS requests, validity and waiting times depend on it.
 
+use evercert_dns::Fault;
 use jiff::SignedDuration;
 
 /// A difference up to this is nothing to speak of.
@@ -24,16 +25,18 @@ pub(crate) fn describe(skew: SignedDuration) -> String {
     }
 }
 
-/// What the CA's clock says about a signature that was refused: the clock, or the secret.
-pub(crate) fn verdict(skew: Option<SignedDuration>) -> String {
-    match skew {
-        None => String::new(),
-        Some(skew) if skew.abs() < SIGNED => format!(
-            ". By the date of the CA's answers {}: so it is the secret, or the DNS server's clock",
-            describe(skew)
-        ),
-        Some(skew) => format!(". By the date of the CA's answers {}", describe(skew)),
-    }
+/// What the CA's clock says about a signature that was refused: whose clock, or the secret.
+pub(crate) fn verdict(fault: Fault, skew: Option<SignedDuration>) -> String {
+    let Some(skew) = skew else {
+        return String::new();
+    };
+    let so = match fault {
+        _ if skew.abs() >= SIGNED => "",
+        Fault::Clock => ": so it is the DNS server's clock that is wrong",
+        _ => ": so it is the secret",
+    };
+    let said = describe(skew);
+    format!(". By the date of the CA's answers {said}{so}")
 }
 
 #[cfg(test)]
@@ -51,8 +54,11 @@ mod tests {
 
     #[test]
     fn the_secret_is_to_blame_where_the_clock_is_right() {
-        assert!(verdict(Some(SignedDuration::ZERO)).contains("it is the secret"));
-        assert!(!verdict(Some(SignedDuration::from_mins(10))).contains("secret"));
-        assert_eq!(verdict(None), "");
+        let (none, much) = (SignedDuration::ZERO, SignedDuration::from_mins(10));
+
+        assert!(verdict(Fault::Credentials, Some(none)).ends_with("it is the secret"));
+        assert!(verdict(Fault::Clock, Some(none)).contains("the DNS server's clock"));
+        assert!(verdict(Fault::Credentials, Some(much)).ends_with("600 s behind the CA's"));
+        assert_eq!(verdict(Fault::Clock, None), "");
     }
 }

@@ -91,7 +91,9 @@ impl Drive<'_> {
         }
         let account = self.account().await.ok();
         let skew = account.and_then(|account| account.client().clock_skew());
-        failure.message.push_str(&clock::verdict(skew));
+        failure
+            .message
+            .push_str(&clock::verdict(error.fault(), skew));
         failure
     }
 }

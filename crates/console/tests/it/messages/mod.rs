@@ -19,6 +19,7 @@ use evercert_dns::server::AuthServer;
 use evercert_testkit::acme_stub::{AcmeStub, StubOptions};
 use evercert_testkit::eventually;
 use evercert_types::ManualClock;
+use jiff::SignedDuration;
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
@@ -32,6 +33,8 @@ pub(crate) struct Stage {
     pub(crate) clock: Arc<ManualClock>,
     /// The DNS server's own clock.
     pub(crate) dns_clock: Arc<ManualClock>,
+    /// The CA's own clock.
+    pub(crate) ca_clock: Arc<ManualClock>,
     pub(crate) dns: AuthServer,
     pub(crate) stub: AcmeStub,
     pub(crate) console: Console,
@@ -41,9 +44,9 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn set() -> Self {
-        let (clock, dns_clock) = (standing_clock(), standing_clock());
+        let [clock, dns_clock, ca_clock] = [(); 3].map(|()| standing_clock());
         let dns = dns_server(&dns_clock).await;
-        let options = StubOptions::default().with_clock(clock.clone());
+        let options = StubOptions::default().with_clock(ca_clock.clone());
         let stub = AcmeStub::start(options).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let config = console_config(dir.path(), clock.clone(), dns.local_addr());
@@ -63,6 +66,7 @@ impl Stage {
         let stage = Self {
             clock,
             dns_clock,
+            ca_clock,
             dns,
             stub,
             console,
@@ -76,6 +80,13 @@ impl Stage {
     pub(crate) async fn strike(self) {
         self.console.stop();
         self.tasks.wait().await;
+    }
+
+    /// Time passes everywhere.
+    pub(crate) fn pass(&self, span: SignedDuration) {
+        for clock in [&self.clock, &self.dns_clock, &self.ca_clock] {
+            clock.advance(span);
+        }
     }
 
     pub(crate) async fn map(&self, domain: &str, provider: &str) {
