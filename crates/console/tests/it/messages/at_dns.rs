@@ -111,22 +111,18 @@ async fn message_08_signature_does_not_match() {
 
     assert_said(&clock, words(8));
     assert_eq!(clock.code, "dns.clock");
-    assert!(
-        clock.message.contains("s ahead of this host's"),
-        "{clock:#?}"
-    );
+    let theirs = clock.message.contains("s ahead of this host's")
+        && clock.message.contains("it is the DNS server's clock");
+    assert!(theirs, "{clock:#?}");
     assert!(clock.remedy.unwrap().contains("NTP"));
 
     // Our own clock is wrong: the CA's date says so, and by how much.
-    stage.dns_clock.advance(SignedDuration::from_secs(700) * -1);
+    stage.dns_clock.advance(SignedDuration::from_secs(-700));
     stage.clock.advance(SignedDuration::from_secs(900));
     let ours = stage.fails("ours", &["ours.example.test"]).await;
     assert_said(&ours, words(8));
-    let by_ca = "By the date of the CA's answers this host's clock is 9";
-    assert!(
-        ours.message.contains(by_ca) || ours.message.contains("clock is 8"),
-        "{ours:#?}"
-    );
+    let by_ca = "By the date of the CA's answers this host's clock is ";
+    assert!(ours.message.contains(by_ca), "{ours:#?}");
     assert!(ours.message.contains("s ahead of the CA's"), "{ours:#?}");
     stage.strike().await;
 }
@@ -158,7 +154,7 @@ async fn message_09_missing_a_dns_provider_name() {
     dns::unmap_domain(&stage.console, &actor(), &zone)
         .await
         .unwrap();
-    stage.clock.advance(SignedDuration::from_hours(24 * 80));
+    stage.pass(SignedDuration::from_hours(24 * 80));
     let error = stage.renewal_fails("www").await;
     assert_said(&error, words(9));
     assert_eq!(
@@ -174,7 +170,7 @@ async fn message_10_no_active_dns_providers() {
     stage.issue("www", &["www.example.test"]).await;
     set_active(&stage, "dns", false).await;
 
-    stage.clock.advance(SignedDuration::from_hours(24 * 80));
+    stage.pass(SignedDuration::from_hours(24 * 80));
     let error = stage.renewal_fails("www").await;
 
     assert_said(&error, words(10));

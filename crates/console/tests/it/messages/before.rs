@@ -56,7 +56,7 @@ async fn message_01_certificate_has_invalid_domain() {
     assert_answered(&problem(changed), words(1));
 
     // Due: the renewal fails with the same words, before the CA is asked.
-    stage.clock.advance(SignedDuration::from_hours(24 * 80));
+    stage.pass(SignedDuration::from_hours(24 * 80));
     let error = stage.renewal_fails("default").await;
     assert_said(&error, words(1));
     assert_eq!(
