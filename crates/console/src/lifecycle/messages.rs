@@ -123,9 +123,9 @@ pub const MESSAGES: [Message; 14] = [
     Message {
         number: 6,
         words: NOT_CHANGED,
-        when: "a renewal is asked for that is not due, and not forced; or a certificate of the same name, domains and \
-               vendor is asked for again",
-        code: "invalid, conflict",
+        when: "a renewal is asked for that is not due, and not forced; or a certificate with the same names, keys, CA \
+               vendor and store is asked for, and one is there that is not due",
+        code: "invalid, certificate.exists",
         adds: "when it is due, and why then",
         remedy: "Nothing needs to be done; to renew all the same: `--force`, which counts against the CA's limits.",
         test: "message_06_domains_not_changed",

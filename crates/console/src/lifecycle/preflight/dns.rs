@@ -163,7 +163,7 @@ async fn judge_alias(
     if !delegation.is_delegated() {
         return probe.passed("no CNAME");
     }
-    let chain = delegation.chain.join(" → ");
+    let chain = delegation.chain.join(" -> ");
     if !delegation.answered {
         return probe.failed(
             format!("{chain}, and nobody answers for the end of it"),
