@@ -203,16 +203,17 @@ async fn check_names(
     change: &CertificateChange,
     vendor: Option<&Vendor>,
 ) -> Result<(), LifecycleError> {
-    if let Some(vendor) = vendor {
-        return names::check_stored(vendor, &certificate.names);
-    }
-    let present = match (change.renewal_mode, certificate.vendor_id) {
-        (Some(RenewalMode::Automatic), Some(id)) => console.db.vendor(id).await?,
+    let is_concerned =
+        change.renewal_mode == Some(RenewalMode::Automatic) || change.domains.is_some();
+    let vendor = match (vendor, certificate.vendor_id) {
+        (Some(vendor), _) => Some(vendor.clone()),
+        (None, Some(id)) if is_concerned => console.db.vendor(id).await?,
         _ => None,
     };
-    match present {
-        Some(vendor) => names::check_stored(&vendor, &certificate.names),
-        None => Ok(()),
+    match (vendor, &change.domains) {
+        (Some(vendor), Some(domains)) => names::check_wanted(&vendor, domains),
+        (Some(vendor), None) => names::check_stored(&vendor, &certificate.names),
+        (None, _) => Ok(()),
     }
 }
 
