@@ -11,7 +11,7 @@ use crate::lifecycle::preflight;
 use crate::problem::ApiError;
 
 /// Checks what could be ordered: names, CA, DNS provider, CAA, clock. Nothing is saved or ordered.
-#[utoipa::path(post, path = "/api/v1/certificates/preflight", tag = "certificates", extensions(("x-role" = json!("operator"))),
+#[utoipa::path(post, operation_id = "preflight_request", path = "/api/v1/certificates/preflight", tag = "certificates", extensions(("x-role" = json!("operator"))),
     request_body = PreflightRequest,
     responses((status = 200, description = "The checks, failed or not", body = PreflightReport)))]
 pub(crate) async fn of_request(
@@ -23,7 +23,7 @@ pub(crate) async fn of_request(
 }
 
 /// Checks the next renewal of a certificate, through its CA vendor or another one. The certificate is not touched.
-#[utoipa::path(post, path = "/api/v1/certificates/{name}/preflight", tag = "certificates", extensions(("x-role" = json!("operator"))),
+#[utoipa::path(post, operation_id = "preflight_certificate", path = "/api/v1/certificates/{name}/preflight", tag = "certificates", extensions(("x-role" = json!("operator"))),
     params(("name" = String, Path, description = "Its name")), request_body = PreflightOptions,
     responses((status = 200, description = "The checks, failed or not", body = PreflightReport)))]
 pub(crate) async fn of_certificate(

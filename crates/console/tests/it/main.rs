@@ -26,6 +26,7 @@ mod manage_revoke;
 mod quirk_world;
 mod quirks_orders;
 mod messages;
+mod quirk_world;
 mod stub_world;
 mod vendors_add;
 mod vendors_edit;

@@ -7,6 +7,7 @@ pub(crate) mod caa;
 mod check;
 pub(crate) mod clock;
 mod dns;
+mod ledger;
 mod light;
 pub(crate) mod mapping;
 pub(crate) mod names;
@@ -65,6 +66,7 @@ async fn report(console: &Console, subject: &Subject) -> Result<PreflightReport,
     let (of_ca, ca) = vendor::reach(console, subject).await;
     checks.extend(of_ca);
     checks.extend(vendor::offer(subject));
+    checks.extend(ledger::check(console, subject).await?);
     checks.extend(store(console, subject).await?);
     let names = bases(&subject.names());
     let of_names = names.iter().map(|name| of_name(console, subject, name));

@@ -31,6 +31,7 @@ async fn import_for(stage: &Stage, name: &str, domain: &str, auto_renew: bool) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn message_01_certificate_has_invalid_domain() {
     let stage = Stage::set().await;
+    stage.map("adcd", "dns").await;
     import_for(&stage, "default", "adcd", true).await;
     import_for(&stage, "other", "adcd", false).await;
     stage.go_public().await;

@@ -6,6 +6,7 @@ mod at_ca;
 mod at_dns;
 mod before;
 mod preflight;
+mod real;
 
 use std::sync::Arc;
 
