@@ -60,11 +60,6 @@ const ENDPOINTS: &[(&str, &str, Option<Role>)] = &[
     ("GET", "/api/v1/dns-providers/types", Some(Role::Viewer)),
     ("GET", "/api/v1/dns-providers/{name}", Some(Role::Viewer)),
     (
-        "PATCH",
-        "/api/v1/dns-providers/{name}",
-        Some(Role::Operator),
-    ),
-    (
         "DELETE",
         "/api/v1/dns-providers/{name}",
         Some(Role::Operator),

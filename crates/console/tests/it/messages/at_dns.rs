@@ -1,7 +1,5 @@
 //! What DNS providers do: no zone, no permission, no accepted signature, none active.
 
-use std::collections::BTreeMap;
-
 use evercert_api::dns_providers::DnsProviderChange;
 use evercert_console::lifecycle::{dns, request};
 use evercert_dns::server::{AuthServer, ServerConfig, ZoneConfig};
@@ -12,9 +10,8 @@ use crate::world::{TSIG, actor, dns_provider, wanted};
 
 async fn set_active(stage: &Stage, provider: &str, active: bool) {
     let change = DnsProviderChange {
-        settings: BTreeMap::new(),
-        propagation: None,
         active: Some(active),
+        ..DnsProviderChange::default()
     };
     dns::change_dns_provider(&stage.console, &actor(), provider, change)
         .await
