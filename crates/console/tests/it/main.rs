@@ -25,7 +25,6 @@ mod manage_material;
 mod manage_revoke;
 mod messages;
 mod quirk_world;
-mod quirk_world;
 mod quirks_orders;
 mod stub_world;
 mod vendors_add;
