@@ -138,6 +138,9 @@ impl Stage {
         let id = found.unwrap().id;
         eventually("a failed renewal", LIMIT, async || {
             self.console.wake_tasks();
+            // Not what was foreseen when a provider was switched off: an order has failed.
+            let mut log = self.log(name).await.into_iter();
+            log.find(|entry| entry.kind == "order.failed")?;
             let slot = self.console.db.slots(id).await.unwrap().remove(0);
             let error = slot.last_error.filter(|_| slot.failures > 0)?;
             Some(serde_json::from_value(error).unwrap())
