@@ -111,6 +111,12 @@ impl LifecycleError {
     }
 }
 
+impl From<Box<Problem>> for LifecycleError {
+    fn from(problem: Box<Problem>) -> Self {
+        Self::Problem(problem)
+    }
+}
+
 impl From<Problem> for LifecycleError {
     fn from(problem: Problem) -> Self {
         Self::Problem(Box::new(problem))

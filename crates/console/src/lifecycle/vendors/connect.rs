@@ -59,7 +59,7 @@ fn check_terms_of_service(
     url: Option<&str>,
     vendor: &mut Vendor,
     terms: Terms,
-) -> Result<(), Problem> {
+) -> Result<(), Box<Problem>> {
     let Some(url) = url else {
         vendor.options.terms_agreed = None;
         return Ok(());
@@ -75,10 +75,11 @@ fn check_terms_of_service(
         .with_remedy(format!(
             "Read {url}, then save with `terms_agreed` (`--agree-tos`)."
         ))
-        .at("/terms_agreed"))
+        .at("/terms_agreed")
+        .into())
 }
 
-fn check_profile(client: &Client, vendor: &Vendor) -> Result<(), Problem> {
+fn check_profile(client: &Client, vendor: &Vendor) -> Result<(), Box<Problem>> {
     let profiles = &client.directory().meta.profiles;
     match &vendor.profile {
         Some(profile) if !profiles.contains_key(profile) => {
@@ -90,7 +91,8 @@ fn check_profile(client: &Client, vendor: &Vendor) -> Result<(), Problem> {
             let detail = format!("the CA has no profile \"{profile}\"");
             Err(Problem::new(ProblemCode::Invalid, detail)
                 .with_remedy(remedy)
-                .at("/profile"))
+                .at("/profile")
+                .into())
         }
         _ => Ok(()),
     }

@@ -127,7 +127,7 @@ fn check(before: Vendor, change: &CaVendorChange) -> Result<Edit, LifecycleError
     })
 }
 
-fn move_directory(after: &mut Vendor, change: &CaVendorChange) -> Result<(), Problem> {
+fn move_directory(after: &mut Vendor, change: &CaVendorChange) -> Result<(), Box<Problem>> {
     if change.directory_url.is_none() && change.environment.is_none() {
         return Ok(());
     }
@@ -220,7 +220,7 @@ async fn update_contact(
     let contact: Vec<String> = vendor.email.iter().cloned().collect();
     match account.update_contacts(&contact).await {
         Ok(_) => Ok(None),
-        Err(AcmeError::Status { status, .. }) if matches!(status, 403 | 404 | 405) => {
+        Err(AcmeError::Status { status, .. }) if matches!(status, 403..=405) => {
             let message =
                 format!("The CA has no way to change an account's contact (HTTP {status}).");
             let remedy = "Change it at the CA's portal.";

@@ -26,7 +26,7 @@ pub(super) fn name(name: &str) -> Result<(), LifecycleError> {
 }
 
 /// A contact address without white space around it; an empty one is none.
-pub(super) fn email(text: Option<&str>, kind: &Known) -> Result<Option<String>, Problem> {
+pub(super) fn email(text: Option<&str>, kind: &Known) -> Result<Option<String>, Box<Problem>> {
     let text = text.map(str::trim).filter(|text| !text.is_empty());
     let Some(text) = text else {
         if kind.contact == ContactRule::Required {
@@ -40,7 +40,8 @@ pub(super) fn email(text: Option<&str>, kind: &Known) -> Result<Option<String>, 
     }
     Err(invalid("/email", format!("{BAD_CONTACT}: \"{text}\""))
         .known_as(BAD_CONTACT)
-        .with_remedy("Give one plain address, such as ops@example.com, or none."))
+        .with_remedy("Give one plain address, such as ops@example.com, or none.")
+        .into())
 }
 
 /// An address that a CA takes: a plain local part and a domain name with a dot.
@@ -60,7 +61,7 @@ fn is_address(text: &str) -> bool {
             .is_ok_and(|domain| !domain.is_wildcard())
 }
 
-pub(super) fn ca_bundle(pem: Option<&str>) -> Result<Option<String>, Problem> {
+pub(super) fn ca_bundle(pem: Option<&str>) -> Result<Option<String>, Box<Problem>> {
     let Some(pem) = pem.filter(|pem| !pem.trim().is_empty()) else {
         return Ok(None);
     };
@@ -77,7 +78,7 @@ pub(super) fn ca_bundle(pem: Option<&str>) -> Result<Option<String>, Problem> {
 pub(super) fn eab(
     kid: Option<&str>,
     hmac: Option<&Secret<String>>,
-) -> Result<Option<Eab>, Problem> {
+) -> Result<Option<Eab>, Box<Problem>> {
     let kid = kid.map(str::trim).filter(|kid| !kid.is_empty());
     match (kid, hmac) {
         (None, None) => Ok(None),
@@ -102,7 +103,7 @@ pub(super) fn eab_missing(kind: &Known) -> Problem {
 pub(super) fn renew_before(
     span: Option<&str>,
     days: Option<u32>,
-) -> Result<Option<SignedDuration>, Problem> {
+) -> Result<Option<SignedDuration>, Box<Problem>> {
     match (span, days) {
         (Some(_), Some(_)) => Err(invalid(
             "/renew_before_days",
@@ -119,7 +120,7 @@ pub(super) fn renew_before(
 pub(super) fn lifetime(
     span: Option<&str>,
     kind: &Known,
-) -> Result<Option<SignedDuration>, Problem> {
+) -> Result<Option<SignedDuration>, Box<Problem>> {
     let Some(span) = span else { return Ok(None) };
     let life = positive(span, "/lifetime")?;
     if life < SHORTEST_LIFETIME {
@@ -127,14 +128,14 @@ pub(super) fn lifetime(
     }
     if kind.not_after == Support::No {
         let detail = format!("{} takes no requested lifetime", kind.name);
-        return Err(invalid("/lifetime", detail).with_remedy(
-            "Choose a profile with the lifetime you want, where the CA has profiles.",
-        ));
+        return Err(invalid("/lifetime", detail)
+            .with_remedy("Choose a profile with the lifetime you want, where the CA has profiles.")
+            .into());
     }
     Ok(Some(life))
 }
 
-fn positive(span: &str, pointer: &str) -> Result<SignedDuration, Problem> {
+fn positive(span: &str, pointer: &str) -> Result<SignedDuration, Box<Problem>> {
     let span = parse_span(span).map_err(|error| invalid(pointer, error.to_string()))?;
     if span <= SignedDuration::ZERO {
         return Err(invalid(pointer, "it must be longer than nothing"));
@@ -148,8 +149,10 @@ pub(super) fn text(text: Option<&str>) -> Option<String> {
     text.map(str::to_owned)
 }
 
-fn invalid(pointer: &str, detail: impl Into<String>) -> Problem {
-    Problem::new(ProblemCode::Invalid, detail).at(pointer)
+fn invalid(pointer: &str, detail: impl Into<String>) -> Box<Problem> {
+    Problem::new(ProblemCode::Invalid, detail)
+        .at(pointer)
+        .into()
 }
 
 #[cfg(test)]

@@ -54,12 +54,14 @@ pub async fn select(
     scan(console, name, &ScanPage::default()).await
 }
 
-fn check_lists(selection: &VendorSelection) -> Result<(), Problem> {
+fn check_lists(selection: &VendorSelection) -> Result<(), Box<Problem>> {
     let removed: BTreeSet<&String> = selection.remove.iter().collect();
     let both = selection.add.iter().find(|name| removed.contains(name));
     both.map_or(Ok(()), |name| {
         let detail = format!("\"{name}\" is to be added and removed at once");
-        Err(Problem::new(ProblemCode::Invalid, detail).at("/remove"))
+        Err(Problem::new(ProblemCode::Invalid, detail)
+            .at("/remove")
+            .into())
     })
 }
 

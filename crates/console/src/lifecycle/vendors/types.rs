@@ -62,7 +62,7 @@ pub(super) fn choose(
     type_code: Option<&str>,
     environment: Option<&str>,
     directory_url: Option<&str>,
-) -> Result<Choice, Problem> {
+) -> Result<Choice, Box<Problem>> {
     let named = type_code.map(kind_named).transpose()?;
     let url = directory_url.map(checked_url).transpose()?;
     match (named, environment, url) {
@@ -72,7 +72,8 @@ pub(super) fn choose(
         )),
         (None, Some(_), None) => Err(invalid("/type", "an environment is one of a type's")),
         (None, None, None) => Err(invalid("/type", "give a type or a directory URL")
-            .with_remedy("`evercert ca-vendor types` lists the types.")),
+            .with_remedy("`evercert ca-vendor types` lists the types.")
+            .into()),
         (Some(kind), Some(environment), None) => environment_of(kind, environment),
         (Some(kind), None, None) => match kind.directory_url() {
             Some(url) => Ok(choice(kind, url)),
@@ -82,7 +83,7 @@ pub(super) fn choose(
     }
 }
 
-fn by_url(named: Option<&'static Known>, url: &str) -> Result<Choice, Problem> {
+fn by_url(named: Option<&'static Known>, url: &str) -> Result<Choice, Box<Problem>> {
     let owner = vendor_of(url);
     let any = vendor(ANY).unwrap_or(VENDORS[0]);
     let kind = match (named, owner) {
@@ -103,15 +104,16 @@ fn by_url(named: Option<&'static Known>, url: &str) -> Result<Choice, Problem> {
     Ok(choice(kind, url))
 }
 
-fn kind_named(code: &str) -> Result<&'static Known, Problem> {
+fn kind_named(code: &str) -> Result<&'static Known, Box<Problem>> {
     vendor(code).ok_or_else(|| {
         let codes: Vec<&str> = VENDORS.iter().map(|kind| kind.code).collect();
         invalid("/type", format!("there is no CA type \"{code}\""))
             .with_remedy(format!("The types are: {}.", codes.join(", ")))
+            .into()
     })
 }
 
-fn environment_of(kind: &'static Known, environment: &str) -> Result<Choice, Problem> {
+fn environment_of(kind: &'static Known, environment: &str) -> Result<Choice, Box<Problem>> {
     let found = kind
         .environments()
         .find(|(_, directory)| directory.code == environment);
@@ -123,19 +125,21 @@ fn environment_of(kind: &'static Known, environment: &str) -> Result<Choice, Pro
         return Err(no_directory(kind));
     }
     let detail = format!("{} has no environment \"{environment}\"", kind.name);
-    Err(invalid("/environment", detail).with_remedy(format!("It has: {}.", codes.join(", "))))
+    Err(invalid("/environment", detail)
+        .with_remedy(format!("It has: {}.", codes.join(", ")))
+        .into())
 }
 
-fn no_directory(kind: &'static Known) -> Problem {
+fn no_directory(kind: &'static Known) -> Box<Problem> {
     let detail = format!("the directory URL of {} is not the same for all", kind.name);
     let problem = invalid("/directory_url", detail);
     match kind.notes.first() {
-        Some(note) => problem.with_remedy(*note),
+        Some(note) => problem.with_remedy(*note).into(),
         None => problem,
     }
 }
 
-fn checked_url(url: &str) -> Result<String, Problem> {
+fn checked_url(url: &str) -> Result<String, Box<Problem>> {
     let url = url.trim();
     let usable = url.strip_prefix("https://").is_some_and(|rest| {
         !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace)
@@ -154,8 +158,10 @@ fn choice(kind: &'static Known, url: &str) -> Choice {
     }
 }
 
-fn invalid(pointer: &str, detail: impl Into<String>) -> Problem {
-    Problem::new(ProblemCode::Invalid, detail).at(pointer)
+fn invalid(pointer: &str, detail: impl Into<String>) -> Box<Problem> {
+    Problem::new(ProblemCode::Invalid, detail)
+        .at(pointer)
+        .into()
 }
 
 fn vendor_type(kind: &'static Known) -> VendorType {
