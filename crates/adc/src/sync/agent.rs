@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::client::{Answer, CallError, ConsoleClient};
 use super::diff::{Last, Paging, Refused, check_history, guard, take_page};
 use super::enroll::{EnrollError, Identity, enroll};
+use super::random::{random_fraction, random_hex};
 use super::repair::repair;
 use super::report::Batch;
 use super::store::{BATCH, Store};
@@ -582,20 +583,4 @@ impl AgentError {
             }
         }
     }
-}
-
-/// From 0 to 1.
-fn random_fraction() -> f64 {
-    let mut bytes = [0; 4];
-    // Without random octets the middle is as good a jitter as any.
-    match aws_lc_rs::rand::fill(&mut bytes) {
-        Ok(()) => f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX),
-        Err(_) => 0.5,
-    }
-}
-
-fn random_hex() -> String {
-    let mut bytes = [0; 8];
-    aws_lc_rs::rand::fill(&mut bytes).unwrap_or_default();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

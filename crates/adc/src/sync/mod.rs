@@ -8,6 +8,7 @@ pub(crate) mod diff;
 pub(crate) mod enroll;
 pub(crate) mod keeper;
 pub(crate) mod ledger;
+mod random;
 mod repair;
 pub(crate) mod report;
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(crate) struct Limits {
     /// Also say what an order of these names would find; repeatable.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     domain: Vec<String>,
-    /// Set a limit of your own, such as new_orders_per_account=300/36s; 0 lifts it; repeatable. Those not named go back
+    /// Set a limit of your own, such as `new_orders_per_account=300/36s`; 0 lifts it; repeatable. Those not named go back
     /// to what the vendor publishes.
     #[arg(long, value_name = "LIMIT=TOKENS/SECONDS", conflicts_with = "reset")]
     set: Vec<String>,
@@ -72,7 +72,7 @@ fn show(report: &LimitsReport) -> Result<()> {
         &rows,
     )?;
     if !report.names.is_empty() {
-        println!();
+        output::print("\n")?;
         let rows: Vec<_> = report.names.iter().map(name_row).collect();
         output::table(
             &["FAILING NAME", "IN A ROW", "LEFT ALONE UNTIL", "UNPAUSE AT"],
@@ -80,7 +80,7 @@ fn show(report: &LimitsReport) -> Result<()> {
         )?;
     }
     if !report.waiting.is_empty() {
-        println!();
+        output::print("\n")?;
         let waiting = report.waiting.iter();
         let rows: Vec<_> = waiting
             .map(|one| {
@@ -94,7 +94,7 @@ fn show(report: &LimitsReport) -> Result<()> {
         output::table(&["WAITING", "UNTIL", "BECAUSE"], &rows)?;
     }
     if let Some(order) = &report.order {
-        println!("\n{}", about_order(order));
+        output::print(&format!("\n{}\n", about_order(order)))?;
     }
     Ok(())
 }

@@ -183,8 +183,8 @@ pub(crate) fn fault(name: &DomainName, audience: Audience) -> Option<NameFault> 
     if labels.len() > MOST_LABELS {
         return Some(TOO_MANY_LABELS);
     }
-    let reserved = |label: &&str| label.get(2..4) == Some("--") && !label.starts_with("xn--");
-    if labels.iter().any(|label| reserved(label)) {
+    let is_reserved = |label: &&str| label.get(2..4) == Some("--") && !label.starts_with("xn--");
+    if labels.iter().any(is_reserved) {
         return Some(RESERVED_LABEL);
     }
     if base.contains("xn--") && idna::domain_to_unicode(base).1.is_err() {

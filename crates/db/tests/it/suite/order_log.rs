@@ -310,7 +310,7 @@ pub(crate) async fn what_a_long_log_takes_to_list(scene: &Scene) {
     ] {
         let begun = std::time::Instant::now();
         let found = ids(scene, filter).await.len();
-        println!(
+        eprintln!(
             "{:?}: {what}: {found} attempts in {:?}",
             scene.db.engine(),
             begun.elapsed()
@@ -327,7 +327,7 @@ pub(crate) async fn what_a_long_log_takes_to_list(scene: &Scene) {
         };
         let begun = std::time::Instant::now();
         let found = scene.db.list_certificates(&listing).await.unwrap().len();
-        println!(
+        eprintln!(
             "{:?}: {found} of {certificates} certificates by {order:?} in {:?}",
             scene.db.engine(),
             begun.elapsed()
