@@ -41,7 +41,7 @@ struct List {
     /// Only those that were asked for by an issue, renew or revoke.
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
-    /// Only those made for this reason, such as forced or renewal_info.
+    /// Only those made for this reason, such as `forced` or `renewal_info`.
     #[arg(long, value_name = "REASON")]
     reason: Option<String>,
     /// Only running, succeeded or failed ones.

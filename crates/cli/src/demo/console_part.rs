@@ -80,7 +80,7 @@ impl ConsolePart {
             .operator_token("demo")
             .await
             .context("making the demo's token")?;
-        write_private(file, &format!("{}\n", token.expose()))?;
+        write_private(file, format!("{}\n", token.expose()))?;
         Client::new(&self.url(), token, Some(&handle.ca_pem))
     }
 }
