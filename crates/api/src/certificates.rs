@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::renewals::Renewal;
 use crate::terms::{IssueTerms, nullable, yes};
 
 /// A certificate to issue: `POST /api/v1/certificates`.
@@ -464,6 +465,9 @@ pub struct KeySlot {
     pub retry_at: Option<Timestamp>,
     /// What the last attempt failed with.
     pub last_error: Option<OrderError>,
+    /// The whole plan with its reasons; where one certificate is shown, not in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewal: Option<Renewal>,
 }
 
 /// One issued certificate.

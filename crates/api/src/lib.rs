@@ -18,6 +18,7 @@ pub mod orders;
 pub mod page;
 pub mod preflight;
 pub mod problem;
+pub mod renewals;
 pub mod revocations;
 pub mod store;
 pub mod sync;

@@ -160,15 +160,6 @@ impl Client {
         self.call(Method::POST, path, Some(body)).await
     }
 
-    /// Replaces a resource.
-    pub(crate) async fn put<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        body: &impl Serialize,
-    ) -> Result<T> {
-        self.call(Method::PUT, path, Some(body)).await
-    }
-
     /// Changes a resource.
     pub(crate) async fn patch<T: DeserializeOwned>(
         &self,
@@ -176,6 +167,15 @@ impl Client {
         body: &impl Serialize,
     ) -> Result<T> {
         self.call(Method::PATCH, path, Some(body)).await
+    }
+
+    /// Replaces a resource.
+    pub(crate) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T> {
+        self.call(Method::PUT, path, Some(body)).await
     }
 
     /// Removes a resource.

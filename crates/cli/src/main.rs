@@ -82,6 +82,9 @@ enum Command {
     /// Look through the issuance and renewal log: every attempt, its steps and errors.
     #[cfg(feature = "client")]
     Order(commands::order::Args),
+    /// Show and change what holds for the whole Console.
+    #[cfg(feature = "client")]
+    Settings(commands::settings::Args),
     /// Make and revoke API tokens.
     #[cfg(feature = "client")]
     Token(commands::token::Args),
@@ -150,6 +153,8 @@ impl Command {
             Self::Instance(args) => Box::pin(commands::instance::run(args)).await,
             #[cfg(feature = "client")]
             Self::Order(args) => Box::pin(commands::order::run(args)).await,
+            #[cfg(feature = "client")]
+            Self::Settings(args) => Box::pin(commands::settings::run(args)).await,
             #[cfg(feature = "client")]
             Self::Token(args) => Box::pin(commands::token::run(args)).await,
             #[cfg(feature = "client")]

@@ -20,6 +20,7 @@ use crate::auth::session::COOKIE_NAME;
     security(("token" = []), ("session" = [])),
     tags(
         (name = "certificates", description = "The two stores, and what is issued into them"),
+        (name = "renewals", description = "What is renewed when, and what holds for all of it"),
         (name = "ca-vendors", description = "Who issues"),
         (name = "dns", description = "Who answers DNS-01 for which domain"),
         (name = "instances", description = "Where certificates go, and how far they got"),

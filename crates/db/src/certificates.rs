@@ -13,7 +13,7 @@ use sqlx::any::AnyRow;
 use crate::db::{Db, Query, Tx};
 use crate::error::DbError;
 use crate::row::{Fields as _, to_json};
-use crate::slots::{Slot, read_slot};
+use crate::slots::{Slot, read_slot, slot_columns};
 use crate::terms::Terms;
 
 /// The named thing that lives for years.
@@ -115,11 +115,13 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes back what may change of a certificate: everything but its id, name, store and age.
+    /// Writes back what may change of a certificate: everything but its id, name, store and age. Its renewals are
+    /// to be planned anew.
     ///
     /// # Errors
     /// See [`DbError`].
     pub async fn update_certificate(&mut self, certificate: &Certificate) -> Result<(), DbError> {
+        self.plan_certificate_anew(certificate.id).await?;
         let query = sqlx::query(
             "UPDATE certificates SET names = $2, vendor_id = $3, renewal_mode = $4, profile = $5, \
              selector = $6, labels = $7, updated_at = $8, names_digest = $9, terms = $10, paused = $11, \
@@ -170,11 +172,10 @@ impl Tx {
         &mut self,
         id: CertificateId,
     ) -> Result<Option<(Certificate, Vec<Slot>)>, DbError> {
-        let query = sqlx::query(
-            "UPDATE certificate_slots SET position = position WHERE certificate_id = $1 \
-             RETURNING certificate_id, algorithm, active_version_id, due_at, due_reason, ari_start, \
-             ari_end, ari_chosen, ari_explanation, ari_poll_at, failures, retry_at, last_error",
-        )
+        let query = sqlx::query(concat!(
+            "UPDATE certificate_slots SET position = position WHERE certificate_id = $1 RETURNING ",
+            slot_columns!()
+        ))
         .bind(id.to_string());
         let rows = self
             .rows("holding the key slots of a certificate", query)

@@ -34,6 +34,7 @@ pub mod migrate;
 pub mod operations;
 pub mod order_log;
 pub mod orders;
+pub mod plans;
 mod probe;
 pub mod registrations;
 pub mod revocations;

@@ -229,6 +229,7 @@ impl Db {
         let sql = format!(
             "SELECT s.certificate_id, s.algorithm, s.active_version_id, s.due_at, s.due_reason, s.ari_start, \
              s.ari_end, s.ari_chosen, s.ari_explanation, s.ari_poll_at, s.failures, s.retry_at, s.last_error, \
+             s.ari_failures, CAST(NULL AS TEXT) AS plan, \
              v.id AS version_id, v.generation, v.fingerprint, v.serial, v.issuer, v.not_before, v.not_after, \
              v.vendor_id, v.order_id, v.state, v.committed_at_ms, \
              (SELECT max(o.attempt) FROM orders o WHERE o.certificate_id = s.certificate_id \

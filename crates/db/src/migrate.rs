@@ -23,6 +23,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
         "registrations",
         include_str!("../migrations/0007_registrations.sql"),
     ),
+    (8, "policy", include_str!("../migrations/0008_policy.sql")),
 ];
 
 /// Brings the schema up to date; on PostgreSQL a second Console waits for the first.

@@ -1,6 +1,6 @@
 //! Slots: one for each key algorithm of a certificate, with its pointer to the version in force and its plan.
 
-use evercert_types::{CertificateId, KeyAlgorithm, Secret, VersionId};
+use evercert_types::{CertificateId, KeyAlgorithm, Secret, VendorId, VersionId};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::any::AnyRow;
@@ -30,6 +30,10 @@ pub struct Slot {
     pub retry_at: Option<Timestamp>,
     /// What the last order failed with, as JSON of the API.
     pub last_error: Option<Value>,
+    /// Questions for renewal information in a row that were not answered usefully.
+    pub ari_failures: u32,
+    /// Why it is due when it is, as JSON of the planner; none until it was planned.
+    pub plan: Option<Value>,
 }
 
 /// When a slot is due, with the name of the rule that says so.
@@ -65,14 +69,41 @@ pub struct DueSlot {
     pub reason: String,
 }
 
+/// How many slots of a vendor an order is to be made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// The vendor.
+    pub vendor_id: VendorId,
+    /// All of them.
+    pub due: u64,
+    /// Those of them that cannot wait.
+    pub urgent: u64,
+}
+
+/// What is due and may be ordered at `$1`.
+macro_rules! from_due {
+    () => {
+        "FROM certificate_slots s JOIN certificates c ON c.id = s.certificate_id \
+         LEFT JOIN versions v ON v.id = s.active_version_id \
+         WHERE s.due_at <= $1 AND (s.retry_at IS NULL OR s.retry_at <= $1) \
+         AND c.vendor_id IS NOT NULL AND c.paused = 0 AND NOT EXISTS (SELECT 1 FROM orders o \
+         WHERE o.certificate_id = s.certificate_id AND o.algorithm = s.algorithm \
+         AND o.finished_at IS NULL) "
+    };
+}
+
+/// The columns that [`read_slot`] reads.
+macro_rules! slot_columns {
+    () => {
+        "certificate_id, algorithm, active_version_id, due_at, due_reason, ari_start, ari_end, ari_chosen, \
+         ari_explanation, ari_poll_at, failures, retry_at, last_error, ari_failures, plan "
+    };
+}
+pub(crate) use slot_columns;
+
 macro_rules! select_slot {
     ($tail:literal) => {
-        concat!(
-            "SELECT certificate_id, algorithm, active_version_id, due_at, due_reason, ari_start, \
-             ari_end, ari_chosen, ari_explanation, ari_poll_at, failures, retry_at, last_error \
-             FROM certificate_slots ",
-            $tail
-        )
+        concat!("SELECT ", slot_columns!(), "FROM certificate_slots ", $tail)
     };
 }
 
@@ -106,14 +137,34 @@ impl Tx {
         id: CertificateId,
         algorithm: KeyAlgorithm,
     ) -> Result<Option<Slot>, DbError> {
-        let query = sqlx::query(
+        let query = sqlx::query(concat!(
             "UPDATE certificate_slots SET position = position WHERE certificate_id = $1 AND algorithm = $2 \
-             RETURNING certificate_id, algorithm, active_version_id, due_at, due_reason, ari_start, \
-             ari_end, ari_chosen, ari_explanation, ari_poll_at, failures, retry_at, last_error",
-        )
+             RETURNING ",
+            slot_columns!()
+        ))
         .bind(id.to_string())
         .bind(algorithm.as_str());
         let row = self.one("holding a key slot", query).await?;
+        row.as_ref().map(read_slot).transpose()
+    }
+
+    /// As [`Self::hold_slot`], where its plan was made from what has changed since; none when it was planned meanwhile.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn hold_slot_to_plan(
+        &mut self,
+        id: CertificateId,
+        algorithm: KeyAlgorithm,
+    ) -> Result<Option<Slot>, DbError> {
+        let query = sqlx::query(concat!(
+            "UPDATE certificate_slots SET position = position WHERE certificate_id = $1 AND algorithm = $2 \
+             AND to_plan = 1 RETURNING ",
+            slot_columns!()
+        ))
+        .bind(id.to_string())
+        .bind(algorithm.as_str());
+        let row = self.one("holding a key slot to plan", query).await?;
         row.as_ref().map(read_slot).transpose()
     }
 
@@ -130,7 +181,8 @@ impl Tx {
         let query = sqlx::query(
             "UPDATE certificate_slots SET active_version_id = $3, failures = 0, retry_at = NULL, \
              last_error = NULL, ari_start = NULL, ari_end = NULL, ari_chosen = NULL, \
-             ari_explanation = NULL, ari_poll_at = NULL WHERE certificate_id = $1 AND algorithm = $2",
+             ari_explanation = NULL, ari_poll_at = NULL, ari_failures = 0, due_at = NULL, \
+             due_reason = NULL, plan = NULL, to_plan = 1 WHERE certificate_id = $1 AND algorithm = $2",
         )
         .bind(id.to_string())
         .bind(algorithm.as_str())
@@ -162,7 +214,7 @@ impl Tx {
             .map(drop)
     }
 
-    /// Writes down when a slot is due.
+    /// Writes down when a slot is due, before the planner says why: it plans the slot at its next run.
     ///
     /// # Errors
     /// See [`DbError`].
@@ -173,7 +225,7 @@ impl Tx {
         due: Option<&Due>,
     ) -> Result<(), DbError> {
         let query = sqlx::query(
-            "UPDATE certificate_slots SET due_at = $3, due_reason = $4 \
+            "UPDATE certificate_slots SET due_at = $3, due_reason = $4, to_plan = 1 \
              WHERE certificate_id = $1 AND algorithm = $2",
         )
         .bind(id.to_string())
@@ -230,7 +282,8 @@ impl Tx {
             .transpose()
     }
 
-    /// Writes down what the CA's renewal information says, and when to ask again (`None`: never).
+    /// Writes down what the CA's renewal information says, and when to ask again (`None`: never); the slot's
+    /// count of useless answers begins anew.
     ///
     /// # Errors
     /// See [`DbError`].
@@ -243,7 +296,7 @@ impl Tx {
     ) -> Result<(), DbError> {
         let query = sqlx::query(
             "UPDATE certificate_slots SET ari_start = $3, ari_end = $4, ari_chosen = $5, \
-             ari_explanation = $6, ari_poll_at = $7 WHERE certificate_id = $1 AND algorithm = $2",
+             ari_explanation = $6, ari_poll_at = $7, ari_failures = 0 WHERE certificate_id = $1 AND algorithm = $2",
         )
         .bind(id.to_string())
         .bind(algorithm.as_str())
@@ -253,6 +306,29 @@ impl Tx {
         .bind(ari.and_then(|ari| ari.explanation.clone()))
         .bind(poll_at.map(Timestamp::as_second));
         self.execute("saving renewal information", query)
+            .await
+            .map(drop)
+    }
+
+    /// Counts a question for renewal information that was not answered usefully, and says when to ask again; what
+    /// was known stays.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn set_ari_failure(
+        &mut self,
+        id: CertificateId,
+        algorithm: KeyAlgorithm,
+        poll_at: Timestamp,
+    ) -> Result<(), DbError> {
+        let query = sqlx::query(
+            "UPDATE certificate_slots SET ari_failures = ari_failures + 1, ari_poll_at = $3 \
+             WHERE certificate_id = $1 AND algorithm = $2",
+        )
+        .bind(id.to_string())
+        .bind(algorithm.as_str())
+        .bind(poll_at.as_second());
+        self.execute("saving a failed question for renewal information", query)
             .await
             .map(drop)
     }
@@ -418,20 +494,19 @@ impl Db {
         row.as_ref().map(read_slot).transpose()
     }
 
-    /// Slots that an order is to be made for: due, not waiting after a failure, no order running; longest due first.
+    /// Slots of a vendor that an order is to be made for: due, not waiting after a failure, no order running; those
+    /// that expire first come first.
     ///
     /// # Errors
     /// See [`DbError`].
-    pub async fn due_slots(&self, limit: u32) -> Result<Vec<DueSlot>, DbError> {
-        let query = sqlx::query(
-            "SELECT s.certificate_id, s.algorithm, s.due_reason FROM certificate_slots s \
-             JOIN certificates c ON c.id = s.certificate_id \
-             WHERE s.due_at <= $1 AND (s.retry_at IS NULL OR s.retry_at <= $1) \
-             AND c.vendor_id IS NOT NULL AND c.paused = 0 AND NOT EXISTS (SELECT 1 FROM orders o \
-             WHERE o.certificate_id = s.certificate_id AND o.algorithm = s.algorithm \
-             AND o.finished_at IS NULL) ORDER BY s.due_at LIMIT $2",
-        )
+    pub async fn due_slots(&self, vendor: VendorId, limit: u32) -> Result<Vec<DueSlot>, DbError> {
+        let query = sqlx::query(concat!(
+            "SELECT s.certificate_id, s.algorithm, s.due_reason ",
+            from_due!(),
+            "AND c.vendor_id = $2 ORDER BY coalesce(v.not_after, 0), s.due_at, s.certificate_id LIMIT $3"
+        ))
         .bind(self.now().as_second())
+        .bind(vendor.to_string())
         .bind(i64::from(limit));
         let rows = self.rows("looking for due certificates", query).await?;
         rows.iter()
@@ -440,6 +515,33 @@ impl Db {
                     certificate_id: row.parse("certificate_id")?,
                     algorithm: row.parse("algorithm")?,
                     reason: row.opt_text("due_reason")?.unwrap_or_default(),
+                })
+            })
+            .collect()
+    }
+
+    /// How many slots an order is to be made for, by vendor.
+    ///
+    /// `urgent_before`: those that expire earlier, or have nothing in force, are counted as urgent.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn backlogs(&self, urgent_before: Timestamp) -> Result<Vec<Backlog>, DbError> {
+        let query = sqlx::query(concat!(
+            "SELECT c.vendor_id, count(*) AS due, \
+             CAST(sum(CASE WHEN coalesce(v.not_after, 0) < $2 THEN 1 ELSE 0 END) AS BIGINT) AS urgent ",
+            from_due!(),
+            "GROUP BY c.vendor_id ORDER BY c.vendor_id"
+        ))
+        .bind(self.now().as_second())
+        .bind(urgent_before.as_second());
+        let rows = self.rows("counting due certificates", query).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Backlog {
+                    vendor_id: row.parse("vendor_id")?,
+                    due: row.count("due")?,
+                    urgent: row.count("urgent")?,
                 })
             })
             .collect()
@@ -480,6 +582,8 @@ pub(crate) fn read_slot(row: &AnyRow) -> Result<Slot, DbError> {
         failures: u32::try_from(failures).unwrap_or(u32::MAX),
         retry_at: row.opt_time("retry_at")?,
         last_error: row.opt_json("last_error")?,
+        ari_failures: u32::try_from(row.count("ari_failures")?).unwrap_or(u32::MAX),
+        plan: row.opt_json("plan")?,
     })
 }
 

@@ -124,6 +124,7 @@ impl Tx {
 
 impl Tx {
     /// Writes back what may change of a vendor: everything but its id and age; the HMAC key only when one is given.
+    /// The renewals of its certificates are to be planned anew.
     ///
     /// # Errors
     /// A conflict when the name is taken.
@@ -132,6 +133,7 @@ impl Tx {
         vendor: &Vendor,
         eab_hmac: Option<&Secret<Vec<u8>>>,
     ) -> Result<(), DbError> {
+        self.plan_vendor_anew(vendor.id).await?;
         let hmac = eab_hmac
             .map(|hmac| self.seal(&eab_context(vendor.id), hmac.expose()))
             .transpose()?;

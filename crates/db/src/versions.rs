@@ -142,7 +142,7 @@ impl Tx {
         rows.iter().map(read).collect()
     }
 
-    /// Changes whether a version may be served.
+    /// Changes whether a version may be served; where it is in force, its renewal is to be planned anew.
     ///
     /// # Errors
     /// See [`DbError`].
@@ -151,6 +151,7 @@ impl Tx {
         id: VersionId,
         state: VersionState,
     ) -> Result<(), DbError> {
+        self.plan_version_anew(id).await?;
         let query = sqlx::query("UPDATE versions SET state = $2 WHERE id = $1")
             .bind(id.to_string())
             .bind(state.as_str());

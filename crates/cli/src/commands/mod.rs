@@ -25,6 +25,8 @@ pub(crate) mod files;
 pub(crate) mod instance;
 #[cfg(feature = "client")]
 pub(crate) mod order;
+#[cfg(feature = "client")]
+pub(crate) mod settings;
 #[cfg(any(feature = "adc", feature = "ca", feature = "console", feature = "demo"))]
 pub(crate) mod stop;
 #[cfg(feature = "client")]

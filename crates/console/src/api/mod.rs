@@ -20,6 +20,7 @@ pub(crate) mod orders;
 pub(crate) mod pages;
 pub(crate) mod paging;
 pub(crate) mod preflight;
+pub(crate) mod renewals;
 pub(crate) mod session;
 pub(crate) mod store;
 pub(crate) mod tokens;
@@ -98,6 +99,9 @@ fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(certificates::versions))
         .routes(routes!(certificates::log))
         .routes(routes!(certificates::deployments))
+        .routes(routes!(renewals::list))
+        .routes(routes!(renewals::calendar))
+        .routes(routes!(renewals::settings, renewals::save_settings))
         .routes(routes!(operations::show))
         .routes(routes!(operations::logs))
         .routes(routes!(orders::list))

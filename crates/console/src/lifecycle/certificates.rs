@@ -12,7 +12,7 @@ use evercert_x509::Chain;
 
 use super::request::certificate_named;
 use super::standing::{facts, key_standing, standing};
-use super::{LifecycleError, chains, share, terms};
+use super::{LifecycleError, chains, renewals, share, terms};
 use crate::state::Console;
 
 pub use super::change::{change, delete, rollback};
@@ -26,7 +26,10 @@ pub use super::rebuild::rebuild_chain;
 /// When there is no such certificate.
 pub async fn show(console: &Console, name: &str) -> Result<Certificate, LifecycleError> {
     let certificate = certificate_named(console, name).await?;
-    let view = view(console, &certificate).await?;
+    let mut view = view(console, &certificate).await?;
+    for key in &mut view.keys {
+        key.renewal = renewals::explain(console, certificate.id, key.algorithm).await?;
+    }
     let warnings = chain_warnings(console, &view).await?;
     Ok(with_warnings(view, warnings))
 }
@@ -195,6 +198,7 @@ fn key_view(console: &Console, certificate: &rows::Certificate, key: &ListedKey)
         failures: slot.failures,
         retry_at: slot.retry_at,
         last_error: parse_error(slot.last_error.as_ref()),
+        renewal: None,
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::certificates::{check_key, view};
 use super::preflight::names;
 use super::request::{certificate_named, not_found, vendor_named};
-use super::{Actor, LifecycleError, enrol, install, plan, revoke, terms_change};
+use super::{Actor, LifecycleError, enrol, install, plan, renewals, revoke, terms_change};
 use crate::state::Console;
 
 /// Puts an older version back into force.
@@ -245,6 +245,9 @@ fn apply(
     }
     if let Some(paused) = change.paused {
         certificate.paused = paused;
+    }
+    if let Some(window) = change.maintenance {
+        certificate.terms.maintenance = renewals::check_maintenance(window.as_deref())?;
     }
     if certificate.renewal_mode == RenewalMode::Automatic && certificate.vendor_id.is_none() {
         return Err(enrol::no_vendor(&certificate.name).into());

@@ -9,7 +9,7 @@ use evercert_types::VendorId;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-pub(crate) use super::backoff::{Life, next_try};
+pub(crate) use super::backoff::next_try;
 use super::messages;
 use super::treatment::{self, Then};
 

@@ -20,7 +20,7 @@ use super::acme_clients;
 use super::backoff::{Life, next_step, next_try};
 use super::failure::{Class, Failure};
 use super::ledger;
-use super::renew::jitter_of;
+use super::policy::jitter_of;
 use crate::state::Console;
 
 /// Attempts at fetching or installing what the CA has issued, before it is ordered again.

@@ -2,8 +2,8 @@
 //!
 //! The journey in order: [`request`] writes what is wanted; `issue` drives one order through its
 //! states with the steps of `authorize`, `publish`, `finalize` and `install`, each persisted before the
-//! next begins; `failure` says what a failed step means; `renew` says when the next order is due, and
-//! `plan` makes it. The other modules are what people do: [`certificates`], [`change`], [`import`],
+//! next begins; `failure` says what a failed step means; `policy` says when the next order is due and why,
+//! `replan` writes that down, and `plan` makes it. The other modules are what people do: [`certificates`], [`change`], [`import`],
 //! [`vendors`], [`dns`], [`operations`].
 
 pub(crate) mod acme_clients;
@@ -36,10 +36,12 @@ mod new_order;
 pub mod operations;
 pub mod order_log;
 pub(crate) mod plan;
+pub(crate) mod policy;
 pub mod preflight;
 mod publish;
 mod rebuild;
-pub(crate) mod renew;
+pub mod renewals;
+pub(crate) mod replan;
 pub mod request;
 pub mod revoke;
 pub(crate) mod revoke_job;

@@ -11,7 +11,7 @@ use evercert_types::{OrderId, OrderState, VendorId};
 use super::LifecycleError;
 use super::certificates::parse_error;
 use super::list::{instant_before, vendor_names};
-use super::renew::in_words;
+use super::policy::in_words;
 use super::request::vendor_named;
 use crate::state::Console;
 

@@ -1,27 +1,37 @@
 //! Makes orders: writes when a slot is due, and, when it is, an operation with its orders and jobs.
 
+use evercert_acme::vendors::vendor_of;
 use evercert_db::certificates::Certificate;
 use evercert_db::events::Event;
 use evercert_db::operations::Operation;
 use evercert_db::orders::Order;
-use evercert_db::slots::{DueSlot, Slot};
+use evercert_db::slots::{Backlog, DueSlot};
 use evercert_db::vendors::Vendor;
 use evercert_db::versions::Version;
 use evercert_db::{Db, DbError, Tx};
-use evercert_types::{KeyAlgorithm, OperationId, OrderId, OrderState, VersionId};
+use evercert_types::{KeyAlgorithm, OperationId, OrderId, OrderState, VendorId, VersionId};
 use evercert_x509::{Chain, ari_certificate_id};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::failure::Life;
-use super::renew::{Facts, due, in_words, jitter_of};
+use super::policy::in_words;
+use super::replan::budget_of;
 use super::{Actor, share};
 use crate::state::Console;
+
+pub(crate) use super::replan::replan;
 
 /// The kind of job that drives an order; its subject is the order's id.
 pub(crate) const ORDER_JOB: &str = "order";
 
 /// How many due slots are looked at in one go.
 const BATCH: u32 = 200;
+/// Renewals an hour that a CA without known limits is asked for at least.
+const UNKNOWN_PACE: u64 = 1_800;
+/// In so many hours all that is due at once is to be renewed, as after a CA revoked thousands.
+const CATCH_UP_HOURS: u64 = 12;
+/// What expires sooner waits for nobody.
+const NO_WAIT: SignedDuration = SignedDuration::from_hours(24);
 
 /// An operation to be made.
 pub(crate) struct Wanted<'a> {
@@ -84,7 +94,7 @@ fn new_order(
     wanted: &Wanted<'_>,
     order: &WantedOrder,
     operation_id: OperationId,
-    now: jiff::Timestamp,
+    now: Timestamp,
 ) -> Order {
     let certificate = wanted.certificate;
     Order {
@@ -164,65 +174,82 @@ pub(crate) async fn after_install(
     replan(tx, certificate, &slot, Some(version)).await
 }
 
-/// Writes down when a slot is due, by what is known now; slot and certificate are held, so that this is not overtaken.
-pub(crate) async fn replan(
-    tx: &mut Tx,
-    certificate: &Certificate,
-    slot: &Slot,
-    active: Option<&Version>,
-) -> Result<(), DbError> {
-    let vendor = match certificate.vendor_id {
-        Some(id) => tx.vendor(id).await?,
-        None => None,
-    };
-    let life = active.map(|version| {
-        let life = Life {
-            not_before: version.not_before,
-            not_after: version.not_after,
-        };
-        (life, version.state)
-    });
-    let facts = Facts {
-        now: tx.now(),
-        mode: certificate.renewal_mode,
-        active: life,
-        ari: slot.ari.as_ref(),
-        renew_before: vendor.as_ref().and_then(|vendor| vendor.renew_before),
-        jitter: jitter_of(&certificate.id.to_string()),
-    };
-    // What was asked for stays due until it is there, whatever the rules say.
-    let asked_for = slot.due.clone().filter(|due| is_asked_for(&due.reason));
-    let due = asked_for
-        .or_else(|| due(&facts))
-        .filter(|_| vendor.is_some());
-    tx.set_due(certificate.id, slot.algorithm, due.as_ref())
-        .await
-}
-
 /// Whether a person asked for it, rather than a rule.
 pub(crate) fn is_asked_for(reason: &str) -> bool {
     matches!(reason, "forced" | "replaced")
 }
 
-/// Makes orders for everything that is due; answers how many operations were made.
+/// Makes orders for what is due, soonest expiry first and no more at once than each CA is to be asked for; answers how
+/// many operations were made.
 ///
 /// # Errors
 /// When the database fails.
 pub(crate) async fn order_due(console: &Console) -> Result<u32, DbError> {
-    let mut due = console.db.due_slots(BATCH).await?;
-    due.sort_by_key(|slot| slot.certificate_id);
+    let soon = console.now().checked_add(NO_WAIT).unwrap_or(Timestamp::MAX);
     let mut made = 0;
-    for slots in due.chunk_by(|a, b| a.certificate_id == b.certificate_id) {
-        match order_slots(console, slots).await {
+    for backlog in console.db.backlogs(soon).await? {
+        let allowed = allowance(console, &backlog).await?;
+        made += order_due_of(console, backlog.vendor_id, allowed).await?;
+    }
+    if made > 0 {
+        console.bells.orders.notify_one();
+    }
+    Ok(made)
+}
+
+/// How many renewals a CA may be asked for now: its hourly limit, or what a long queue needs to be done in half a day,
+/// less those of the last hour. What is urgent is ordered all the same.
+async fn allowance(console: &Console, backlog: &Backlog) -> Result<u32, DbError> {
+    let vendor = console.db.vendor(backlog.vendor_id).await?;
+    let known = vendor.and_then(|vendor| vendor_of(&vendor.directory_url));
+    let hour_ago = console.now().checked_sub(SignedDuration::from_hours(1));
+    let hour_ago = hour_ago.unwrap_or(Timestamp::MIN);
+    let begun = console
+        .db
+        .renewals_ordered_since(backlog.vendor_id, hour_ago)
+        .await?;
+    let limit = budget_of(known).per_hour.map(u64::from);
+    let allowed = governed(limit, begun, backlog);
+    if allowed < backlog.due {
+        tracing::info!(
+            vendor.id = %backlog.vendor_id, due = backlog.due, allowed,
+            "more renewals are due than the CA is asked for at once: they queue, soonest expiry first"
+        );
+    }
+    Ok(u32::try_from(allowed).unwrap_or(u32::MAX))
+}
+
+/// How many of a queue may be ordered now, by the hourly limit and what the last hour took of it.
+fn governed(limit: Option<u64>, begun: u64, backlog: &Backlog) -> u64 {
+    let pace = limit
+        .unwrap_or(UNKNOWN_PACE)
+        .max(backlog.due.div_ceil(CATCH_UP_HOURS));
+    pace.saturating_sub(begun).max(backlog.urgent)
+}
+
+async fn order_due_of(console: &Console, vendor: VendorId, allowed: u32) -> Result<u32, DbError> {
+    let due = console.db.due_slots(vendor, allowed.min(BATCH)).await?;
+    let mut of_certificate: Vec<Vec<DueSlot>> = Vec::new();
+    for slot in due {
+        let known = of_certificate.iter_mut().find(|slots| {
+            slots
+                .iter()
+                .any(|one| one.certificate_id == slot.certificate_id)
+        });
+        match known {
+            Some(slots) => slots.push(slot),
+            None => of_certificate.push(vec![slot]),
+        }
+    }
+    let mut made = 0;
+    for slots in of_certificate {
+        match order_slots(console, &slots).await {
             Ok(true) => made += 1,
             Ok(false) => {}
             // Another Console, or an operator, was faster.
             Err(error) if error.is_conflict() => {}
             Err(error) => return Err(error),
         }
-    }
-    if made > 0 {
-        console.bells.orders.notify_one();
     }
     Ok(made)
 }
@@ -275,4 +302,26 @@ async fn order_slots(console: &Console, slots: &[DueSlot]) -> Result<bool, DbErr
     enqueue(&mut tx, &wanted).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_ordered_no_faster_than_the_ca_allows_but_done_in_half_a_day() {
+        let queue = |due, urgent| Backlog {
+            vendor_id: VendorId::new(),
+            due,
+            urgent,
+        };
+        assert_eq!(governed(Some(100), 0, &queue(50, 0)), 100);
+        assert_eq!(governed(Some(100), 70, &queue(50, 0)), 30);
+        assert_eq!(governed(Some(100), 100, &queue(50, 0)), 0);
+        // What is about to expire waits for nobody.
+        assert_eq!(governed(Some(100), 100, &queue(50, 7)), 7);
+        // A CA revoked twelve thousand: a thousand an hour, all of them in half a day.
+        assert_eq!(governed(Some(100), 0, &queue(12_000, 0)), 1_000);
+        assert_eq!(governed(None, 300, &queue(50, 0)), 1_500);
+    }
 }

@@ -9,14 +9,13 @@ use evercert_db::certificates::Certificate;
 use evercert_db::events::{Event, Level};
 use evercert_db::slots::{Due, Slot};
 use evercert_db::vendors::Vendor;
-use evercert_db::versions::Version;
 use evercert_types::{KeyAlgorithm, OperationId, RenewalMode, VersionState};
 use jiff::Timestamp;
 
 use super::challenge::{Unprovable, Wish, unprovable};
-use super::failure::Life;
 use super::plan::{Wanted, WantedOrder, enqueue, replaced_by};
-use super::renew::{Facts, due, in_words, jitter_of};
+use super::policy::in_words;
+use super::replan::reason_now as reason_now_of;
 use super::terms::{self, Draft};
 use super::{Actor, LifecycleError, check_name, messages, preflight};
 use crate::state::Console;
@@ -226,7 +225,7 @@ pub async fn renew(
     }
     let mut orders = Vec::new();
     for slot in console.db.slots(certificate.id).await? {
-        let Some(reason) = reason_now(console, &certificate, &vendor, &slot, renewal).await? else {
+        let Some(reason) = reason_now(console, &certificate, &slot, renewal).await? else {
             continue;
         };
         orders.push(WantedOrder {
@@ -263,37 +262,18 @@ pub async fn renew(
 async fn reason_now(
     console: &Console,
     certificate: &Certificate,
-    vendor: &Vendor,
     slot: &Slot,
     renewal: Renewal,
 ) -> Result<Option<String>, DbError> {
     if renewal == Renewal::Forced {
         return Ok(Some("forced".to_owned()));
     }
+    let mut tx = console.db.begin_write().await?;
     let active = match slot.active_version_id {
-        Some(id) => console.db.version(id).await?,
+        Some(id) => tx.version(id).await?,
         None => None,
     };
-    let now = console.now();
-    let facts = Facts {
-        now,
-        mode: RenewalMode::Automatic,
-        active: active.as_ref().map(life_and_state),
-        ari: slot.ari.as_ref(),
-        renew_before: vendor.renew_before,
-        jitter: jitter_of(&certificate.id.to_string()),
-    };
-    Ok(due(&facts)
-        .filter(|due| due.at <= now)
-        .map(|due| due.reason))
-}
-
-fn life_and_state(version: &Version) -> (Life, VersionState) {
-    let life = Life {
-        not_before: version.not_before,
-        not_after: version.not_after,
-    };
-    (life, version.state)
+    reason_now_of(&mut tx, certificate, slot, active.as_ref()).await
 }
 
 async fn not_due(console: &Console, certificate: &Certificate) -> Result<Problem, DbError> {

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::failure::{Class, Failure, Stage, next_try, sentence};
 use super::issue::Outcome;
-use super::renew::jitter_of;
+use super::policy::jitter_of;
 use super::revoke::{event, reason_of};
 use super::{acme_clients, change, plan};
 use crate::state::Console;

@@ -198,7 +198,9 @@ impl Drive<'_> {
             .is_none_or(|due| due.at <= self.console.now());
         match self.order.reason.as_str() {
             "missing" => slot.active_version_id.is_some(),
-            "lifetime_fraction" | "renew_before" | "renewal_info" => !is_due,
+            "floor" | "lifetime_fraction" | "renew_before" | "renewal_info" | "safety_limit" => {
+                !is_due
+            }
             // An operator wanted it, or something other than time asks for it.
             _ => false,
         }
@@ -209,9 +211,11 @@ impl Drive<'_> {
         let algorithm = self.order.algorithm;
         let by_time = [
             "missing",
+            "floor",
             "lifetime_fraction",
             "renew_before",
             "renewal_info",
+            "safety_limit",
         ];
         if !by_time.contains(&self.order.reason.as_str()) || !self.is_as_ordered(&self.certificate)
         {

@@ -21,6 +21,7 @@ use evercert_x509::{Csr, KeyPair};
 use jiff::SignedDuration;
 
 use super::failure::sentence;
+use super::renewals::check_maintenance;
 use super::request::{check_challenges, mode, vendor_named};
 use super::{LifecycleError, csr, messages, preflight};
 use crate::state::Console;
@@ -77,7 +78,7 @@ pub(crate) async fn draft(
         preferred_chain: blank_is_none(request.preferred_chain),
         provider: provider_named(console, blank_is_none(request.dns_provider)).await?,
         challenge: request.challenge,
-        maintenance: blank_is_none(request.maintenance),
+        maintenance: check_maintenance(request.maintenance.as_deref())?,
         failover: failover_named(console, blank_is_none(request.failover)).await?,
         alone: !request.share,
     };

@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use evercert_db::DbError;
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
@@ -79,6 +80,31 @@ pub fn start(console: &Console) -> TaskTracker {
     tracker.spawn(run_orders::run(console.clone()));
     tracker.close();
     tracker
+}
+
+/// Does all that is to be done at this instant of the Console's clock, each task in its turn, and answers when something
+/// comes next: in place of [`start`], for a clock that is moved by hand.
+///
+/// # Errors
+/// When the database fails.
+pub async fn catch_up(console: &Console) -> Result<Option<Timestamp>, DbError> {
+    loop {
+        refresh_renewal_info::run(console).await?;
+        plan_renewals::run(console).await?;
+        if run_orders::run_ready(console).await? == 0 {
+            break;
+        }
+    }
+    sweep_txt_journal::run(console).await?;
+    console.db.next_event().await
+}
+
+/// Marks what has expired and removes what is over, as the hourly task does.
+///
+/// # Errors
+/// When the database fails.
+pub async fn tidy_up(console: &Console) -> Result<(), DbError> {
+    expire::run(console).await
 }
 
 async fn reconcile(console: Console, task: &'static Task) {

@@ -1,8 +1,9 @@
-//! Makes an order for everything that is due, and sees that every unfinished order has a job.
+//! Plans what waits for it, makes an order for everything that is due, and sees that every unfinished order has a job.
 
 use evercert_db::DbError;
 
 use crate::lifecycle::plan::{self, ORDER_JOB};
+use crate::lifecycle::replan;
 use crate::state::Console;
 
 pub(super) async fn run(console: &Console) -> Result<(), DbError> {
@@ -13,6 +14,7 @@ pub(super) async fn run(console: &Console) -> Result<(), DbError> {
         tx.commit().await?;
         console.bells.orders.notify_one();
     }
+    replan::replan_waiting(console).await?;
     while plan::order_due(console).await? > 0 {}
     Ok(())
 }

@@ -44,6 +44,22 @@ pub(super) async fn run(console: Console) {
     }
 }
 
+/// Drives every order that has something to do at this instant; answers how many times one was taken up.
+pub(super) async fn run_ready(console: &Console) -> Result<usize, DbError> {
+    let mut taken = 0;
+    let mut running = JoinSet::new();
+    loop {
+        claim(console, &mut running).await?;
+        let under_way = running.len();
+        if under_way == 0 {
+            return Ok(taken);
+        }
+        if running.join_next().await.is_some() {
+            taken += 1;
+        }
+    }
+}
+
 async fn claim(console: &Console, running: &mut JoinSet<()>) -> Result<(), DbError> {
     while running.try_join_next().is_some() {}
     let free = console.config.workers.saturating_sub(running.len());

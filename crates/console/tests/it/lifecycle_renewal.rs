@@ -15,7 +15,15 @@ use crate::world::{LIMIT, World, actor, wanted};
 async fn a_due_certificate_gets_a_new_generation_by_itself() {
     let world = World::start().await;
     world.issue(wanted("www", &["www.example.test"])).await;
-    let first = world.generation("www", 1).await;
+    let id = world.show("www").await.id;
+    // What the CA says may move the plan.
+    let first = eventually("the CA was asked", LIMIT, async || {
+        let key = world.generation("www", 1).await;
+        let slot = world.console.db.slot(id, key.algorithm).await.unwrap();
+        slot.unwrap().ari.map(|_| ())?;
+        Some(world.first_key("www").await)
+    })
+    .await;
     let due = first.due_at.unwrap();
     assert!(due < first.active.as_ref().unwrap().not_after);
 

@@ -66,6 +66,13 @@ suite! {
         tokens_come_back_and_the_ca_s_word_comes_first,
         an_issuance_is_remembered_by_its_names,
     },
+    plans::{
+        planned_hours_are_counted_for_each_vendor,
+        planned_renewals_come_in_pages_that_fit_together,
+        what_expires_first_is_ordered_first,
+        a_change_asks_for_a_new_plan,
+        useless_answers_about_renewal_are_counted,
+    },
     certificates::{
         a_certificate_is_read_back,
         certificates_are_listed_by_bytes_and_searched_in_any_case,

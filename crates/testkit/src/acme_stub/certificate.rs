@@ -14,9 +14,6 @@ use super::switches::{
 };
 use super::world::{Signed, World, index, rfc3339};
 
-/// What Boulder tells as `Retry-After`.
-const POLL: std::time::Duration = std::time::Duration::from_secs(6 * 3600);
-
 impl World {
     /// `/cert/<n>` and `/cert/<n>/alternate/<m>`.
     pub(super) fn download(
@@ -181,10 +178,13 @@ impl World {
                     start: now - SignedDuration::from_hours(1),
                     end: now - SignedDuration::from_mins(30),
                     explanation: Some(self.url("/incident")),
-                    retry_after: Some(POLL),
+                    retry_after: Some(self.switches.ari_pace),
                 })
             }
-            Ari::Computed => Some(computed(&issued.leaf)),
+            Ari::Computed => Some(AriWindow {
+                retry_after: Some(self.switches.ari_pace),
+                ..computed(&issued.leaf)
+            }),
         }
     }
 }
@@ -198,6 +198,6 @@ fn computed(leaf: &Certificate) -> AriWindow {
         start: ideal - margin,
         end: ideal + margin,
         explanation: None,
-        retry_after: Some(POLL),
+        retry_after: None,
     }
 }

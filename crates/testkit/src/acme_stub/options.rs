@@ -138,6 +138,7 @@ impl Default for Switches {
         Self {
             ari: Ari::Off,
             ari_of: HashMap::new(),
+            ari_pace: Duration::from_secs(6 * 3_600),
             profiles: BTreeMap::new(),
             replaces: Replaces::Ok,
             authz: Authz::Pending,

@@ -15,6 +15,8 @@ pub struct Switches {
     pub ari: Ari,
     /// Windows of single certificates, by certificate id; these come before `ari`.
     pub ari_of: HashMap<String, AriWindow>,
+    /// `Retry-After` of computed windows; 6 hours.
+    pub ari_pace: Duration,
     /// The profiles the directory lists; none.
     pub profiles: BTreeMap<String, Profile>,
     /// What becomes of `replaces` in an order; judged as RFC 9773 §5 says.
@@ -74,7 +76,7 @@ pub enum Ari {
     /// Not in the directory.
     Off,
     /// As Boulder computes it: around 2/3 of the life (1/2 below 10 days), 1 % of it to each side;
-    /// in the past once the certificate is revoked. `Retry-After` 6 h.
+    /// in the past once the certificate is revoked. `Retry-After` as [`Switches::ari_pace`] says.
     Computed,
     /// One window for all certificates.
     Fixed(AriWindow),

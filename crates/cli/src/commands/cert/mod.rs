@@ -7,6 +7,7 @@ mod issue;
 mod list;
 mod material;
 mod preflight;
+mod renewals;
 mod revoke;
 mod show;
 mod terms;
@@ -32,6 +33,8 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Action {
+    /// Show how many renewals are planned on which day or in which hour.
+    Calendar(renewals::Calendar),
     /// Change renewal mode, scope, CA vendor, names, keys, and how it is issued.
     Change(Box<change::Change>),
     /// Show how the names of running orders are proved, and the TXT records that wait for you.
@@ -55,6 +58,8 @@ enum Action {
         #[arg(short, long)]
         yes: bool,
     },
+    /// List what is due, and what comes next.
+    Due(renewals::Due),
     /// List certificates that have all their names in common.
     Duplicates,
     /// Write chain and, with the right, private key to files.
@@ -107,6 +112,8 @@ enum Action {
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let (client, output) = (args.client.connect()?, args.client.output);
     match args.action {
+        Action::Calendar(wanted) => renewals::calendar(&client, &wanted, output).await,
+        Action::Due(wanted) => renewals::due(&client, &wanted, output).await,
         Action::Change(wanted) => change::change(&client, &wanted, output).await,
         Action::Challenges { name } => challenge::list(&client, &name, output).await,
         Action::ConfirmDns { name, force } => {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use evercert_api::Page;
 use evercert_api::certificates::{Certificate, Deployment, KeySlot, LogEntry, Version};
+use evercert_api::renewals::{Answer, Renewal};
 use evercert_api::terms::IssueTerms;
 use evercert_types::{KeyCustody, ProfileMode, StoreKind};
 use serde_json::json;
@@ -148,17 +149,18 @@ fn terms(terms: &IssueTerms) -> Vec<(&'static str, String)> {
 
 fn renewal_plan(slot: &KeySlot) -> Result<()> {
     let mut text = format!("\n{}: ", slot.algorithm);
-    text += &match (&slot.active, slot.due_at) {
-        (None, _) => "not issued yet".to_owned(),
-        (Some(active), None) => format!("expires {}", output::relative(active.not_after)),
-        (Some(active), Some(due)) => format!(
-            "expires {}, is renewed {} ({}), because {}",
-            output::relative(active.not_after),
-            output::relative(due),
-            output::time(due),
-            slot.due_reason.as_deref().map_or("it is planned", because),
-        ),
+    text += &match &slot.active {
+        None => "not issued yet".to_owned(),
+        Some(active) => format!("expires {}", output::relative(active.not_after)),
     };
+    match &slot.renewal {
+        Some(renewal) => text += &sentences(slot, renewal),
+        None => {
+            if let Some(due) = slot.due_at {
+                text += &format!(", is renewed {}", output::relative(due));
+            }
+        }
+    }
     if let Some(error) = &slot.last_error {
         text += &format!(
             "\n  last attempt failed at {} ({}): {}",
@@ -174,6 +176,62 @@ fn renewal_plan(slot: &KeySlot) -> Result<()> {
     output::print(&(text + "\n"))
 }
 
+/// When it is renewed, why then, and what the other rules said.
+fn sentences(slot: &KeySlot, renewal: &Renewal) -> String {
+    let mut text = match (renewal.due_at, &slot.active) {
+        (Some(due), Some(_)) => format!(
+            ", is renewed {} ({} UTC), because {}",
+            output::relative(due),
+            output::time(due),
+            renewal.words
+        ),
+        (Some(_), None) => format!(": {}", renewal.words),
+        (None, _) => format!(", is not renewed by itself: {}", renewal.words),
+    };
+    let mut line = |words: &str| text += &format!("\n  {words}");
+    if let Some(words) = &renewal.levelled_words {
+        let from = renewal.levelled_from.map(output::time).unwrap_or_default();
+        line(&format!("levelled: from {from} UTC, {words}"));
+    }
+    if let Some(maintenance) = &renewal.maintenance {
+        line(&format!(
+            "maintenance window {}: {}",
+            maintenance.window, maintenance.words
+        ));
+    }
+    if let Some(block) = &renewal.blocked_by {
+        line(&format!("now: {}", block.words));
+    }
+    if let Some(info) = &renewal.renewal_info {
+        let next = info
+            .next_question
+            .map_or_else(|| "not again".to_owned(), output::relative);
+        let failed = match info.failures {
+            0 => String::new(),
+            n => format!(" after {n} useless answers"),
+        };
+        line(&format!(
+            "the CA is asked when to renew (ARI) {next}{failed}"
+        ));
+    }
+    for rule in renewal
+        .rules
+        .iter()
+        .filter(|rule| rule.answer != Answer::Silent)
+    {
+        let mark = match rule.answer {
+            Answer::Decides => "✓",
+            Answer::Stops => "■",
+            _ => "·",
+        };
+        let at = rule.window.map_or_else(String::new, |window| {
+            format!(" {}", output::time(window.preferred))
+        });
+        line(&format!("{mark} {}{at}: {}", rule.rule, rule.words));
+    }
+    text
+}
+
 /// The store as it is typed at `--store`.
 pub(super) const fn store(store: StoreKind) -> &'static str {
     match store {
@@ -185,23 +243,13 @@ pub(super) const fn store(store: StoreKind) -> &'static str {
 /// A reason of the plan in a word or two.
 pub(super) fn word(reason: &str) -> &str {
     match reason {
+        "changed" => "changed",
+        "floor" => "a week left",
         "forced" => "asked for",
         "lifetime_fraction" => "2/3 of lifetime",
         "renew_before" => "before expiry",
         "renewal_info" => "ARI",
-        other => other,
-    }
-}
-
-/// A reason of the plan, as it follows "because".
-fn because(reason: &str) -> &str {
-    match reason {
-        "forced" => "you asked for it",
-        "lifetime_fraction" => "two thirds of its lifetime (half, if short-lived) will have passed",
-        "missing" => "there is no version in force",
-        "renew_before" => "the vendor's --renew-before begins then",
-        "renewal_info" => "the CA says so (ARI)",
-        "revoked" => "it was revoked",
+        "safety_limit" => "last moment",
         other => other,
     }
 }

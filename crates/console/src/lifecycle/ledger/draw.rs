@@ -10,7 +10,7 @@ use super::price::{Goods, key, needed, price};
 use super::rules::{Kind, Rule, rules};
 use crate::lifecycle::failure::{Class, Failure, Stage};
 use crate::lifecycle::issue::{Drive, Halt};
-use crate::lifecycle::renew::jitter_of;
+use crate::lifecycle::policy::jitter_of;
 
 /// Those who wait for one token come back over this span, and a little after it is there.
 const SPREAD_SECS: f64 = 20.0;

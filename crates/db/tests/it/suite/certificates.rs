@@ -270,19 +270,22 @@ pub(crate) async fn what_is_due_waits_after_a_failure_until_its_time_or_an_edit(
     let mut tx = scene.db.begin_write().await.unwrap();
     tx.set_due(id, KEY, Some(&due)).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(scene.db.due_slots(9).await.unwrap()[0].reason, "missing");
+    assert_eq!(
+        scene.db.due_slots(vendor.id, 9).await.unwrap()[0].reason,
+        "missing"
+    );
 
     let later = now + SignedDuration::from_hours(24);
     let mut tx = scene.db.begin_write().await.unwrap();
     let error = json!({"class": "configuration", "code": "dns.credentials"});
     tx.set_slot_failure(id, KEY, later, &error).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(scene.db.due_slots(9).await.unwrap(), []);
+    assert_eq!(scene.db.due_slots(vendor.id, 9).await.unwrap(), []);
 
     let mut tx = scene.db.begin_write().await.unwrap();
     assert_eq!(tx.clear_configuration_failures().await.unwrap(), 1);
     tx.commit().await.unwrap();
-    assert_eq!(scene.db.due_slots(9).await.unwrap().len(), 1);
+    assert_eq!(scene.db.due_slots(vendor.id, 9).await.unwrap().len(), 1);
 }
 
 pub(crate) async fn vendors_keep_their_secrets_and_are_not_removed_in_use(scene: &Scene) {

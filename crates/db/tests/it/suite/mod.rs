@@ -20,6 +20,7 @@ pub(crate) mod ledger;
 pub(crate) mod listing;
 pub(crate) mod order_log;
 pub(crate) mod orders;
+pub(crate) mod plans;
 pub(crate) mod revocations;
 pub(crate) mod store_items;
 

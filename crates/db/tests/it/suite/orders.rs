@@ -246,11 +246,14 @@ pub(crate) async fn a_due_slot_with_a_running_order_is_left_alone(scene: &Scene)
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(scene.db.due_slots(9).await.unwrap().len(), 1);
+    assert_eq!(
+        scene.db.due_slots(subject.vendor, 9).await.unwrap().len(),
+        1
+    );
 
     insert_order(scene, &order(scene, &subject)).await;
 
-    assert_eq!(scene.db.due_slots(9).await.unwrap(), []);
+    assert_eq!(scene.db.due_slots(subject.vendor, 9).await.unwrap(), []);
 }
 
 pub(crate) async fn authorizations_are_replaced_by_url(scene: &Scene) {
