@@ -11,6 +11,7 @@ mod chaos;
 mod issue;
 mod kill;
 mod manage;
+mod messages;
 mod pebble;
 mod small_disk;
 mod two_consoles;
