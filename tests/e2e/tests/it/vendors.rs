@@ -57,6 +57,7 @@ async fn a_vendor_is_looked_up_chosen_for_changed_and_removed() {
         .fails(&["ca-vendor", "remove", "local", "--deactivate-account"])
         .await
         .unwrap();
+    assert_eq!(code, 5, "{refused}");
     assert!(
         refused.contains("1 certificate is issued through"),
         "{refused}"
