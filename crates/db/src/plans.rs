@@ -10,7 +10,7 @@ use sqlx::any::AnyRow;
 use crate::db::{Db, Tx};
 use crate::error::DbError;
 use crate::row::{Fields as _, to_json};
-use crate::slots::Due;
+use crate::slots::{Due, Slot, read_slot, slot_columns};
 use crate::terms::Terms;
 
 /// Seconds of an hour.
@@ -99,6 +99,26 @@ impl Tx {
         .bind(plan.every.map(|every| every.as_secs().max(1)))
         .bind(to_json(plan.detail)?);
         self.execute("planning a renewal", query).await.map(drop)
+    }
+
+    /// As [`Self::hold_slot`], where its plan was made from what has changed since; none when it was planned meanwhile.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn hold_slot_to_plan(
+        &mut self,
+        id: CertificateId,
+        algorithm: KeyAlgorithm,
+    ) -> Result<Option<Slot>, DbError> {
+        let query = sqlx::query(concat!(
+            "UPDATE certificate_slots SET position = position WHERE certificate_id = $1 AND algorithm = $2 \
+             AND to_plan = 1 RETURNING ",
+            slot_columns!()
+        ))
+        .bind(id.to_string())
+        .bind(algorithm.as_str());
+        let row = self.one("holding a key slot to plan", query).await?;
+        row.as_ref().map(read_slot).transpose()
     }
 
     /// Lets the planner look at every slot again.

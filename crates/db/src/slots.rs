@@ -148,26 +148,6 @@ impl Tx {
         row.as_ref().map(read_slot).transpose()
     }
 
-    /// As [`Self::hold_slot`], where its plan was made from what has changed since; none when it was planned meanwhile.
-    ///
-    /// # Errors
-    /// See [`DbError`].
-    pub async fn hold_slot_to_plan(
-        &mut self,
-        id: CertificateId,
-        algorithm: KeyAlgorithm,
-    ) -> Result<Option<Slot>, DbError> {
-        let query = sqlx::query(concat!(
-            "UPDATE certificate_slots SET position = position WHERE certificate_id = $1 AND algorithm = $2 \
-             AND to_plan = 1 RETURNING ",
-            slot_columns!()
-        ))
-        .bind(id.to_string())
-        .bind(algorithm.as_str());
-        let row = self.one("holding a key slot to plan", query).await?;
-        row.as_ref().map(read_slot).transpose()
-    }
-
     /// Puts a version into force: points the slot at it, forgets failures and what the CA said of the one before.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ async fn second_vendor(world: &QuirkWorld) -> AcmeStub {
     .await
     .unwrap();
     let (url, bundle) = (second.directory_url(), second.ca_bundle_pem());
-    world.add_vendor("second", &url, &bundle).await;
+    world.add_vendor("second", &url, bundle).await;
     second
 }
 

@@ -73,7 +73,7 @@ impl QuirkWorld {
 
     async fn furnish(&self) {
         let (url, bundle) = (self.stub.directory_url(), self.stub.ca_bundle_pem());
-        self.add_vendor("local", &url, &bundle).await;
+        self.add_vendor("local", &url, bundle).await;
         let provider = dns_provider("dns", self.dns.local_addr(), TSIG);
         dns::add_dns_provider(&self.console, &actor(), provider)
             .await
