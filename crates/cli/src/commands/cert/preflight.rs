@@ -158,7 +158,7 @@ mod tests {
             render(&report, &TERMINAL),
             "✓ zone a.example  what was found\n\
              ✗ zone a.example  what was found\n\
-             \u{20}                → do this\n\
+             \u{20}                 → do this\n\
              an order would fail; failed: 1, warnings: 0\n"
         );
         let plain = render(&report, &PLAIN);
