@@ -453,15 +453,14 @@ async fn a_chain_is_built_anew_without_another_certificate() {
 
 /// Runs OpenSSL in a directory; `None`, said loudly, where it is not installed.
 fn openssl(dir: &std::path::Path, arguments: &str) -> Option<()> {
-    let command = std::process::Command::new("openssl")
+    let program = evercert_testkit::skip::require_program("openssl", "openssl");
+    let program = program.inspect_err(evercert_testkit::skip::announce).ok()?;
+    let output = std::process::Command::new(program)
         .args(arguments.split_whitespace())
         .current_dir(dir)
         .stdin(std::process::Stdio::null())
-        .output();
-    let Ok(output) = command else {
-        println!("SKIPPED: openssl is missing; install it with apt-get install openssl");
-        return None;
-    };
+        .output()
+        .unwrap();
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "openssl {arguments}: {words}");
     Some(())
