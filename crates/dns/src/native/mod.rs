@@ -91,12 +91,9 @@ mod tests {
         let error = build("route66", &Settings::new()).unwrap_err();
 
         assert!(error.to_string().contains("route66"), "{error}");
-        assert!(
-            error
-                .remedy()
-                .starts_with("use one of cf, challtestsrv, desec"),
-            "{error}"
-        );
+        let known: Vec<&str> = PROVIDERS.iter().map(|provider| provider.code).collect();
+        assert_eq!(error.remedy(), format!("use one of {}", known.join(", ")));
+        assert!(known.contains(&"nsupdate") && known.contains(&"cf"));
     }
 
     #[test]
