@@ -39,7 +39,7 @@ const EVENTS: [(usize, Event); 7] = [
     (210, Event::Kill),
     (260, Event::Kill),
 ];
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(1_200);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Event {
