@@ -78,6 +78,8 @@ pub struct Vendor {
     pub prevalidated: Support,
     /// How many requests it bears at once.
     pub max_concurrent_requests: usize,
+    /// Orders it bears under way at once, where it breaks under more; `None` when it does not say.
+    pub max_orders_at_once: Option<u32>,
     /// How many requests a second it bears; absent: not known to be few.
     pub requests_per_second: Option<u16>,
     /// The shortest time between two looks at something it works on, where it names none.
@@ -202,6 +204,7 @@ const COMMON: Vendor = Vendor {
     cname_followed: Support::Yes,
     prevalidated: Support::No,
     max_concurrent_requests: 16,
+    max_orders_at_once: None,
     requests_per_second: None,
     min_poll_interval: Duration::from_millis(500),
     finalize_limit: Duration::from_secs(300),

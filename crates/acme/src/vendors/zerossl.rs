@@ -19,6 +19,7 @@ pub(super) const VENDOR: Vendor = Vendor {
     ari: Support::No,
     key_change: Support::No,
     max_concurrent_requests: 2,
+    max_orders_at_once: Some(4),
     requests_per_second: Some(5),
     min_poll_interval: Duration::from_secs(2),
     finalize_limit: Duration::from_secs(900),

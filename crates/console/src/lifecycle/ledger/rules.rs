@@ -4,9 +4,6 @@ use evercert_acme::vendors::{self, LimitKind};
 use evercert_db::terms::LimitTerms;
 use evercert_db::vendors::Vendor;
 
-/// A CA that bears only this many requests at once is not given many orders at once either.
-const FRAIL: usize = 4;
-
 /// Orders that `replaces` a certificate inside its ARI window.
 pub(crate) const ARI: &str = "ari";
 /// Orders for names that were issued together in the last 120 days.
@@ -138,8 +135,7 @@ pub(crate) fn rules(vendor: &Vendor) -> Vec<Rule> {
             })
         })
         .collect();
-    if let Some(frail) = known.filter(|known| known.max_concurrent_requests <= FRAIL) {
-        let burst = u32::try_from(frail.max_concurrent_requests * 2).unwrap_or(1);
+    if let Some(burst) = known.and_then(|known| known.max_orders_at_once) {
         rules.push(Rule {
             kind: Kind::AtOnce,
             burst,
