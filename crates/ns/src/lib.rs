@@ -1,10 +1,10 @@
 //! NetScaler's configuration language: one resource catalogue, and what follows from it.
 //!
 //! [`catalog`] describes every resource type as static data. Pure functions of it are the command line ([`grammar`]),
-//! [`nitro`] JSON, [`nsconf`] files, [`validate`] and the [`reference`]. [`model`] is the running configuration that
-//! commands change, with typed views for the data plane.
+//! [`nitro`] JSON, [`nsconf`] files, [`validate`], the texts of [`show`] and the [`reference`]. [`model`] is the running
+//! configuration that commands change, with typed views for the data plane.
 //!
-//! Not here: files, sockets, certificates' contents, expression evaluation, `show` output.
+//! Not here: files, sockets, certificates' contents, expression evaluation.
 //!
 //! Start with [`Command`], then [`grammar::parse_line`] and [`model::Config::apply`].
 
@@ -17,6 +17,7 @@ pub mod model;
 pub mod nitro;
 pub mod nsconf;
 pub mod reference;
+pub mod show;
 pub mod validate;
 pub mod value;
 pub mod verb;
