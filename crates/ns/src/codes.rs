@@ -103,12 +103,33 @@ pub static NO_SUCH_SERVER: ErrorCode = row(
     "No such server",
     "Add the server first, or correct its name.",
 );
+/// 372: System group does not exist.
+pub static NO_SUCH_GROUP: ErrorCode = row(
+    372,
+    "NSERR_NOGROUP",
+    "System group does not exist",
+    "Add the group first, or correct its name.",
+);
+/// 373: System command policy does not exist.
+pub static NO_SUCH_CMD_POLICY: ErrorCode = row(
+    373,
+    "NSERR_NOCMDPOLICY",
+    "System command policy does not exist",
+    "Add the command policy first, or correct its name.",
+);
 /// 431: No arguments to set.
 pub static NO_ARGUMENTS: ErrorCode = row(
     431,
     "NSERR_NOARGS",
     "No arguments to set",
     "Name at least one argument to change.",
+);
+/// 452: Session does not exist.
+pub static NO_SUCH_SESSION: ErrorCode = row(
+    452,
+    "NSERR_NOSESSION",
+    "Session does not exist",
+    "List the sessions with `show system session`.",
 );
 /// 461: No such Vserver.
 pub static NO_SUCH_VSERVER: ErrorCode = row(
@@ -299,6 +320,13 @@ pub static UNMATCHED_QUOTE: ErrorCode = row(
     "Unmatched quote",
     "Close the quotation, or write an inner quotation mark as \\\".",
 );
+/// 1155: No such file.
+pub static NO_SUCH_FILE: ErrorCode = row(
+    1155,
+    "NSERR_NOFILE",
+    "No such file",
+    "Upload the file first, or correct its name and location.",
+);
 /// 1233: Invalid JSON input.
 pub static INVALID_JSON: ErrorCode = row(
     1233,
@@ -390,6 +418,13 @@ pub static ISSUER_MISMATCH: ErrorCode = row(
     "Issuer certificate mismatch",
     "Link the certificate to the one that signed it.",
 );
+/// 1642: Cannot create output file. File already exists.
+pub static FILE_EXISTS: ErrorCode = row(
+    1642,
+    "NSERR_SSL_FILEEXISTS",
+    "Cannot create output file. File already exists",
+    "Remove the file first, or choose another name.",
+);
 /// 3585: Certificate is registered to a different domain; use the no domain check option to force the operation.
 pub static DOMAIN_MISMATCH: ErrorCode = row(
     3585,
@@ -474,7 +509,10 @@ pub static CODES: &[&ErrorCode] = &[
     &TIMED_OUT,
     &NO_SERVICE,
     &NO_SUCH_SERVER,
+    &NO_SUCH_GROUP,
+    &NO_SUCH_CMD_POLICY,
     &NO_ARGUMENTS,
+    &NO_SUCH_SESSION,
     &NO_SUCH_VSERVER,
     &VSERVER_TYPE_MISMATCH,
     &ACTION_EXISTS,
@@ -502,6 +540,7 @@ pub static CODES: &[&ErrorCode] = &[
     &TOO_MANY_VALUES,
     &EXPRESSION_UNQUOTED,
     &UNMATCHED_QUOTE,
+    &NO_SUCH_FILE,
     &INVALID_JSON,
     &INVALID_JSON_TYPE,
     &INVALID_NITRO_TYPE,
@@ -515,6 +554,7 @@ pub static CODES: &[&ErrorCode] = &[
     &NO_LINK,
     &BINDING_REPLACED,
     &ISSUER_MISMATCH,
+    &FILE_EXISTS,
     &DOMAIN_MISMATCH,
     &SNI_DISABLED,
     &USE_SSL_PROFILE,

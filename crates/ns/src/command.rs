@@ -84,6 +84,11 @@ impl Command {
         self.resource.key_of(&self.values)
     }
 
+    /// The value of the first key: what stands in a NITRO path; empty when none was given.
+    pub fn name(&self) -> String {
+        self.resource.name_of(&self.values)
+    }
+
     /// The value of an attribute, by its name in the catalogue.
     pub fn value(&self, name: &str) -> Option<&Value> {
         self.values.get(name)
@@ -117,6 +122,12 @@ impl Command {
     /// The attribute of that name, in the catalogue's spelling, if this command may carry it.
     pub fn attribute(&self, name: &str) -> Option<&'static Attribute> {
         self.attributes().find(|attribute| attribute.name == name)
+    }
+
+    /// Whether it names several objects by what they share: the name without what tells them apart.
+    pub(crate) fn names_several(&self) -> bool {
+        let identity = self.resource.identity;
+        !identity.is_empty() && !self.has("recordId") && !identity.iter().any(|name| self.has(name))
     }
 
     pub(crate) const fn values_mut(&mut self) -> &mut Values {

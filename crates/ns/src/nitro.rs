@@ -217,6 +217,7 @@ fn name_and_args(command: &Command) -> (Option<String>, Vec<(String, String)>) {
     for (field, value) in fields {
         let word = match value {
             Json::String(text) => text,
+            Json::Array(words) => list_as_text(words),
             other => other.to_string(),
         };
         if name.is_none() && key.is_some_and(|key| key.has_field(&field)) {
@@ -226,6 +227,14 @@ fn name_and_args(command: &Command) -> (Option<String>, Vec<(String, String)>) {
         }
     }
     (name, args)
+}
+
+/// One word as it is, several as a JSON array; a word that looks like one is written as one.
+fn list_as_text(words: Vec<Json>) -> String {
+    match words.as_slice() {
+        [Json::String(only)] if listed_words(only).is_none() => only.clone(),
+        _ => Json::Array(words).to_string(),
+    }
 }
 
 fn put(fields: &mut Map<String, Json>, attribute: &Attribute, value: &Value) {
@@ -311,9 +320,60 @@ fn with_name(object: &Json, request: &Request) -> Result<Map<String, Json>, NsEr
         }
     }
     for (field, value) in &request.args {
-        fields.insert(field.clone(), json!(value));
+        let is_list = resource.is_some_and(|resource| is_list(resource, &request.kind, field));
+        let words = is_list.then(|| listed_words(value)).flatten();
+        fields.insert(
+            field.clone(),
+            words.map_or_else(|| json!(value), Json::from),
+        );
     }
     Ok(fields)
+}
+
+/// Whether the field of the type, or of the binding type, takes several words.
+fn is_list(resource: &'static ResourceType, kind: &str, field: &str) -> bool {
+    let bound = catalog::bindings_by_nitro(kind).flat_map(|(_, binding)| binding.attributes);
+    resource
+        .attributes
+        .iter()
+        .chain(bound)
+        .any(|a| matches!(a.kind, Kind::List(_)) && a.has_field(field))
+}
+
+/// The words of a list that was written as text: `["a","b"]`, or `['a', 'b']` as Python writes it.
+fn listed_words(text: &str) -> Option<Vec<String>> {
+    let inner = text.trim().strip_prefix('[')?.strip_suffix(']')?;
+    if let Ok(words) = serde_json::from_str(text) {
+        return Some(words);
+    }
+    let mut words = Vec::new();
+    let mut rest = inner.trim();
+    while !rest.is_empty() {
+        let mark = rest.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+        let (word, after) = quoted_word(&rest[1..], mark)?;
+        words.push(word);
+        rest = after.trim_start();
+        rest = match rest.strip_prefix(',') {
+            Some(more) => more.trim_start(),
+            None if rest.is_empty() => rest,
+            None => return None,
+        };
+    }
+    Some(words)
+}
+
+/// The word up to the quotation mark that ends it, and what follows.
+fn quoted_word(text: &str, mark: char) -> Option<(String, &str)> {
+    let mut word = String::new();
+    let mut characters = text.char_indices();
+    while let Some((at, c)) = characters.next() {
+        match c {
+            '\\' => word.push(characters.next()?.1),
+            c if c == mark => return Some((word, &text[at + 1..])),
+            c => word.push(c),
+        }
+    }
+    None
 }
 
 /// Several binding types may share a NITRO type; the fields tell them apart.

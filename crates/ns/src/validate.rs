@@ -10,6 +10,8 @@ use crate::value::Value;
 
 /// Longest expression, in characters.
 const MAX_EXPRESSION: usize = 8191;
+/// Longest contents of a file, in base64 characters.
+const MAX_CONTENT: usize = 16 * 1024 * 1024;
 /// Longest secret, in characters: stored forms are longer than what people type.
 const MAX_SECRET: usize = 1023;
 /// Longest word that names another object, in characters.
@@ -24,10 +26,15 @@ pub const INTERVAL_UNITS: &[&str] = &["MSEC", "SEC", "MIN"];
 /// # Errors
 /// NetScaler's error for the word: not one of the choices, out of range, too long, no address, a bad name.
 pub fn value(attribute: &Attribute, word: &str) -> Result<Value, NsError> {
+    if let Some((fewest, most)) = attribute.length {
+        check_length(attribute, word, fewest.into(), most.into())?;
+    }
     match attribute.kind {
         Kind::Choice(choices) => choice(choices, word)
             .map(Value::Choice)
             .ok_or_else(|| refuse(attribute, &codes::INVALID_ARGUMENT_VALUE, word)),
+        Kind::Content => content(attribute, word),
+        Kind::Domain => domain(attribute, word),
         Kind::Expression => bounded(attribute, word, MAX_EXPRESSION).and_then(not_empty(attribute)),
         Kind::Flag => Ok(Value::Flag),
         Kind::Host { .. } => match word.parse() {
@@ -82,6 +89,7 @@ pub fn words(attribute: &Attribute, words: &[String]) -> Result<Value, NsError> 
 /// # Errors
 /// NetScaler's error for the first thing that is missing or in excess.
 pub fn complete(mut command: Command) -> Result<Command, NsError> {
+    fill_keys(&mut command)?;
     fill_gaps(&mut command)?;
     for attribute in command.attributes() {
         let given = command.has(attribute.name);
@@ -93,8 +101,45 @@ pub fn complete(mut command: Command) -> Result<Command, NsError> {
             check_dependencies(&command, attribute)?;
         }
     }
+    check_one_of(&command)?;
     check_not_empty(&command)?;
     Ok(command)
+}
+
+/// Of some arguments exactly one must be given: `kill system session` takes a number or `-all`.
+fn check_one_of(command: &Command) -> Result<(), NsError> {
+    let rules = command.resource().one_of.iter();
+    for rule in rules.filter(|rule| rule.verb == command.verb()) {
+        let mut given = rule.names.iter().filter(|name| command.has(name));
+        match (given.next(), given.next(), rule.names.first()) {
+            (Some(one), Some(other), _) => {
+                return Err(NsError::argument(&codes::ARGUMENTS_EXCLUDE, one, other));
+            }
+            (None, _, Some(first)) => {
+                return Err(NsError::about(&codes::ARGUMENT_MISSING, *first));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A key that was left out and has a default: `set HA node` means node 0.
+fn fill_keys(command: &mut Command) -> Result<(), NsError> {
+    if matches!(command.verb(), Verb::Show | Verb::Stat) {
+        return Ok(());
+    }
+    for key in command.resource().keys() {
+        let optional = !key.required.contains(command.verb());
+        if let Some(default) = key.default
+            && optional
+            && !command.has(key.name)
+        {
+            let value = value(key, default)?;
+            command.values_mut().insert(key.name, value);
+        }
+    }
+    Ok(())
 }
 
 fn check_dependencies(command: &Command, attribute: &Attribute) -> Result<(), NsError> {
@@ -178,8 +223,17 @@ fn list(
     choices: &'static [&'static str],
     words: &[String],
 ) -> Result<Value, NsError> {
+    if attribute
+        .most_words
+        .is_some_and(|most| words.len() > most.into())
+    {
+        return Err(NsError::about(&codes::TOO_MANY_VALUES, attribute.name));
+    }
     let mut list: Vec<String> = Vec::with_capacity(words.len());
     for word in words {
+        if let Some((fewest, most)) = attribute.length {
+            check_length(attribute, word, fewest.into(), most.into())?;
+        }
         if choices.is_empty() {
             bounded(attribute, word, MAX_REFERENCE)?;
             list.push(word.clone());
@@ -218,6 +272,62 @@ fn object_name(attribute: &Attribute, word: &str, max: u16) -> Result<Value, NsE
     } else {
         Err(refuse(attribute, &codes::INVALID_NAME, word))
     }
+}
+
+/// A domain name without its final dot; the root is `.`.
+fn domain(attribute: &Attribute, word: &str) -> Result<Value, NsError> {
+    const LONGEST: usize = 253;
+    const LONGEST_LABEL: usize = 63;
+    let name = word.strip_suffix('.').unwrap_or(word);
+    if word == "." {
+        return Ok(Value::Text(word.to_owned()));
+    }
+    if name.is_empty() {
+        return Err(NsError::about(&codes::STRING_TOO_SHORT, attribute.name));
+    }
+    let longest_label = name.split('.').map(str::len).max().unwrap_or_default();
+    if name.len() > LONGEST || longest_label > LONGEST_LABEL {
+        return Err(NsError::about(&codes::STRING_TOO_LONG, attribute.name));
+    }
+    let regular = name.bytes().all(|byte| byte.is_ascii_graphic())
+        && name.split('.').all(|label| !label.is_empty());
+    if regular {
+        Ok(Value::Text(name.to_owned()))
+    } else {
+        Err(refuse(attribute, &codes::INVALID_ARGUMENT_VALUE, word))
+    }
+}
+
+/// Base64, with the line breaks that some clients put in taken out.
+fn content(attribute: &Attribute, word: &str) -> Result<Value, NsError> {
+    let text: String = word.chars().filter(|c| !c.is_whitespace()).collect();
+    if text.len() > MAX_CONTENT {
+        return Err(NsError::about(&codes::STRING_TOO_LONG, attribute.name));
+    }
+    let data = text.trim_end_matches('=');
+    let alphabet = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    let whole = text.len().is_multiple_of(4) && text.len() - data.len() <= 2;
+    if whole && data.bytes().all(alphabet) {
+        Ok(Value::Secret(text.into()))
+    } else {
+        Err(refuse(attribute, &codes::INVALID_ARGUMENT_VALUE, word))
+    }
+}
+
+fn check_length(
+    attribute: &Attribute,
+    word: &str,
+    fewest: usize,
+    most: usize,
+) -> Result<(), NsError> {
+    let length = word.chars().count();
+    if length < fewest {
+        return Err(NsError::about(&codes::STRING_TOO_SHORT, attribute.name));
+    }
+    if length > most {
+        return Err(NsError::about(&codes::STRING_TOO_LONG, attribute.name));
+    }
+    Ok(())
 }
 
 /// Text without control characters: a line break in a value would be a second command in ns.conf.

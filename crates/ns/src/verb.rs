@@ -41,6 +41,8 @@ pub enum Verb {
     Rename,
     /// Returns counters to zero.
     Reset,
+    /// Brings back what was backed up.
+    Restore,
     /// Removes an object.
     Rm,
     /// Writes the running configuration to the file.
@@ -90,6 +92,7 @@ impl Verb {
         Self::Link,
         Self::Rename,
         Self::Reset,
+        Self::Restore,
         Self::Rm,
         Self::Save,
         Self::Set,
@@ -126,6 +129,7 @@ impl Verb {
             Self::Link => "link",
             Self::Rename => "rename",
             Self::Reset => "reset",
+            Self::Restore => "restore",
             Self::Rm => "rm",
             Self::Save => "save",
             Self::Set => "set",
@@ -161,13 +165,13 @@ impl fmt::Display for Verb {
 
 /// A set of verbs, made in constant expressions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct VerbSet(u32);
+pub struct VerbSet(u64);
 
 impl VerbSet {
     /// No verb.
     pub const NONE: Self = Self(0);
     /// Every verb.
-    pub const ALL: Self = Self(u32::MAX);
+    pub const ALL: Self = Self(u64::MAX);
 
     /// The set of the given verbs.
     pub const fn of(verbs: &[Verb]) -> Self {

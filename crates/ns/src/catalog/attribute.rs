@@ -7,6 +7,10 @@ use crate::verb::{Verb, VerbSet};
 pub enum Kind {
     /// One of these, written in any case and kept in this spelling.
     Choice(&'static [&'static str]),
+    /// A file's contents in base64, up to 16 megabytes; kept out of logs, for it may be a private key.
+    Content,
+    /// A domain name; kept without the final dot, so that both spellings mean the same.
+    Domain,
     /// An expression of the policy language; up to 8191 characters.
     Expression,
     /// Present or absent, without a value.
@@ -54,7 +58,7 @@ pub enum Kind {
 impl Kind {
     /// Whether values must not be shown.
     pub const fn is_secret(self) -> bool {
-        matches!(self, Self::Secret | Self::OptionalSecret)
+        matches!(self, Self::Content | Self::OptionalSecret | Self::Secret)
     }
 
     /// Whether the value may be several words on the command line.
@@ -110,6 +114,10 @@ pub struct Attribute {
     pub effect: Effect,
     /// When it is saved.
     pub save: Save,
+    /// Fewest and most characters of a text or secret, where that is narrower than its kind.
+    pub length: Option<(u16, u16)>,
+    /// Most words of a list.
+    pub most_words: Option<u16>,
     /// Arguments that must be given too.
     pub requires: &'static [&'static str],
     /// Arguments that must not be given too.
@@ -139,6 +147,8 @@ impl Attribute {
             is_key: false,
             effect: Effect::Acts,
             save: Save::WithObject,
+            length: None,
+            most_words: None,
             requires: &[],
             excludes: &[],
             tail: None,
@@ -205,6 +215,25 @@ impl Attribute {
     /// Demands it with these verbs.
     pub const fn required(mut self, verbs: &[Verb]) -> Self {
         self.required = VerbSet::of(verbs);
+        self
+    }
+
+    /// Makes a key that need not be written: `set HA node` means node 0, the default.
+    pub const fn key_unless_default(mut self, required: &[Verb]) -> Self {
+        self = self.key();
+        self.required = VerbSet::of(required);
+        self
+    }
+
+    /// Bounds the number of characters of a text or secret.
+    pub const fn length(mut self, fewest: u16, most: u16) -> Self {
+        self.length = Some((fewest, most));
+        self
+    }
+
+    /// Bounds the number of words of a list.
+    pub const fn at_most(mut self, words: u16) -> Self {
+        self.most_words = Some(words);
         self
     }
 
@@ -306,6 +335,11 @@ pub(super) const fn expression(name: &'static str, doc: &'static str) -> Attribu
     Attribute::new(name, Kind::Expression, doc)
 }
 
+/// A domain name.
+pub(super) const fn domain(name: &'static str, doc: &'static str) -> Attribute {
+    Attribute::new(name, Kind::Domain, doc)
+}
+
 /// A flag without a value.
 pub(super) const fn flag(name: &'static str, doc: &'static str) -> Attribute {
     Attribute::new(name, Kind::Flag, doc)
@@ -319,6 +353,13 @@ pub(super) const fn secret(name: &'static str, doc: &'static str) -> Attribute {
 /// The name of the object itself.
 pub(super) const fn name(name: &'static str, max: u16, doc: &'static str) -> Attribute {
     Attribute::new(name, Kind::Name(max), doc).key()
+}
+
+/// The name of a file that is the object: any characters but control ones, up to 63.
+pub(super) const fn name_of_file(name: &'static str, doc: &'static str) -> Attribute {
+    Attribute::new(name, Kind::Text(63), doc)
+        .key()
+        .length(1, 63)
 }
 
 /// The name of another object.

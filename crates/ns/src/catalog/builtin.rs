@@ -65,6 +65,28 @@ pub static BUILTINS: &[Builtin] = &[
         "add ssl profile ns_default_ssl_profile_secure_frontend -tls1 DISABLED -tls11 DISABLED \
          -tls13 ENABLED -HSTS ENABLED -maxage 157680000",
     ),
+    builtin(concat!(
+        r"add system cmdPolicy network ALLOW '^(?!clear ns config.*)(?!scp.*)(?!set ssl fips)",
+        r"(?!reset ssl fips)(?!diff ns config)(?!shell)(?!reboot)(?!batch)\S+\s+(?!system)(?!configstatus)",
+        r"(?!ns ns\.conf)(?!ns savedconfig)(?!ns runningConfig)(?!gslb runningConfig)(?!techsupport).*'",
+    )),
+    builtin(concat!(
+        r"add system cmdPolicy operator ALLOW '(^man.*)|(^show\s+(?!system)(?!configstatus)(?!ns ns\.conf)",
+        r"(?!ns savedconfig)(?!ns runningConfig)(?!gslb runningConfig)(?!audit messages)(?!techsupport).*)",
+        r"|(^stat.*)|(^(enable|disable) (server|service).*)'",
+    )),
+    builtin(concat!(
+        r"add system cmdPolicy read-only ALLOW '(^man.*)|(^show\s+(?!system)(?!configstatus)(?!ns ns\.conf)",
+        r"(?!ns savedconfig)(?!ns runningConfig)(?!gslb runningConfig)(?!audit messages)(?!techsupport).*)",
+        r"|(^stat.*)'",
+    )),
+    builtin("add system cmdPolicy superuser ALLOW .*"),
+    builtin(concat!(
+        r"add system cmdPolicy sysadmin ALLOW '^(?!shell)(?!sftp)(?!scp)(?!batch)(?!source)(?!.*superuser)",
+        r"(?!.*nsroot)(?!install)(?!show\s+system\s+(user|cmdPolicy|file))(?!(set|add|rm|create|export|kill)\s+system)",
+        r"(?!(unbind|bind)\s+system\s+(user|group))(?!diff\s+ns\s+config)",
+        r"(?!(set|unset|add|rm|bind|unbind|switch)\s+ns\s+partition).*'",
+    )),
     // The password stands for none: nobody can log in before one is set (`UserView::password`).
     builtin("add system user nsroot *"),
 ];

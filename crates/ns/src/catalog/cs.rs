@@ -16,6 +16,7 @@ use crate::catalog::lb::{
 use crate::catalog::resource::{
     ADD, BindingType, DISABLE, ENABLE, RM, ResourceType, SET, SHOW, STAT, UNSET,
 };
+use crate::catalog::responder::{INVOKE, LABEL_NAME, LABEL_TYPE};
 use crate::codes;
 use crate::verb::Verb::{Add, Unset};
 
@@ -170,6 +171,9 @@ pub static CS_VSERVER: ResourceType = ResourceType::new("cs vserver", "csvserver
                 text("gotoPriorityExpression", "What follows a match."),
                 choice("type", &["REQUEST", "RESPONSE"], "When it is looked at.")
                     .nitro("bindpoint"),
+                INVOKE,
+                LABEL_TYPE,
+                LABEL_NAME,
             ],
         )
         .doc("Content switching or responder policy.")

@@ -10,6 +10,7 @@ use crate::catalog::basic::{
 use crate::catalog::resource::{
     ADD, BindingType, DISABLE, ENABLE, RM, ResourceType, SET, SHOW, STAT, UNSET,
 };
+use crate::catalog::responder::{INVOKE, LABEL_NAME, LABEL_TYPE};
 use crate::verb::Verb::{Add, Bind, Rm, Set, Unbind};
 
 /// An address and port that clients connect to, and the services behind it.
@@ -580,6 +581,10 @@ pub(super) const fn responder_binding(nitro: &'static str) -> BindingType {
         ),
         text("gotoPriorityExpression", "What follows a match."),
         choice("type", &["REQUEST", "RESPONSE"], "When it is looked at.").nitro("bindpoint"),
+        INVOKE,
+        LABEL_TYPE,
+        LABEL_NAME,
+        integer("order", 1, 8192, "Order of preference.").stored(),
     ];
     BindingType::new(nitro, &["policyName"], ARGUMENTS).doc("Responder policy.")
 }

@@ -3,10 +3,14 @@
 //! Grammar, printing, NITRO, ns.conf, validation, completion, help and reference are functions of [`RESOURCES`].
 //! A new type is one `pub static` in the module of its group and one row below.
 
+mod access;
 mod attribute;
 mod basic;
 mod builtin;
 mod cs;
+mod dns;
+mod files;
+mod keys;
 mod lb;
 mod ns;
 mod profiles;
@@ -16,31 +20,49 @@ mod ssl;
 mod ssl_settings;
 mod system;
 
+pub use access::{SYSTEM_CMD_POLICY, SYSTEM_GROUP, SYSTEM_SESSION, SYSTEM_USER};
 pub use attribute::{Attribute, Effect, Kind, Save};
 pub use basic::{SERVER, SERVICE, SERVICE_GROUP};
 pub use builtin::{BUILTINS, Builtin, is_internal_service};
 pub use cs::{CS_ACTION, CS_POLICY, CS_VSERVER};
+pub use dns::{
+    DNS_AAAA_REC, DNS_ADD_REC, DNS_CAA_REC, DNS_CNAME_REC, DNS_MX_REC, DNS_NS_REC, DNS_SOA_REC,
+    DNS_TXT_REC, DNS_ZONE,
+};
+pub use files::SYSTEM_FILE;
+pub use keys::{
+    SSL_CERT, SSL_CERT_REQ, SSL_DSA_KEY, SSL_ECDSA_KEY, SSL_PKCS8, SSL_PKCS12, SSL_RSA_KEY,
+};
 pub use lb::{LB_MONITOR, LB_VSERVER};
 pub use ns::{
     DNS_NAME_SERVER, NS_CONFIG, NS_ENCRYPTION_PARAMS, NS_FEATURE, NS_HARDWARE, NS_HOST_NAME, NS_IP,
     NS_MODE, NS_PARAM, NS_RPC_NODE, NS_RUNNING_CONFIG, NS_SAVED_CONFIG, NS_VERSION, ROUTE,
 };
 pub use profiles::{NS_HTTP_PROFILE, NS_TCP_PROFILE};
-pub use resource::{Again, BindingType, Operation, ResourceType, VerbRule};
-pub use responder::{RESPONDER_ACTION, RESPONDER_POLICY};
+pub use resource::{Again, BindingType, OneOf, Operation, ResourceType, VerbRule};
+pub use responder::{RESPONDER_ACTION, RESPONDER_GLOBAL, RESPONDER_POLICY};
 pub use ssl::{
     SSL_CERTKEY, SSL_CERTLINK, SSL_CIPHER, SSL_DYNAMIC_CLIENT_CERT_CACHE, SSL_PARAMETER,
     SSL_PROFILE, SSL_SERVICE, SSL_SERVICE_GROUP, SSL_VSERVER, SSL_ZERO_TOUCH_PARAM,
 };
 pub use ssl_settings::{BACK_END_ONLY, FRONT_END_ONLY};
-pub use system::{SYSTEM_PARAMETER, SYSTEM_USER};
+pub use system::SYSTEM_PARAMETER;
 
 /// Every resource type, sorted by name without regard to case.
 pub static RESOURCES: &[&ResourceType] = &[
     &CS_ACTION,
     &CS_POLICY,
     &CS_VSERVER,
+    &DNS_AAAA_REC,
+    &DNS_ADD_REC,
+    &DNS_CAA_REC,
+    &DNS_CNAME_REC,
+    &DNS_MX_REC,
     &DNS_NAME_SERVER,
+    &DNS_NS_REC,
+    &DNS_SOA_REC,
+    &DNS_TXT_REC,
+    &DNS_ZONE,
     &LB_MONITOR,
     &LB_VSERVER,
     &NS_CONFIG,
@@ -58,22 +80,34 @@ pub static RESOURCES: &[&ResourceType] = &[
     &NS_TCP_PROFILE,
     &NS_VERSION,
     &RESPONDER_ACTION,
+    &RESPONDER_GLOBAL,
     &RESPONDER_POLICY,
     &ROUTE,
     &SERVER,
     &SERVICE,
     &SERVICE_GROUP,
+    &SSL_CERT,
     &SSL_CERTKEY,
     &SSL_CERTLINK,
+    &SSL_CERT_REQ,
     &SSL_CIPHER,
+    &SSL_DSA_KEY,
     &SSL_DYNAMIC_CLIENT_CERT_CACHE,
+    &SSL_ECDSA_KEY,
     &SSL_PARAMETER,
+    &SSL_PKCS12,
+    &SSL_PKCS8,
     &SSL_PROFILE,
+    &SSL_RSA_KEY,
     &SSL_SERVICE,
     &SSL_SERVICE_GROUP,
     &SSL_VSERVER,
     &SSL_ZERO_TOUCH_PARAM,
+    &SYSTEM_CMD_POLICY,
+    &SYSTEM_FILE,
+    &SYSTEM_GROUP,
     &SYSTEM_PARAMETER,
+    &SYSTEM_SESSION,
     &SYSTEM_USER,
 ];
 

@@ -43,14 +43,30 @@ impl VerbRule {
 pub(super) const ADD: VerbRule = VerbRule::new(Verb::Add, Operation::Create);
 /// `clear` = action `clear`.
 pub(super) const CLEAR: VerbRule = VerbRule::new(Verb::Clear, Operation::Action("clear"));
+/// `convert` = action `convert`.
+pub(super) const CONVERT: VerbRule = VerbRule::new(Verb::Convert, Operation::Action("convert"));
+/// `create` = action `create`.
+pub(super) const CREATE: VerbRule = VerbRule::new(Verb::Create, Operation::Action("create"));
+/// `diff` = action `diff`.
+pub(super) const DIFF: VerbRule = VerbRule::new(Verb::Diff, Operation::Action("diff"));
 /// `disable` = action `disable`.
 pub(super) const DISABLE: VerbRule = VerbRule::new(Verb::Disable, Operation::Action("disable"));
 /// `enable` = action `enable`.
 pub(super) const ENABLE: VerbRule = VerbRule::new(Verb::Enable, Operation::Action("enable"));
 /// `flush` = action `flush`.
 pub(super) const FLUSH: VerbRule = VerbRule::new(Verb::Flush, Operation::Action("flush"));
+/// `force` = action `Force`.
+pub(super) const FORCE: VerbRule = VerbRule::new(Verb::Force, Operation::Action("Force"));
+/// `import` = action `Import`.
+pub(super) const IMPORT: VerbRule = VerbRule::new(Verb::Import, Operation::Action("Import"));
+/// `kill` = action `kill`.
+pub(super) const KILL: VerbRule = VerbRule::new(Verb::Kill, Operation::Action("kill"));
 /// `link` = action `link`.
 pub(super) const LINK: VerbRule = VerbRule::new(Verb::Link, Operation::Action("link"));
+/// `rename` = action `rename`.
+pub(super) const RENAME: VerbRule = VerbRule::new(Verb::Rename, Operation::Action("rename"));
+/// `restore` = action `restore`.
+pub(super) const RESTORE: VerbRule = VerbRule::new(Verb::Restore, Operation::Action("restore"));
 /// `rm` = delete.
 pub(super) const RM: VerbRule = VerbRule::new(Verb::Rm, Operation::Delete);
 /// `save` = action `save`.
@@ -61,6 +77,10 @@ pub(super) const SET: VerbRule = VerbRule::new(Verb::Set, Operation::Update);
 pub(super) const SHOW: VerbRule = VerbRule::new(Verb::Show, Operation::Read);
 /// `stat` = get statistics.
 pub(super) const STAT: VerbRule = VerbRule::new(Verb::Stat, Operation::Statistics);
+/// `switch` = action `Switch`.
+pub(super) const SWITCH: VerbRule = VerbRule::new(Verb::Switch, Operation::Action("Switch"));
+/// `sync` = action `sync`.
+pub(super) const SYNC: VerbRule = VerbRule::new(Verb::Sync, Operation::Action("sync"));
 /// `unlink` = action `unlink`.
 pub(super) const UNLINK: VerbRule = VerbRule::new(Verb::Unlink, Operation::Action("unlink"));
 /// `unset` = action `unset`.
@@ -162,6 +182,22 @@ impl BindingType {
     }
 }
 
+/// Arguments of which a command must have exactly one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OneOf {
+    /// The verb of the command.
+    pub verb: Verb,
+    /// Names of the arguments.
+    pub names: &'static [&'static str],
+}
+
+impl OneOf {
+    /// Exactly one of the arguments with the verb.
+    pub const fn new(verb: Verb, names: &'static [&'static str]) -> Self {
+        Self { verb, names }
+    }
+}
+
 /// One resource type: everything the faces of the configuration need to know about it.
 pub struct ResourceType {
     /// The words typed, e.g. `ssl certKey`; ungrouped types have one word.
@@ -176,6 +212,12 @@ pub struct ResourceType {
     pub attributes: &'static [Attribute],
     /// What can be bound to it.
     pub bindings: &'static [BindingType],
+    /// Arguments that, with the keys, tell one object from another where several share a name: a TXT record's strings.
+    pub identity: &'static [&'static str],
+    /// Arguments of which exactly one must be given.
+    pub one_of: &'static [OneOf],
+    /// Whether objects are no part of the configuration: files, sessions, what is made or converted.
+    pub is_outside: bool,
     /// Resource types with which an object of this type comes and goes.
     pub companion_of: &'static [&'static str],
     /// Error when an object does not exist.
@@ -224,6 +266,9 @@ impl ResourceType {
             verbs: &[],
             attributes: &[],
             bindings: &[],
+            identity: &[],
+            one_of: &[],
+            is_outside: false,
             companion_of: &[],
             missing: &codes::NO_SUCH_RESOURCE,
             exists: &codes::RESOURCE_EXISTS,
@@ -252,6 +297,24 @@ impl ResourceType {
     /// What can be bound to it.
     pub const fn bindings(mut self, bindings: &'static [BindingType]) -> Self {
         self.bindings = bindings;
+        self
+    }
+
+    /// Which arguments tell objects of one name apart.
+    pub const fn identity(mut self, names: &'static [&'static str]) -> Self {
+        self.identity = names;
+        self
+    }
+
+    /// Arguments of which exactly one must be given.
+    pub const fn one_of(mut self, rules: &'static [OneOf]) -> Self {
+        self.one_of = rules;
+        self
+    }
+
+    /// Its objects are no part of the configuration.
+    pub const fn outside(mut self) -> Self {
+        self.is_outside = true;
         self
     }
 
@@ -323,13 +386,37 @@ impl ResourceType {
     }
 
     /// The object's name among those of its type: the key values joined by blanks.
+    ///
+    /// Where several objects share a name, one line for each value that tells them apart follows.
     pub fn key_of(&self, values: &Values) -> String {
         let words: Vec<_> = self
             .keys()
             .filter_map(|key| values.get(key.name))
             .flat_map(crate::value::Value::words)
             .collect();
-        words.join(" ")
+        let mut key = words.join(" ");
+        if !self.identity.is_empty() {
+            key.make_ascii_lowercase();
+        }
+        for word in self
+            .identity
+            .iter()
+            .filter_map(|name| values.get(name))
+            .flat_map(crate::value::Value::words)
+        {
+            key.push('\n');
+            key.push_str(&word);
+        }
+        key
+    }
+
+    /// The value of the first key: what stands in a NITRO path, and what completion offers.
+    pub fn name_of(&self, values: &Values) -> String {
+        self.keys()
+            .next()
+            .and_then(|key| values.get(key.name))
+            .map(|value| value.words().concat())
+            .unwrap_or_default()
     }
 
     /// The attribute of that name, in the catalogue's spelling.

@@ -1,11 +1,12 @@
 //! Responder: answers given without asking a service.
 
 use crate::catalog::attribute::{
-    Attribute, Kind, choice, comment, expression, integer, list, name, text, yes_no,
+    Attribute, Kind, choice, comment, expression, flag, integer, list, name, reference, text,
+    yes_no,
 };
-use crate::catalog::resource::{ADD, RM, ResourceType, SET, SHOW, UNSET};
+use crate::catalog::resource::{ADD, BindingType, RM, ResourceType, SET, SHOW, UNSET};
 use crate::codes;
-use crate::verb::Verb::{Add, Set};
+use crate::verb::Verb::{Add, Bind, Set, Unbind};
 
 /// What a responder policy answers.
 pub static RESPONDER_ACTION: ResourceType =
@@ -52,6 +53,36 @@ pub static RESPONDER_ACTION: ResourceType =
             list("headers", &[], "Headers of the answer: name(expression).").stored(),
         ]);
 
+/// The responder policies of all virtual servers.
+pub static RESPONDER_GLOBAL: ResourceType =
+    ResourceType::new("responder global", "responderglobal")
+        .doc("Responder policies of all virtual servers, in banks before and after those of each.")
+        .verbs(&[SHOW])
+        .bindings(&[BindingType::new(
+            "responderglobal_responderpolicy_binding",
+            &["policyName"],
+            &[
+                reference("policyName", &["responder policy"], "Policy.")
+                    .positional(&[Bind, Unbind])
+                    .required(&[Bind, Unbind]),
+                integer(
+                    "priority",
+                    1,
+                    2_147_483_647,
+                    "Lower numbers are looked at first.",
+                )
+                .positional(&[Bind])
+                .required(&[Bind]),
+                text("gotoPriorityExpression", "What follows a match.").positional(&[Bind]),
+                choice("type", RESPONDER_BANKS, "Bank of the policy.").default("REQ_DEFAULT"),
+                INVOKE,
+                LABEL_TYPE,
+                LABEL_NAME,
+            ],
+        )
+        .doc("Responder policy of all virtual servers.")
+        .identity(&["policyName", "type"])]);
+
 /// A rule and an action.
 pub static RESPONDER_POLICY: ResourceType =
     ResourceType::new("responder policy", "responderpolicy")
@@ -84,3 +115,39 @@ pub static RESPONDER_POLICY: ResourceType =
             text("logAction", "Log action.").stored(),
             text("appflowAction", "AppFlow action.").stored(),
         ]);
+
+/// Banks of policies that all virtual servers have.
+const RESPONDER_BANKS: &[&str] = &[
+    "REQ_OVERRIDE",
+    "REQ_DEFAULT",
+    "OVERRIDE",
+    "DEFAULT",
+    "OTHERTCP_REQ_OVERRIDE",
+    "OTHERTCP_REQ_DEFAULT",
+    "SIPUDP_REQ_OVERRIDE",
+    "SIPUDP_REQ_DEFAULT",
+    "RADIUS_REQ_OVERRIDE",
+    "RADIUS_REQ_DEFAULT",
+    "MSSQL_REQ_OVERRIDE",
+    "MSSQL_REQ_DEFAULT",
+    "MYSQL_REQ_OVERRIDE",
+    "MYSQL_REQ_DEFAULT",
+    "HTTPQUIC_REQ_OVERRIDE",
+    "HTTPQUIC_REQ_DEFAULT",
+];
+
+/// After a match, go on with the policies of a label or virtual server.
+pub(super) const INVOKE: Attribute = flag("invoke", "After a match, go on with other policies.")
+    .tail("labelType")
+    .stored();
+pub(super) const LABEL_TYPE: Attribute = choice(
+    "labelType",
+    &["reqvserver", "resvserver", "policylabel", "vserver"],
+    "Where the other policies are.",
+)
+.tail("labelName")
+.requires(&["invoke", "labelName"])
+.stored();
+pub(super) const LABEL_NAME: Attribute = text("labelName", "Name of that label or virtual server.")
+    .requires(&["labelType"])
+    .stored();

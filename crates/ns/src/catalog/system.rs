@@ -1,11 +1,7 @@
-//! Users and the settings of the management plane.
+//! Settings of the management plane.
 
-use crate::catalog::attribute::{
-    Attribute, ENCRYPT_METHOD, ENCRYPTED, HASH_METHOD, KEK, SUFFIX, choice, integer, list, name,
-    secret, text, toggle,
-};
-use crate::catalog::resource::{ADD, BindingType, RM, ResourceType, SET, SHOW, UNSET};
-use crate::verb::Verb::{Add, Bind, Set, Unbind};
+use crate::catalog::attribute::{Attribute, choice, integer, text, toggle};
+use crate::catalog::resource::{ResourceType, SET, SHOW, UNSET};
 
 /// Settings of the management plane.
 pub static SYSTEM_PARAMETER: ResourceType =
@@ -64,57 +60,6 @@ pub static SYSTEM_PARAMETER: ResourceType =
             integer("maxClient", 1, 40, "Most sessions.").stored(),
         ]);
 
-/// A user of the management plane.
-pub static SYSTEM_USER: ResourceType = ResourceType::new("system user", "systemuser")
-    .doc("User of the management plane.")
-    .verbs(&[ADD, RM, SET, SHOW, UNSET])
-    .attributes(&[
-        name("userName", 127, "Name of the user."),
-        secret("password", "Password, or its stored form with -encrypted.")
-            .only(&[Add, Set])
-            .positional(&[Add, Set])
-            .required(&[Add]),
-        ENCRYPTED.only(&[Add, Set]),
-        HASH_METHOD.only(&[Add, Set]),
-        ENCRYPT_METHOD.only(&[Add, Set]),
-        KEK.only(&[Add, Set]),
-        SUFFIX.only(&[Add, Set]),
-        toggle("externalAuth", "Log in at external servers.")
-            .default("ENABLED")
-            .stored(),
-        PROMPT,
-        TIMEOUT,
-        toggle("logging", "Log what the user does.")
-            .default("DISABLED")
-            .stored(),
-        integer("maxsession", 1, 40, "Most sessions of the user.")
-            .default("20")
-            .stored(),
-        list(
-            "allowedManagementInterface",
-            &["API", "CLI"],
-            "Interfaces the user may use.",
-        ),
-    ])
-    .bindings(&[BindingType::new(
-        "systemuser_systemcmdpolicy_binding",
-        &["policyName"],
-        &[
-            text("policyName", "Command policy.")
-                .positional(&[Bind, Unbind])
-                .required(&[Bind, Unbind]),
-            integer(
-                "priority",
-                0,
-                2_147_483_647,
-                "Lower numbers are looked at first.",
-            )
-            .positional(&[Bind])
-            .required(&[Bind]),
-        ],
-    )
-    .doc("Command policy.")]);
-
 const LOG_LEVELS: &[&str] = &[
     "EMERGENCY",
     "ALERT",
@@ -125,7 +70,8 @@ const LOG_LEVELS: &[&str] = &[
     "INFORMATIONAL",
     "DEBUG",
 ];
-const PROMPT: Attribute = text("promptString", "Prompt of the shell.").stored();
-const TIMEOUT: Attribute = integer("timeout", 0, 4_294_967_294, "Idle time of a session.")
-    .unit("seconds")
-    .stored();
+pub(super) const PROMPT: Attribute = text("promptString", "Prompt of the shell.").stored();
+pub(super) const TIMEOUT: Attribute =
+    integer("timeout", 0, 4_294_967_294, "Idle time of a session.")
+        .unit("seconds")
+        .stored();

@@ -127,7 +127,12 @@ impl<'t> Arguments<'t> {
         };
         let without_value = self.verb == Verb::Unset || matches!(attribute.kind, Kind::Flag);
         if without_value {
-            return self.put(attribute, token, Value::Flag);
+            self.put(attribute, token, Value::Flag)?;
+            return if self.verb == Verb::Unset {
+                Ok(())
+            } else {
+                self.read_tail(attribute)
+            };
         }
         match self.take_value() {
             Some(word) => self.read_value(attribute, word),

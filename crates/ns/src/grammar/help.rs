@@ -96,8 +96,22 @@ pub(crate) fn synopsis_of(
 
 /// What may be written for the attribute, in words: `one of ENABLED, DISABLED`.
 pub(crate) fn expectation(attribute: &Attribute) -> String {
+    if let Some((fewest, most)) = attribute.length {
+        let what = if attribute.kind.is_secret() {
+            "a secret"
+        } else {
+            "text"
+        };
+        return match (fewest, most) {
+            (0 | 1, most) => format!("{what} of up to {most} characters"),
+            (fewest, most) if fewest == most => format!("{what} of {most} characters"),
+            (fewest, most) => format!("{what} of {fewest} to {most} characters"),
+        };
+    }
     match attribute.kind {
         Kind::Choice(choices) => format!("one of {}", choices.join(", ")),
+        Kind::Content => "a file's contents in base64".to_owned(),
+        Kind::Domain => "a domain name".to_owned(),
         Kind::Expression => "an expression".to_owned(),
         Kind::Flag => "no value".to_owned(),
         Kind::Host { .. } => "an address or a name".to_owned(),

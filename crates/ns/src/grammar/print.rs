@@ -66,12 +66,12 @@ pub(super) fn secret_spans(line: &str) -> Vec<Range<usize>> {
 fn write(command: &Command, secrets: Secrets) -> String {
     let verb = command.verb();
     let mut line = format!("{verb} {}", command.resource().name);
-    let mut written_as_tail = None;
+    let mut written: Vec<&str> = Vec::new();
     for attribute in command.attributes() {
         let Some(value) = command.value(attribute.name) else {
             continue;
         };
-        if written_as_tail == Some(attribute.name) {
+        if written.contains(&attribute.name) {
             continue;
         }
         if !attribute.positional.contains(verb) {
@@ -82,11 +82,14 @@ fn write(command: &Command, secrets: Secrets) -> String {
             continue;
         }
         push_words(&mut line, attribute, value, secrets);
-        if let Some(tail) = attribute.tail
-            && let Some(value) = command.value(tail)
-        {
-            push_words(&mut line, attribute, value, secrets);
-            written_as_tail = Some(tail);
+        let mut tail = attribute.tail;
+        while let Some(next) = tail.and_then(|name| command.attribute(name)) {
+            let Some(value) = command.value(next.name) else {
+                break;
+            };
+            push_words(&mut line, next, value, secrets);
+            written.push(next.name);
+            tail = next.tail;
         }
     }
     line

@@ -44,7 +44,8 @@ pub struct Applied {
 impl Config {
     /// Carries out one command.
     ///
-    /// `show`, `stat`, `save` and `flush` change nothing here and answer [`Effect::Unchanged`]; who calls does the rest.
+    /// `show`, `stat`, `save` and `flush`, and every command about what is no part of the configuration, such as files,
+    /// change nothing here and answer [`Effect::Unchanged`]; who calls does the rest.
     ///
     /// # Errors
     /// NetScaler's error when the command cannot be carried out; the configuration is then as before.
@@ -53,6 +54,7 @@ impl Config {
         let command = &validate::complete(command.clone())?;
         let mut warnings = Vec::new();
         let effect = match command.verb() {
+            _ if command.resource().is_outside => Ok(Effect::Unchanged),
             Verb::Add => self.add(command, &mut warnings),
             Verb::Set => self.set(command),
             Verb::Unset => self.unset(command),
@@ -171,10 +173,13 @@ impl Config {
 
     fn rm(&mut self, command: &Command) -> Result<Effect, NsError> {
         let resource = command.resource();
-        let key = command.key();
-        let Some(object) = self.object(resource.name, &key) else {
+        if command.names_several() {
+            return self.rm_all(command);
+        }
+        let Some(object) = self.object_meant(command) else {
             return Err(self.about_key(resource.missing, command));
         };
+        let key = object.key();
         self.check_monitor_type(command)?;
         if object.is_factory() {
             let code = if *resource == SSL_CERTKEY {
@@ -194,6 +199,37 @@ impl Config {
             }
         }
         Ok(Effect::Removed)
+    }
+
+    /// `rm dns addRec www.example.com`: all addresses of the name.
+    fn rm_all(&mut self, command: &Command) -> Result<Effect, NsError> {
+        let resource = command.resource();
+        let name = command.name();
+        let keys: Vec<String> = self
+            .objects(resource.name)
+            .filter(|object| object.name().eq_ignore_ascii_case(&name))
+            .map(Object::key)
+            .collect();
+        if keys.is_empty() {
+            return Err(self.about_key(resource.missing, command));
+        }
+        for key in keys {
+            self.remove(resource, &key);
+        }
+        Ok(Effect::Removed)
+    }
+
+    /// The object that a command names, by `recordId` where that is given.
+    fn object_meant(&self, command: &Command) -> Option<&Object> {
+        let resource = command.resource();
+        match command.integer("recordId") {
+            Some(number) if !resource.identity.is_empty() => {
+                let object = self.numbered(resource.name, number)?;
+                let name = resource.name_of(command.values());
+                object.name().eq_ignore_ascii_case(&name).then_some(object)
+            }
+            _ => self.object(resource.name, &command.key()),
+        }
     }
 
     fn switch(&mut self, command: &Command, state: &'static str) -> Result<Effect, NsError> {
@@ -348,7 +384,10 @@ impl Config {
 
     pub(super) fn about_key(&self, code: &'static codes::ErrorCode, command: &Command) -> NsError {
         match command.resource().keys().next() {
-            Some(key) => NsError::argument(code, key.name, &command.key()),
+            Some(key) => {
+                let name = command.key().replace('\n', " ");
+                NsError::argument(code, key.name, &name)
+            }
             None => NsError::new(code),
         }
     }

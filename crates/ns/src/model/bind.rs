@@ -72,6 +72,8 @@ impl Config {
             return self.check_companion(resource, &command.key());
         }
         match self.object(resource.name, &command.key()) {
+            // Global bind points are always there.
+            _ if resource.is_singleton() => Ok(()),
             Some(_) => Ok(()),
             None => Err(self.about_key(resource.missing, command)),
         }

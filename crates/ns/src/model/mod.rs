@@ -50,7 +50,14 @@ pub struct Config {
 /// Equal when the same objects, with the same values and bindings, were added in the same order.
 impl PartialEq for Config {
     fn eq(&self, other: &Self) -> bool {
-        self.tables == other.tables
+        let filled = |config: &'_ Self| -> Vec<(&'static str, Arc<Table>)> {
+            let tables = config.tables.iter();
+            tables
+                .filter(|(_, table)| table.len() > 0)
+                .map(|(name, table)| (*name, Arc::clone(table)))
+                .collect()
+        };
+        filled(self) == filled(other)
     }
 }
 
@@ -81,6 +88,11 @@ impl Config {
             .flat_map(|table| table.iter())
     }
 
+    /// The object of a resource type with that number ([`Object::number`]).
+    pub fn numbered(&self, resource: &str, number: u64) -> Option<&Object> {
+        self.tables.get(resource)?.numbered(number)
+    }
+
     /// How many objects of a resource type there are.
     pub fn count(&self, resource: &str) -> usize {
         self.tables.get(resource).map_or(0, |table| table.len())
@@ -93,7 +105,9 @@ impl Config {
 
     /// The names of a resource type's objects, for completion.
     pub fn names(&self, resource: &str) -> Vec<String> {
-        self.objects(resource).map(Object::key).collect()
+        let mut names: Vec<String> = self.objects(resource).map(Object::name).collect();
+        names.dedup();
+        names
     }
 
     /// Tells the key family of a certificate, which only who reads the file can know.

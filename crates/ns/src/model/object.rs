@@ -54,12 +54,13 @@ impl Bound {
 }
 
 /// One configured object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Object {
     resource: &'static ResourceType,
     values: Values,
     bindings: Vec<Bound>,
     origin: Origin,
+    number: u64,
 }
 
 impl Object {
@@ -69,6 +70,7 @@ impl Object {
             values,
             bindings: Vec::new(),
             origin: Origin::Configured,
+            number: 0,
         }
     }
 
@@ -87,6 +89,16 @@ impl Object {
     /// The object's name: its key values joined by blanks; empty for a singleton.
     pub fn key(&self) -> String {
         self.resource.key_of(&self.values)
+    }
+
+    /// The value of its first key: what stands in a NITRO path; several objects of a type may share it.
+    pub fn name(&self) -> String {
+        self.resource.name_of(&self.values)
+    }
+
+    /// A number no other object of this configuration has, and that stays as long as the object: a record's `recordid`.
+    pub const fn number(&self) -> u64 {
+        self.number
     }
 
     /// Where it comes from.
@@ -149,12 +161,37 @@ impl Object {
             .filter(move |bound| bound.kind.selectors.first() == Some(&selector))
     }
 
+    pub(super) const fn set_number(&mut self, number: u64) {
+        self.number = number;
+    }
+
     pub(super) const fn values_mut(&mut self) -> &mut Values {
         &mut self.values
     }
 
     pub(super) const fn bindings_mut(&mut self) -> &mut Vec<Bound> {
         &mut self.bindings
+    }
+}
+
+/// Equal when they say the same: a value that is written out and equals its default is no difference.
+impl PartialEq for Object {
+    fn eq(&self, other: &Self) -> bool {
+        self.resource == other.resource
+            && self.origin == other.origin
+            && self.bindings == other.bindings
+            && self.telling().eq(other.telling())
+    }
+}
+
+impl Eq for Object {}
+
+impl Object {
+    /// The values that differ from their defaults.
+    fn telling(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.values
+            .iter()
+            .filter(|(name, value)| default_of(self.resource, name).as_ref() != Some(value))
     }
 }
 

@@ -27,7 +27,9 @@ pub(super) static ORDER: &[Step] = &[
     Objects("ns feature"),
     Objects("ns mode"),
     Objects("system parameter"),
+    Objects("system cmdPolicy"),
     Objects("system user"),
+    Objects("system group"),
     Objects("ns encryptionParams"),
     Objects("ns rpcNode"),
     Objects("ns hostName"),
@@ -57,11 +59,22 @@ pub(super) static ORDER: &[Step] = &[
     Bindings("lb vserver"),
     Bindings("cs vserver"),
     Objects("dns nameServer"),
+    Objects("dns nsRec"),
+    Objects("dns addRec"),
+    Objects("dns aaaaRec"),
+    Objects("dns cnameRec"),
+    Objects("dns mxRec"),
+    Objects("dns txtRec"),
+    Objects("dns caaRec"),
+    Objects("dns soaRec"),
+    Objects("dns zone"),
+    Bindings("responder global"),
     Bindings("lb monitor"),
     Bindings("service"),
     Bindings("serviceGroup"),
     Objects("route"),
     Bindings("system user"),
+    Bindings("system group"),
     Objects("ssl service"),
     Objects("ssl serviceGroup"),
     Objects("ssl vserver"),
@@ -217,7 +230,8 @@ fn with_keys(object: &Object, values: impl IntoIterator<Item = (&'static str, Va
 /// Whether objects of the type are part of a saved configuration.
 #[cfg(test)]
 fn is_saved(resource: &ResourceType) -> bool {
-    resource.supports(Verb::Add) || resource.supports(Verb::Set) || resource.supports(Verb::Enable)
+    let is_made = [Verb::Add, Verb::Set, Verb::Enable];
+    !resource.is_outside && is_made.iter().any(|verb| resource.supports(*verb))
 }
 
 #[cfg(test)]

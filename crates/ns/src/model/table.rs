@@ -6,38 +6,43 @@ use std::sync::Arc;
 use crate::model::object::Object;
 
 /// Objects by the number they were added with; names are found in any case.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Table {
     objects: BTreeMap<u64, Arc<Object>>,
     index: HashMap<String, u64>,
+    /// Whether case tells names apart: the strings of TXT records are part of their names here.
+    is_exact: bool,
+}
+
+/// Equal when the same objects were added in the same order.
+impl PartialEq for Table {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
 }
 
 impl Table {
     pub(super) fn get(&self, key: &str) -> Option<&Object> {
-        let number = self.index.get(&key.to_ascii_lowercase())?;
-        self.objects.get(number).map(|object| &**object)
+        let number = self.number(key)?;
+        self.objects.get(&number).map(|object| &**object)
     }
 
     pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Object> {
-        let number = self.index.get(&key.to_ascii_lowercase())?;
-        self.objects.get_mut(number).map(Arc::make_mut)
+        let number = self.number(key)?;
+        self.objects.get_mut(&number).map(Arc::make_mut)
     }
 
     /// Puts an object in; one of the same name keeps its place and is replaced.
-    pub(super) fn insert(&mut self, number: u64, object: Object) {
-        let number = *self
-            .index
-            .entry(object.key().to_ascii_lowercase())
-            .or_insert(number);
+    pub(super) fn insert(&mut self, number: u64, mut object: Object) {
+        let number = self.place(number, &object);
+        object.set_number(number);
         self.objects.insert(number, Arc::new(object));
     }
 
     /// The object of the same name, or else this one put in.
-    pub(super) fn get_or_insert(&mut self, number: u64, object: Object) -> &mut Object {
-        let number = *self
-            .index
-            .entry(object.key().to_ascii_lowercase())
-            .or_insert(number);
+    pub(super) fn get_or_insert(&mut self, number: u64, mut object: Object) -> &mut Object {
+        let number = self.place(number, &object);
+        object.set_number(number);
         Arc::make_mut(
             self.objects
                 .entry(number)
@@ -46,14 +51,39 @@ impl Table {
     }
 
     pub(super) fn remove(&mut self, key: &str) -> bool {
-        let Some(number) = self.index.remove(&key.to_ascii_lowercase()) else {
+        let Some(number) = self.index.remove(&self.indexed(key)) else {
             return false;
         };
         self.objects.remove(&number).is_some()
     }
 
+    /// The object that was added with the number.
+    pub(super) fn numbered(&self, number: u64) -> Option<&Object> {
+        self.objects.get(&number).map(|object| &**object)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Object> {
         self.objects.values().map(|object| &**object)
+    }
+
+    /// The number of the object of the same name, or else the given one.
+    fn place(&mut self, number: u64, object: &Object) -> u64 {
+        self.is_exact = !object.resource().identity.is_empty();
+        let key = self.indexed(&object.key());
+        *self.index.entry(key).or_insert(number)
+    }
+
+    fn number(&self, key: &str) -> Option<u64> {
+        self.index.get(&self.indexed(key)).copied()
+    }
+
+    /// The name as it stands in the index.
+    fn indexed(&self, key: &str) -> String {
+        if self.is_exact {
+            key.to_owned()
+        } else {
+            key.to_ascii_lowercase()
+        }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -99,8 +99,24 @@ fn make(form: Form, seeds: &[Seed], name: &dyn Fn(&Seed) -> String) -> Command {
     let attributes: Vec<_> = empty.attributes().collect();
     let selector = form.binding.and_then(|binding| binding.selectors.first());
     let at_least_one = matches!(form.verb, Verb::Set | Verb::Unset);
+    let one_of = form
+        .resource
+        .one_of
+        .iter()
+        .filter(|rule| rule.verb == form.verb)
+        .filter_map(|rule| rule.names.get(seeds[0].number as usize % rule.names.len()))
+        .collect::<Vec<_>>();
     for (attribute, seed) in attributes.iter().zip(seeds) {
+        let excluded = form.resource.one_of.iter().any(|rule| {
+            rule.verb == form.verb
+                && rule.names.contains(&attribute.name)
+                && !one_of.contains(&&attribute.name)
+        });
+        if excluded {
+            continue;
+        }
         let needed = attribute.required.contains(form.verb)
+            || one_of.contains(&&attribute.name)
             || selector.is_some_and(|selector| *selector == attribute.name)
             || at_least_one
                 && attributes
@@ -160,9 +176,18 @@ fn pick<'w>(words: &[&'w str], number: u64) -> &'w str {
 
 fn words(attribute: &Attribute, seed: &Seed, name: &dyn Fn(&Seed) -> String) -> Vec<String> {
     let number = seed.number;
+    if let Some((fewest, most)) = attribute.length
+        && !matches!(attribute.kind, Kind::Content)
+    {
+        let padded = seed.text.chars().chain(std::iter::repeat('x'));
+        let length = seed.text.chars().count().clamp(fewest.into(), most.into());
+        return vec![padded.take(length).collect()];
+    }
     let address = format!("192.0.2.{}", number % 4);
     let word = match attribute.kind {
         Kind::Choice(choices) => pick(choices, number).to_owned(),
+        Kind::Content => ["", "AA==", "c2VjcmV0"][(number % 3) as usize].to_owned(),
+        Kind::Domain => format!("{}.example", name(seed).replace([' ', '.'], "-")),
         Kind::Expression => format!("HTTP.REQ.URL.EQ(\"{}\")", seed.text),
         Kind::Flag => String::new(),
         Kind::Host { .. } if number.is_multiple_of(2) => address,
