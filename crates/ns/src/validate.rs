@@ -239,13 +239,21 @@ fn list(
             list.push(word.clone());
             continue;
         }
-        let known = choice(choices, word)
+        let known = choice(choices, full_name(word))
             .ok_or_else(|| refuse(attribute, &codes::INVALID_ARGUMENT_VALUE, word))?;
         if !list.iter().any(|have| have == known) {
             list.push(known.to_owned());
         }
     }
     Ok(Value::List(list))
+}
+
+/// The code of a feature that NetScaler's documents write out.
+fn full_name(word: &str) -> &str {
+    match word.eq_ignore_ascii_case("contentInspection") {
+        true => "CI",
+        false => word,
+    }
 }
 
 fn interval(attribute: &Attribute, words: &[String]) -> Result<Value, NsError> {

@@ -154,8 +154,8 @@ pub static CS_VSERVER: ResourceType = ResourceType::new("cs vserver", "csvserver
             &[
                 reference(
                     "policyName",
-                    &["cs policy", "responder policy"],
-                    "Content switching or responder policy.",
+                    &["cs policy", "responder policy", "contentInspection policy"],
+                    "Content switching, responder or content inspection policy.",
                 ),
                 reference(
                     "targetLBVserver",
@@ -176,8 +176,11 @@ pub static CS_VSERVER: ResourceType = ResourceType::new("cs vserver", "csvserver
                 LABEL_NAME,
             ],
         )
-        .doc("Content switching or responder policy.")
-        .aliases(&[("csvserver_responderpolicy_binding", "policyname")]),
+        .doc("Content switching, responder or content inspection policy.")
+        .aliases(&[
+            ("csvserver_responderpolicy_binding", "policyname"),
+            ("csvserver_contentinspectionpolicy_binding", "policyname"),
+        ]),
         BindingType::new(
             "csvserver_lbvserver_binding",
             &["lbvserver"],

@@ -299,7 +299,8 @@ pub static LB_VSERVER: ResourceType = ResourceType::new("lb vserver", "lbvserver
         )
         .doc("Service or service group that takes traffic.")
         .aliases(&[("lbvserver_servicegroup_binding", "servicegroupname")]),
-        responder_binding("lbvserver_responderpolicy_binding"),
+        responder_binding("lbvserver_responderpolicy_binding")
+            .aliases(&[("lbvserver_contentinspectionpolicy_binding", "policyname")]),
     ]);
 
 /// A probe that tells whether a service is up.
@@ -572,7 +573,11 @@ const MONITOR_TYPES: &[&str] = &[
 /// Responder policies of a virtual server.
 pub(super) const fn responder_binding(nitro: &'static str) -> BindingType {
     const ARGUMENTS: &[Attribute] = &[
-        reference("policyName", &["responder policy"], "Policy."),
+        reference(
+            "policyName",
+            &["responder policy", "contentInspection policy"],
+            "Responder or content inspection policy.",
+        ),
         integer(
             "priority",
             1,
@@ -586,7 +591,8 @@ pub(super) const fn responder_binding(nitro: &'static str) -> BindingType {
         LABEL_NAME,
         integer("order", 1, 8192, "Order of preference.").stored(),
     ];
-    BindingType::new(nitro, &["policyName"], ARGUMENTS).doc("Responder policy.")
+    BindingType::new(nitro, &["policyName"], ARGUMENTS)
+        .doc("Responder or content inspection policy.")
 }
 
 pub(super) const APPFLOW_LOG: Attribute = toggle("appflowLog", "Log flows.")

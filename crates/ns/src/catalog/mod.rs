@@ -7,6 +7,7 @@ mod access;
 mod attribute;
 mod basic;
 mod builtin;
+mod ci;
 mod cs;
 mod dns;
 mod files;
@@ -24,6 +25,7 @@ pub use access::{SYSTEM_CMD_POLICY, SYSTEM_GROUP, SYSTEM_SESSION, SYSTEM_USER};
 pub use attribute::{Attribute, Effect, Kind, Save};
 pub use basic::{SERVER, SERVICE, SERVICE_GROUP};
 pub use builtin::{BUILTINS, Builtin, is_internal_service};
+pub use ci::{CI_ACTION, CI_GLOBAL, CI_POLICY, NS_ICAP_PROFILE};
 pub use cs::{CS_ACTION, CS_POLICY, CS_VSERVER};
 pub use dns::{
     DNS_AAAA_REC, DNS_ADD_REC, DNS_CAA_REC, DNS_CNAME_REC, DNS_MX_REC, DNS_NS_REC, DNS_SOA_REC,
@@ -50,6 +52,9 @@ pub use system::SYSTEM_PARAMETER;
 
 /// Every resource type, sorted by name without regard to case.
 pub static RESOURCES: &[&ResourceType] = &[
+    &CI_ACTION,
+    &CI_GLOBAL,
+    &CI_POLICY,
     &CS_ACTION,
     &CS_POLICY,
     &CS_VSERVER,
@@ -71,6 +76,7 @@ pub static RESOURCES: &[&ResourceType] = &[
     &NS_HARDWARE,
     &NS_HOST_NAME,
     &NS_HTTP_PROFILE,
+    &NS_ICAP_PROFILE,
     &NS_IP,
     &NS_MODE,
     &NS_PARAM,

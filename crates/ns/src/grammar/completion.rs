@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn verbs_and_types_are_completed() {
         insta::assert_snapshot!(words("un"), @"unbind unlink unset");
-        insta::assert_snapshot!(words("add "), @"cs dns lb ns responder route server service serviceGroup ssl system");
+        insta::assert_snapshot!(words("add "), @"contentInspection cs dns lb ns responder route server service serviceGroup ssl system");
         insta::assert_snapshot!(words("add ssl "), @"certKey cipher profile");
         insta::assert_snapshot!(words("show ssl v"), @"vserver");
     }

@@ -11,6 +11,7 @@ mod rules;
 mod save;
 mod table;
 mod view;
+mod view_ci;
 mod view_ssl;
 mod view_types;
 
@@ -25,6 +26,10 @@ use crate::value::Value;
 
 pub use apply::{Applied, Effect};
 pub use object::{Bound, Object, Origin};
+pub use view_ci::{
+    IcapActionView, IcapProfileView, InspectionActionView, InspectionFailure, InspectionPoint,
+    InspectionPolicyView, InspectionServer,
+};
 pub use view_ssl::{
     BackendSslView, CaCertKey, CertKeyRef, ClientAuth, Hsts, RevocationCheck, SslVserverView,
     TlsVersions,

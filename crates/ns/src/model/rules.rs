@@ -273,6 +273,7 @@ impl Config {
         let code = match resource.group() {
             "lb" if resource.name == "lb vserver" => "LB",
             "cs" => "CS",
+            "contentInspection" => "CI",
             "responder" => "RESPONDER",
             _ => return None,
         };

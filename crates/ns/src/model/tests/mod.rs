@@ -1,5 +1,6 @@
 //! The rules of the running configuration, one test a rule.
 
+mod inspection;
 mod references;
 mod rules;
 mod ssl;
