@@ -18,6 +18,7 @@
 
 pub mod acme_stub;
 pub mod bind;
+pub mod card;
 pub mod challtestsrv;
 pub mod knot;
 pub mod pdns;

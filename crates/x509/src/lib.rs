@@ -3,15 +3,17 @@
 //! Pure functions and values: no files, no network, no runtime. `x509-parser` reads, `rcgen` writes,
 //! `p12-keystore` does PKCS#12, aws-lc-rs signs and generates. Start with [`Certificate`],
 //! [`Chain`] and [`KeyPair`]; [`matching`] says whether they belong together, [`mint`] issues,
-//! [`tls`] hands them to rustls. An empty subject is accepted everywhere: public CAs issue them.
+//! [`tls`] hands them to rustls, [`forge`] copies clients'. An empty subject is accepted everywhere: public CAs issue them.
 
 pub mod ari;
 pub mod bundle;
 pub mod certificate;
 pub mod chain;
 pub mod csr;
+pub mod der;
 pub mod encrypted_key;
 pub mod fingerprint;
+pub mod forge;
 pub mod key;
 pub mod matching;
 pub mod mint;

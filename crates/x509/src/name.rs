@@ -1,6 +1,6 @@
 //! Distinguished names as text (RFC 4514), and the common name in them.
 
-use x509_parser::prelude::X509Name;
+use x509_parser::prelude::{FromDer, X509Name};
 
 /// A name in the way of RFC 4514: last part first, separated by commas, special characters escaped.
 pub(crate) fn name_text(name: &X509Name<'_>) -> String {
@@ -19,6 +19,11 @@ pub(crate) fn name_text(name: &X509Name<'_>) -> String {
         })
         .collect();
     parts.into_iter().rev().collect::<Vec<_>>().join(",")
+}
+
+/// The same of a name as DER; a name that cannot be read is empty.
+pub(crate) fn der_text(name: &[u8]) -> String {
+    X509Name::from_der(name).map_or_else(|_| String::new(), |(_, name)| name_text(&name))
 }
 
 fn attribute_name(oid: &str) -> &str {
