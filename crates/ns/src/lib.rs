@@ -4,7 +4,9 @@
 //! [`nitro`] JSON, [`nsconf`] files, [`validate`], the texts of [`show`] and the [`reference`]. [`model`] is the running
 //! configuration that commands change, with typed views for the data plane.
 //!
-//! Not here: files, sockets, certificates' contents, expression evaluation.
+//! [`expr`] parses and evaluates policy expressions.
+//!
+//! Not here: files, sockets, certificates' contents.
 //!
 //! Start with [`Command`], then [`grammar::parse_line`] and [`model::Config::apply`].
 
@@ -12,6 +14,7 @@ pub mod catalog;
 pub mod codes;
 pub mod command;
 pub mod error;
+pub mod expr;
 pub mod grammar;
 pub mod model;
 pub mod nitro;

@@ -8,6 +8,7 @@ use crate::catalog::{
 use crate::codes;
 use crate::command::Command;
 use crate::error::NsError;
+use crate::expr::{self, Expr, ExprError};
 use crate::model::object::{Object, default_of};
 use crate::model::{Config, resource};
 use crate::value::{Value, Values};
@@ -53,6 +54,7 @@ impl Config {
         resource: &'static ResourceType,
         values: &Values,
     ) -> Result<(), NsError> {
+        check_expressions(resource, values)?;
         if resource.name != "ssl profile" {
             return Ok(());
         }
@@ -280,6 +282,27 @@ impl Config {
         (!self.has_feature(code)).then(|| NsError::about(&codes::FEATURE_NOT_ENABLED, code))
     }
 }
+
+/// Expressions that are evaluated must parse and give what they are for.
+fn check_expressions(resource: &ResourceType, values: &Values) -> Result<(), NsError> {
+    let (attribute, parse): (_, Parse) = match resource.name {
+        "responder policy" | "cs policy" | "contentInspection policy" => ("rule", expr::parse_rule),
+        "responder action" => ("target", expr::parse_text),
+        "cs action" => ("targetVserverExpr", expr::parse_text),
+        _ => return Ok(()),
+    };
+    let Some(text) = values.get(attribute).and_then(Value::as_text) else {
+        return Ok(());
+    };
+    parse(text).map(|_| ()).map_err(|error| {
+        NsError::about(
+            &codes::INVALID_ARGUMENT_VALUE,
+            format!("{attribute}, {error}"),
+        )
+    })
+}
+
+type Parse = fn(&str) -> Result<Expr, ExprError>;
 
 const VSERVERS: &[&str] = &["cs vserver", "lb vserver"];
 
