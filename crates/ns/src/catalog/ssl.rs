@@ -122,7 +122,7 @@ pub static SSL_CIPHER: ResourceType = ResourceType::new("ssl cipher", "sslcipher
 pub static SSL_DYNAMIC_CLIENT_CERT_CACHE: ResourceType =
     ResourceType::new("ssl dynamicClientCertCache", "ssldynamicclientcertcache")
         .doc("Cache of client certificates generated for back-end handshakes.")
-        .verbs(&[FLUSH]);
+        .verbs(&[FLUSH, STAT]);
 
 /// Settings of all SSL.
 pub static SSL_PARAMETER: ResourceType = ResourceType::new("ssl parameter", "sslparameter")
@@ -422,10 +422,9 @@ pub static SSL_PROFILE: ResourceType = ResourceType::new("ssl profile", "sslprof
         choice(
             "alpnProtocol",
             &["NONE", "HTTP1.1", "HTTP2"],
-            "Protocol chosen by ALPN.",
+            "Protocol chosen by ALPN: HTTP2 in a back-end profile offers HTTP/2 to the server.",
         )
-        .default("NONE")
-        .stored(),
+        .default("NONE"),
         STRICT_SIG_DIGEST,
         toggle("encryptedClientHello", "Encrypted ClientHello.")
             .default("DISABLED")
@@ -435,11 +434,23 @@ pub static SSL_PROFILE: ResourceType = ResourceType::new("ssl profile", "sslprof
         yes_no("allowLegacyKDF", "Legacy key derivation.")
             .default("NO")
             .stored(),
-        toggle(
-            "dynamicClientCert",
-            "Make a client certificate for the server from the client's (DC2G).",
-        )
-        .default("DISABLED"),
+        DYNAMIC_CLIENT_CERT[0],
+        DYNAMIC_CLIENT_CERT[1],
+        DYNAMIC_CLIENT_CERT[2],
+        DYNAMIC_CLIENT_CERT[3],
+        DYNAMIC_CLIENT_CERT[4],
+        DYNAMIC_CLIENT_CERT[5],
+        DYNAMIC_CLIENT_CERT[6],
+        DYNAMIC_CLIENT_CERT[7],
+        DYNAMIC_CLIENT_CERT[8],
+        DYNAMIC_CLIENT_CERT[9],
+        DYNAMIC_CLIENT_CERT[10],
+        DYNAMIC_CLIENT_CERT[11],
+        DYNAMIC_CLIENT_CERT[12],
+        DYNAMIC_CLIENT_CERT[13],
+        DYNAMIC_CLIENT_CERT[14],
+        DYNAMIC_CLIENT_CERT[15],
+        DYNAMIC_CLIENT_CERT[16],
     ])
     .bindings(&[
         cipher_binding("sslprofile_sslcipher_binding"),

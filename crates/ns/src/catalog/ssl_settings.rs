@@ -1,6 +1,8 @@
 //! The SSL settings that vservers, services, groups and profiles share.
 
-use crate::catalog::attribute::{Attribute, choice, integer, reference, text, toggle, yes_no};
+use crate::catalog::attribute::{
+    Attribute, choice, integer, list, reference, text, toggle, yes_no,
+};
 
 pub(super) const CIPHER_REDIRECT: Attribute = toggle(
     "cipherRedirect",
@@ -173,6 +175,116 @@ pub(super) const ZERO_RTT: Attribute =
         .default("DISABLED")
         .stored();
 
+/// Dynamic client certificate generation (DC2G) of a back-end profile: NetScaler's switch, and what it leaves open.
+pub(super) const DYNAMIC_CLIENT_CERT: [Attribute; 17] = [
+    toggle(
+        "dynamicClientCert",
+        "Make a client certificate for the server from the client's (DC2G).",
+    )
+    .default("DISABLED"),
+    integer(
+        "dynamicClientCertLifetime",
+        5,
+        525_600,
+        "Longest validity of a generated certificate; the client's and the CA's bound it too.",
+    )
+    .unit("minutes")
+    .default("1440"),
+    list(
+        "dynamicClientCertExtensions",
+        &[
+            "subjectAltName",
+            "extendedKeyUsage",
+            "keyUsage",
+            "certificatePolicies",
+            "securityIdentifier",
+            "basicConstraints",
+        ],
+        "Extensions taken over from the client's certificate; all of them unless set.",
+    ),
+    list(
+        "dynamicClientCertCustomOids",
+        &[],
+        "Further extensions taken over, by object identifier.",
+    ),
+    text(
+        "dynamicClientCertSubject",
+        "Subject of generated certificates, such as DC=corp,CN={UPN}; the client's own unless set.",
+    ),
+    choice(
+        "dynamicClientCertKeyAlgorithm",
+        &["P_256", "P_384", "RSA_2048"],
+        "Kind of key that generated certificates are for.",
+    )
+    .default("P_256"),
+    choice(
+        "dynamicClientCertKey",
+        &["DAILY", "FRESH"],
+        "One key a day for all generated certificates, or a new one for each.",
+    )
+    .default("DAILY"),
+    reference(
+        "dynamicClientCertFallback",
+        &["ssl certKey"],
+        "Certificate to generate from when the client showed none.",
+    ),
+    choice(
+        "dynamicClientCertUnknownStatus",
+        &["DROP", "IGNORE"],
+        "What becomes of a client whose certificate's revocation status is not known.",
+    )
+    .default("DROP"),
+    choice(
+        "dynamicClientCertUnknownCritical",
+        &["DROP", "IGNORE"],
+        "What becomes of a client whose certificate has an unknown critical extension.",
+    )
+    .default("DROP"),
+    list(
+        "dynamicClientCertDeny",
+        &[],
+        "Names for which none is generated; * stands for any characters.",
+    ),
+    integer(
+        "dynamicClientCertCacheSize",
+        0,
+        1_000_000,
+        "Generated certificates kept.",
+    )
+    .default("100000"),
+    integer(
+        "dynamicClientCertCacheTimeout",
+        1,
+        86_400,
+        "How long a generated certificate is used again.",
+    )
+    .unit("seconds")
+    .default("3600"),
+    integer(
+        "dynamicClientCertRate",
+        0,
+        1_000_000,
+        "Certificates generated a second, at most; 0 for any number.",
+    )
+    .default("2000"),
+    text(
+        "dynamicClientCertCrlUrl",
+        "Where the forging CA's CRL is, for the generated certificates to tell.",
+    ),
+    toggle(
+        "dynamicClientCertProvenance",
+        "Tell in a private extension which certificate one was generated from.",
+    )
+    .default("DISABLED"),
+    integer(
+        "dynamicClientCertIdle",
+        0,
+        64,
+        "Idle connections to the server kept for each client certificate.",
+    )
+    .default("2"),
+];
+
 /// Profile settings that only a `FrontEnd` profile takes.
 pub static FRONT_END_ONLY: &[&str] = &[
     "allowUnknownSNI",
@@ -193,4 +305,24 @@ pub static FRONT_END_ONLY: &[&str] = &[
 ];
 
 /// Profile settings that only a `BackEnd` profile takes.
-pub static BACK_END_ONLY: &[&str] = &["commonName", "dynamicClientCert", "serverAuth"];
+pub static BACK_END_ONLY: &[&str] = &[
+    "commonName",
+    "dynamicClientCert",
+    "dynamicClientCertCacheSize",
+    "dynamicClientCertCacheTimeout",
+    "dynamicClientCertCrlUrl",
+    "dynamicClientCertCustomOids",
+    "dynamicClientCertDeny",
+    "dynamicClientCertExtensions",
+    "dynamicClientCertFallback",
+    "dynamicClientCertIdle",
+    "dynamicClientCertKey",
+    "dynamicClientCertKeyAlgorithm",
+    "dynamicClientCertLifetime",
+    "dynamicClientCertProvenance",
+    "dynamicClientCertRate",
+    "dynamicClientCertSubject",
+    "dynamicClientCertUnknownCritical",
+    "dynamicClientCertUnknownStatus",
+    "serverAuth",
+];

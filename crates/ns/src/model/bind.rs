@@ -102,7 +102,7 @@ impl Config {
                     .object("ssl profile", &key)
                     .is_some_and(|profile| profile.is("sslProfileType", "BackEnd"));
                 if back_end {
-                    Ok(())
+                    self.check_forging_ca(values)
                 } else {
                     Err(NsError::about(
                         &codes::NOT_FOR_THIS_PROFILE,

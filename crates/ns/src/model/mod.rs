@@ -5,6 +5,7 @@
 
 mod apply;
 mod bind;
+mod dc2g;
 mod object;
 mod references;
 mod rules;
@@ -25,6 +26,7 @@ use crate::grammar;
 use crate::value::Value;
 
 pub use apply::{Applied, Effect};
+pub use dc2g::{DynamicClientCert, ForgedKeyAlgorithm};
 pub use object::{Bound, Object, Origin};
 pub use view_ci::{
     IcapActionView, IcapProfileView, InspectionActionView, InspectionFailure, InspectionPoint,

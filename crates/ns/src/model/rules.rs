@@ -9,6 +9,7 @@ use crate::codes;
 use crate::command::Command;
 use crate::error::NsError;
 use crate::expr::{self, Expr, ExprError};
+use crate::model::dc2g::check_dynamic_client_cert;
 use crate::model::object::{Object, default_of};
 use crate::model::{Config, resource};
 use crate::value::{Value, Values};
@@ -72,7 +73,7 @@ impl Config {
         });
         match misplaced {
             Some(name) => Err(NsError::about(&codes::NOT_FOR_THIS_PROFILE, *name)),
-            None => Ok(()),
+            None => check_dynamic_client_cert(values),
         }
     }
 

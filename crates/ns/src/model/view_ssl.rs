@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::catalog::{BindingType, ResourceType, SSL_SERVICE, SSL_SERVICE_GROUP, SSL_VSERVER};
 use crate::model::Config;
+use crate::model::dc2g::DynamicClientCert;
 use crate::model::object::{Bound, Object, default_of};
 use crate::value::Value;
 
@@ -134,10 +135,12 @@ pub struct BackendSslView {
     pub sni_enabled: bool,
     /// Whether sessions are resumed.
     pub session_reuse: bool,
-    /// Whether a client certificate is made from the client's (DC2G).
-    pub dynamic_client_cert: bool,
+    /// How a client certificate is made from the client's (DC2G); `None` when it is not.
+    pub dynamic_client_cert: Option<DynamicClientCert>,
     /// The certificate that signs such certificates.
     pub forging_ca: Option<CertKeyRef>,
+    /// Whether HTTP/2 is offered (`-alpnProtocol HTTP2`).
+    pub http2: bool,
     /// Ciphers and cipher groups, by priority.
     pub ciphers: Vec<String>,
 }
@@ -193,8 +196,11 @@ impl Config {
             client_certkeys: self.bound_certkeys(&settings, None),
             sni_enabled: settings.is("SNIEnable", "ENABLED"),
             session_reuse: settings.is("sessReuse", "ENABLED"),
-            dynamic_client_cert: settings.is("dynamicClientCert", "ENABLED"),
+            dynamic_client_cert: (settings.profile)
+                .filter(|_| settings.is("dynamicClientCert", "ENABLED"))
+                .map(DynamicClientCert::of),
             forging_ca: forging.map(|name| self.certkey_ref(&name)),
+            http2: settings.is("alpnProtocol", "HTTP2"),
             ciphers: settings.listed("cipherName"),
         }
     }

@@ -64,7 +64,7 @@ fn the_data_plane_sees_what_was_configured() {
         RevocationCheck::CrlMandatory
     );
     let backend = mtls.services[0].ssl.as_ref().unwrap();
-    assert!(backend.server_auth && backend.dynamic_client_cert);
+    assert!(backend.server_auth && backend.dynamic_client_cert.is_some());
     assert_eq!(backend.forging_ca.as_ref().unwrap().name, "forge-ca");
     assert_eq!(mtls.services.len(), 3);
 }

@@ -248,10 +248,53 @@ fn dc2g_is_a_back_end_profile_with_a_forging_ca() {
 
     let service = config.vserver("v").unwrap().services.remove(0);
     let ssl = service.ssl.unwrap();
-    assert!(ssl.dynamic_client_cert);
+    let settings = ssl.dynamic_client_cert.unwrap();
+    assert_eq!(settings.lifetime.as_secs(), 24 * 3600);
+    assert_eq!(
+        (settings.cache_size, settings.rate, settings.extensions),
+        (100_000, Some(2000), None)
+    );
     assert_eq!(ssl.forging_ca.unwrap().name, "forge2");
     assert_eq!(config.certkey_users("forge2"), ["ssl profile be"]);
     apply(&mut config, "rm ssl certKey forge").unwrap();
+}
+
+#[test]
+fn dc2g_settings_are_read_and_wrong_ones_refused() {
+    let mut config = config(
+        "add ssl certKey forge -cert forge.pem
+         add ssl profile be -sslProfileType BackEnd
+         set ssl profile be -dynamicClientCert ENABLED -dynamicClientCertLifetime 60 -alpnProtocol HTTP2
+         set ssl profile be -dynamicClientCertExtensions subjectAltName extendedKeyUsage -dynamicClientCertCustomOids 1.2.3 1.2.4
+         set ssl profile be -dynamicClientCertSubject \"DC=corp,CN={UPN}\" -dynamicClientCertKeyAlgorithm P_384 -dynamicClientCertKey FRESH
+         set ssl profile be -dynamicClientCertFallback forge -dynamicClientCertUnknownStatus IGNORE -dynamicClientCertDeny \"root@*\"
+         add service s 192.0.2.11 SSL 443
+         set ssl service s -sslProfile be
+         add lb vserver v SSL 192.0.2.80 443
+         bind lb vserver v s",
+    );
+
+    let ssl = config.vserver("v").unwrap().services.remove(0).ssl.unwrap();
+    let settings = ssl.dynamic_client_cert.unwrap();
+    assert!(ssl.http2 && settings.has_fresh_key && !settings.drops_unknown_status);
+    assert_eq!(settings.lifetime.as_secs(), 3600);
+    assert_eq!(
+        settings.extensions.unwrap(),
+        ["subjectAltName", "extendedKeyUsage"]
+    );
+    assert_eq!(settings.custom_oids, ["1.2.3", "1.2.4"]);
+    assert_eq!(settings.subject.as_deref(), Some("DC=corp,CN={UPN}"));
+    assert_eq!(settings.key_algorithm, ForgedKeyAlgorithm::P384);
+    assert_eq!(
+        (settings.fallback.as_deref(), settings.deny),
+        (Some("forge"), vec!["root@*".to_owned()])
+    );
+    insta::assert_snapshot!(refused(&mut config, "rm ssl certKey forge"), @"ERROR: Certificate is referenced by a CRL, OCSP responder, vserver, service, monitor, SSL profile, another certificate, or a policy expression using XML_ENCRYPT()/XML_DECRYPT() [ssl profile be]");
+    insta::assert_snapshot!(refused(&mut config, "set ssl profile be -dynamicClientCertKeyAlgorithm RSA_2048"), @"ERROR: Invalid argument value [dynamicClientCertKey, FRESH]");
+    insta::assert_snapshot!(refused(&mut config, "set ssl profile be -dynamicClientCertCustomOids 1.2.3 keyUsage"), @"ERROR: Invalid argument value [dynamicClientCertCustomOids, keyUsage]");
+    insta::assert_snapshot!(refused(&mut config, "set ssl profile be -dynamicClientCertSubject alice"), @"ERROR: Invalid argument value [dynamicClientCertSubject, alice]");
+    insta::assert_snapshot!(refused(&mut config, "set ssl profile be -dynamicClientCertCrlUrl ftp://a"), @"ERROR: Invalid argument value [dynamicClientCertCrlUrl, ftp://a]");
+    insta::assert_snapshot!(refused(&mut config, "bind ssl profile be -certkeyName forge -forgingCACertkey"), @"ERROR: Invalid value [forge has no private key to sign with]");
 }
 
 #[test]
