@@ -418,6 +418,13 @@ pub static ISSUER_MISMATCH: ErrorCode = row(
     "Issuer certificate mismatch",
     "Link the certificate to the one that signed it.",
 );
+/// 1550: CRL does not exist.
+pub static NO_SUCH_CRL: ErrorCode = row(
+    1550,
+    "NSERR_SSL_NOCRL",
+    "CRL does not exist",
+    "Add the CRL first, or correct its name.",
+);
 /// 1642: Cannot create output file. File already exists.
 pub static FILE_EXISTS: ErrorCode = row(
     1642,
@@ -554,6 +561,7 @@ pub static CODES: &[&ErrorCode] = &[
     &NO_LINK,
     &BINDING_REPLACED,
     &ISSUER_MISMATCH,
+    &NO_SUCH_CRL,
     &FILE_EXISTS,
     &DOMAIN_MISMATCH,
     &SNI_DISABLED,

@@ -211,7 +211,9 @@ fn name_and_args(command: &Command) -> (Option<String>, Vec<(String, String)>) {
     let Json::Object(fields) = to_json(command) else {
         return (None, Vec::new());
     };
-    let key = command.resource().keys().next();
+    let resource = command.resource();
+    let in_path = !resource.is_named_in_args;
+    let key = resource.keys().next().filter(|_| in_path);
     let mut name = None;
     let mut args = Vec::new();
     for (field, value) in fields {
@@ -313,6 +315,11 @@ fn with_name(object: &Json, request: &Request) -> Result<Map<String, Json>, NsEr
     let resource = catalog::resource_by_nitro(&request.kind)
         .or_else(|| Some(catalog::bindings_by_nitro(&request.kind).next()?.0));
     let key = resource.and_then(|resource| resource.keys().next());
+    if let Some(name) = &request.name
+        && resource.is_some_and(|resource| resource.is_named_in_args)
+    {
+        return Err(NsError::about(&codes::NO_SUCH_ARGUMENT, name));
+    }
     if let (Some(name), Some(key)) = (&request.name, key) {
         let given = fields.keys().any(|field| key.has_field(field));
         if !given {

@@ -294,9 +294,9 @@ mod tests {
 ");
         insta::assert_snapshot!(errors(&file("bind ssl vserver v1 -certkeyNam web1 -policyName x")), @"
     loading ns.conf: 1 line(s) at fault
-      line 7: ERROR: No such argument [-policyName]
+      line 7: ERROR: Arguments cannot both be specified [certkeyName, policyName]
         bind ssl vserver v1 -certkeyNam web1 -policyName x
-        Expected one of -certkeyName, -CA, -crlCheck, -ocspCheck, -skipCAName, -SNICert.
+        Expected either -certkeyName or -policyName.
 ");
         insta::assert_snapshot!(errors(&file("add server s2")), @"
     loading ns.conf: 1 line(s) at fault

@@ -202,7 +202,10 @@ impl Attribute {
 
     /// Forbids it with these verbs.
     pub const fn never(mut self, verbs: &[Verb]) -> Self {
-        self.verbs = self.verbs.without(VerbSet::of(verbs));
+        let verbs = VerbSet::of(verbs);
+        self.verbs = self.verbs.without(verbs);
+        self.positional = self.positional.without(verbs);
+        self.required = self.required.without(verbs);
         self
     }
 
@@ -348,6 +351,15 @@ pub(super) const fn flag(name: &'static str, doc: &'static str) -> Attribute {
 /// Text that is never shown in logs.
 pub(super) const fn secret(name: &'static str, doc: &'static str) -> Attribute {
     Attribute::new(name, Kind::Secret, doc)
+}
+
+/// The name an object is given by `rename`.
+pub(super) const fn new_name(max: u16) -> Attribute {
+    Attribute::new("newName", Kind::Name(max), "New name.")
+        .only(&[Verb::Rename])
+        .positional(&[Verb::Rename])
+        .required(&[Verb::Rename])
+        .unsaved()
 }
 
 /// The name of the object itself.

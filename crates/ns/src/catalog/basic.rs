@@ -1,11 +1,11 @@
 //! Servers, services and service groups.
 
 use crate::catalog::attribute::{
-    Attribute, Kind, choice, comment, flag, integer, name, on_off, port, reference, text, toggle,
-    yes_no,
+    Attribute, Kind, choice, comment, flag, integer, name, new_name, on_off, port, reference, text,
+    toggle, yes_no,
 };
 use crate::catalog::resource::{
-    ADD, BindingType, DISABLE, ENABLE, RM, ResourceType, SET, SHOW, STAT, UNSET,
+    ADD, BindingType, DISABLE, ENABLE, RENAME, RM, ResourceType, SET, SHOW, STAT, UNSET,
 };
 use crate::codes;
 use crate::verb::Verb::{Add, Bind, Disable, Set, Unbind};
@@ -67,10 +67,11 @@ pub(super) const SERVICE_TYPES: &[&str] = &[
 /// A machine that hosts services.
 pub static SERVER: ResourceType = ResourceType::new("server", "server")
     .doc("Machine that hosts services, by address or domain.")
-    .verbs(&[ADD, DISABLE, ENABLE, RM, SET, SHOW, UNSET])
+    .verbs(&[ADD, DISABLE, ENABLE, RENAME, RM, SET, SHOW, UNSET])
     .missing(&codes::NO_SUCH_SERVER)
     .attributes(&[
         name("name", 255, "Name of the server."),
+        new_name(255),
         Attribute::new(
             "IPAddress",
             Kind::Host {
@@ -108,10 +109,11 @@ pub static SERVER: ResourceType = ResourceType::new("server", "server")
 /// A program on a server, at one port.
 pub static SERVICE: ResourceType = ResourceType::new("service", "service")
     .doc("Program on a server, reached at one port with one protocol.")
-    .verbs(&[ADD, DISABLE, ENABLE, RM, SET, SHOW, STAT, UNSET])
+    .verbs(&[ADD, DISABLE, ENABLE, RENAME, RM, SET, SHOW, STAT, UNSET])
     .missing(&codes::NO_SERVICE)
     .attributes(&[
         name("name", 127, "Name of the service."),
+        new_name(127),
         Attribute::new(
             "serverName",
             Kind::Host { when_ip: "ip" },
@@ -186,10 +188,11 @@ pub static SERVICE: ResourceType = ResourceType::new("service", "service")
 /// Several servers that offer the same program.
 pub static SERVICE_GROUP: ResourceType = ResourceType::new("serviceGroup", "servicegroup")
     .doc("Several servers that offer the same program with one protocol.")
-    .verbs(&[ADD, DISABLE, ENABLE, RM, SET, SHOW, STAT, UNSET])
+    .verbs(&[ADD, DISABLE, ENABLE, RENAME, RM, SET, SHOW, STAT, UNSET])
     .missing(&codes::NO_SUCH_RESOURCE)
     .attributes(&[
         name("serviceGroupName", 127, "Name of the group."),
+        new_name(127),
         choice("serviceType", SERVICE_TYPES, "Protocol.")
             .only(&[Add])
             .positional(&[Add])

@@ -13,6 +13,7 @@ const fn builtin(line: &'static str) -> Builtin {
 
 /// Objects from the factory, sorted by the command that would make them.
 pub static BUILTINS: &[Builtin] = &[
+    builtin("add HA node 0 0.0.0.0"),
     builtin("add lb monitor arp ARP"),
     builtin("add lb monitor dns DNS"),
     builtin("add lb monitor ftp FTP"),

@@ -1,7 +1,7 @@
 //! Content switching: virtual servers that choose a load balancing virtual server by policy.
 
 use crate::catalog::attribute::{
-    choice, comment, expression, integer, name, on_off, reference, text, toggle,
+    choice, comment, expression, integer, name, new_name, on_off, reference, text, toggle,
 };
 use crate::catalog::basic::{
     DOWN_STATE_FLUSH, HTTP_PROFILE, NET_PROFILE, SERVICE_TYPES, TCP_PROFILE, TRAFFIC_DOMAIN,
@@ -14,7 +14,7 @@ use crate::catalog::lb::{
     SO_PERSISTENCE_TIMEOUT, SO_THRESHOLD, STATE, VIP_ADDRESS, VIP_HEADER, VIP_PORT,
 };
 use crate::catalog::resource::{
-    ADD, BindingType, DISABLE, ENABLE, RM, ResourceType, SET, SHOW, STAT, UNSET,
+    ADD, BindingType, DISABLE, ENABLE, RENAME, RM, ResourceType, SET, SHOW, STAT, UNSET,
 };
 use crate::catalog::responder::{INVOKE, LABEL_NAME, LABEL_TYPE};
 use crate::codes;
@@ -23,14 +23,26 @@ use crate::verb::Verb::{Add, Unset};
 /// What a content switching policy leads to.
 pub static CS_ACTION: ResourceType = ResourceType::new("cs action", "csaction")
     .doc("Where a content switching policy sends requests.")
-    .verbs(&[ADD, RM, SET, SHOW, UNSET])
+    .verbs(&[ADD, RENAME, RM, SET, SHOW, UNSET])
     .missing(&codes::NO_SUCH_ACTION)
     .attributes(&[
         name("name", 127, "Name of the action."),
+        new_name(127),
         reference(
             "targetLBVserver",
             &["lb vserver"],
             "Load balancing virtual server.",
+        )
+        .excludes(&["targetVserver", "targetVserverExpr"]),
+        reference(
+            "targetVserver",
+            &[
+                "lb vserver",
+                "vpn vserver",
+                "authentication vserver",
+                "cs vserver",
+            ],
+            "Virtual server of any kind.",
         )
         .excludes(&["targetVserverExpr"]),
         expression(
@@ -44,9 +56,10 @@ pub static CS_ACTION: ResourceType = ResourceType::new("cs action", "csaction")
 /// A rule and an action.
 pub static CS_POLICY: ResourceType = ResourceType::new("cs policy", "cspolicy")
     .doc("Rule over requests, and the action when it is true.")
-    .verbs(&[ADD, RM, SET, SHOW, UNSET])
+    .verbs(&[ADD, RENAME, RM, SET, SHOW, UNSET])
     .attributes(&[
         name("policyName", 127, "Name of the policy."),
+        new_name(127),
         expression("rule", "Expression over the request.")
             .required(&[Add])
             .never(&[Unset]),
@@ -57,9 +70,10 @@ pub static CS_POLICY: ResourceType = ResourceType::new("cs policy", "cspolicy")
 /// An address and port that clients connect to, and the policies that choose.
 pub static CS_VSERVER: ResourceType = ResourceType::new("cs vserver", "csvserver")
     .doc("Address and port that clients connect to; chooses a virtual server by policy.")
-    .verbs(&[ADD, DISABLE, ENABLE, RM, SET, SHOW, STAT, UNSET])
+    .verbs(&[ADD, DISABLE, ENABLE, RENAME, RM, SET, SHOW, STAT, UNSET])
     .attributes(&[
         name("name", 127, "Name of the virtual server."),
+        new_name(127),
         choice("serviceType", SERVICE_TYPES, "Protocol clients speak.")
             .only(&[Add])
             .positional(&[Add])

@@ -1,24 +1,25 @@
 //! Load balancing: virtual servers and monitors.
 
 use crate::catalog::attribute::{
-    Attribute, ENCRYPT_METHOD, ENCRYPTED, KEK, Kind, SUFFIX, choice, comment, expression, integer,
-    ip, list, name, on_off, port, reference, secret, text, toggle, yes_no,
+    Attribute, choice, comment, expression, integer, ip, name, new_name, on_off, port, reference,
+    text, toggle, yes_no,
 };
 use crate::catalog::basic::{
     DOWN_STATE_FLUSH, HTTP_PROFILE, NET_PROFILE, SERVICE_TYPES, TCP_PROFILE, TRAFFIC_DOMAIN,
 };
 use crate::catalog::resource::{
-    ADD, BindingType, DISABLE, ENABLE, RM, ResourceType, SET, SHOW, STAT, UNSET,
+    ADD, BindingType, DISABLE, ENABLE, RENAME, RM, ResourceType, SET, SHOW, STAT, UNSET,
 };
 use crate::catalog::responder::{INVOKE, LABEL_NAME, LABEL_TYPE};
-use crate::verb::Verb::{Add, Bind, Rm, Set, Unbind};
+use crate::verb::Verb::{Add, Bind, Set, Unbind};
 
 /// An address and port that clients connect to, and the services behind it.
 pub static LB_VSERVER: ResourceType = ResourceType::new("lb vserver", "lbvserver")
     .doc("Address and port that clients connect to; spreads traffic over services.")
-    .verbs(&[ADD, DISABLE, ENABLE, RM, SET, SHOW, STAT, UNSET])
+    .verbs(&[ADD, DISABLE, ENABLE, RENAME, RM, SET, SHOW, STAT, UNSET])
     .attributes(&[
         name("name", 127, "Name of the virtual server."),
+        new_name(127),
         choice("serviceType", SERVICE_TYPES, "Protocol clients speak.")
             .only(&[Add])
             .positional(&[Add])
@@ -303,199 +304,6 @@ pub static LB_VSERVER: ResourceType = ResourceType::new("lb vserver", "lbvserver
             .aliases(&[("lbvserver_contentinspectionpolicy_binding", "policyname")]),
     ]);
 
-/// A probe that tells whether a service is up.
-pub static LB_MONITOR: ResourceType = ResourceType::new("lb monitor", "lbmonitor")
-    .doc("Probe that tells whether a service is up.")
-    .verbs(&[ADD, DISABLE, ENABLE, RM, SET, SHOW, UNSET])
-    .attributes(&[
-        name("monitorName", 127, "Name of the monitor."),
-        choice("type", MONITOR_TYPES, "Kind of probe.")
-            .only(&[Add, Rm, Set, crate::verb::Verb::Unset])
-            .positional(&[Add, Rm, Set, crate::verb::Verb::Unset])
-            .required(&[Add]),
-        choice(
-            "action",
-            &["NONE", "LOG", "DOWN"],
-            "What a failed inline probe does.",
-        )
-        .default("DOWN")
-        .stored(),
-        list("respCode", &[], "Response codes that mean up.").stored(),
-        text("httpRequest", "Request line sent: `HEAD /`.").stored(),
-        text("rtspRequest", "RTSP request sent.").stored(),
-        text("customHeaders", "Headers sent.").stored(),
-        integer("maxForwards", 0, 255, "SIP hops.")
-            .default("1")
-            .stored(),
-        choice(
-            "sipMethod",
-            &["OPTIONS", "INVITE", "REGISTER"],
-            "SIP method.",
-        )
-        .stored(),
-        text("sipURI", "SIP URI.").stored(),
-        text("sipregURI", "SIP user registered.").stored(),
-        Attribute::new("send", Kind::Text(511), "Text sent.").stored(),
-        Attribute::new("recv", Kind::Text(511), "Text that must come back.").stored(),
-        text("query", "Name asked of a DNS server.").stored(),
-        choice(
-            "queryType",
-            &["Address", "Zone", "AAAA"],
-            "Record type asked.",
-        )
-        .stored(),
-        text("scriptName", "Script run.").stored(),
-        Attribute::new("scriptArgs", Kind::Text(511), "Arguments of the script.").stored(),
-        secret("secureargs", "Secret arguments of the script.").stored(),
-        ip("dispatcherIP", "Address of the script dispatcher.").stored(),
-        port("dispatcherPort", "Port of the script dispatcher.").stored(),
-        text("userName", "User the probe logs in as.").stored(),
-        secret("password", "Password the probe logs in with.").stored(),
-        secret("secondaryPassword", "Second password.").stored(),
-        text("logonpointName", "Logon point.").stored(),
-        text("lasVersion", "Version of the logon agent.").stored(),
-        secret("radKey", "RADIUS secret.").stored(),
-        ENCRYPTED,
-        ENCRYPT_METHOD,
-        KEK,
-        SUFFIX,
-        text("radNASid", "RADIUS NAS identifier.").stored(),
-        ip("radNASip", "RADIUS NAS address.").stored(),
-        toggle("LRTM", "Learn response times.").stored(),
-        Attribute::new(
-            "deviation",
-            Kind::Interval {
-                unit_field: "units1",
-            },
-            "Added to the learned response time.",
-        )
-        .stored(),
-        Attribute::new(
-            "interval",
-            Kind::Interval {
-                unit_field: "units3",
-            },
-            "Time between two probes.",
-        )
-        .stored(),
-        Attribute::new(
-            "resptimeout",
-            Kind::Interval {
-                unit_field: "units4",
-            },
-            "How long to wait for the answer.",
-        )
-        .stored(),
-        integer(
-            "resptimeoutThresh",
-            0,
-            100,
-            "Part of it after which a trap is sent.",
-        )
-        .unit("percent")
-        .stored(),
-        integer("retries", 1, 127, "Probes made before a decision.")
-            .default("3")
-            .stored(),
-        integer(
-            "failureRetries",
-            0,
-            32,
-            "How many of them must fail; 0 is all.",
-        )
-        .default("0")
-        .stored(),
-        integer(
-            "alertRetries",
-            0,
-            32,
-            "Failures after which a trap is sent.",
-        )
-        .stored(),
-        integer("successRetries", 1, 32, "Successes needed to be up again.")
-            .default("1")
-            .stored(),
-        Attribute::new(
-            "downTime",
-            Kind::Interval {
-                unit_field: "units2",
-            },
-            "Wait before a service that is down is probed again.",
-        )
-        .stored(),
-        ip("destIP", "Address probed instead of the service's.").stored(),
-        port("destPort", "Port probed instead of the service's.").stored(),
-        toggle("state", "Whether it probes.")
-            .default("ENABLED")
-            .stored(),
-        yes_no("reverse", "An answer means down.")
-            .default("NO")
-            .stored(),
-        yes_no("transparent", "Probe through a transparent device.")
-            .default("NO")
-            .stored(),
-        yes_no("ipTunnel", "Probe through an IP tunnel.")
-            .default("NO")
-            .stored(),
-        yes_no("tos", "Probe with a TOS identifier.").stored(),
-        integer("tosId", 1, 63, "That identifier.").stored(),
-        yes_no("secure", "Probe over SSL.").default("NO").stored(),
-        yes_no(
-            "validateCred",
-            "Check credentials at the desktop controller.",
-        )
-        .default("NO")
-        .stored(),
-        text("domain", "Domain of the account.").stored(),
-        list("IPAddress", &[], "Addresses expected in the DNS answer.").stored(),
-        text("group", "Newsgroup asked for.").stored(),
-        text("fileName", "File asked for by FTP.").stored(),
-        text("baseDN", "LDAP base.").stored(),
-        text("bindDN", "LDAP bind name.").stored(),
-        text("filter", "LDAP filter.").stored(),
-        text("attribute", "LDAP attribute.").stored(),
-        text("database", "Database.").stored(),
-        text("oracleSid", "Oracle service identifier.").stored(),
-        text("sqlQuery", "SQL query.").stored(),
-        expression("evalRule", "Expression over the database's answer.").stored(),
-        text("Snmpoid", "SNMP object asked for.")
-            .nitro("snmpoid")
-            .stored(),
-        secret("snmpCommunity", "SNMP community.").stored(),
-        text("snmpThreshold", "Value above which it is down.").stored(),
-        choice("snmpVersion", &["V1", "V2"], "SNMP version.").stored(),
-        text("application", "Application asked for.").stored(),
-        text("sitePath", "URL of the site.").stored(),
-        text("storename", "StoreFront store.").stored(),
-        yes_no("storefrontacctservice", "Check the account service.")
-            .default("YES")
-            .stored(),
-        text("hostName", "Host name sent.").stored(),
-        NET_PROFILE,
-        text("sslProfile", "SSL profile of secure probes.").stored(),
-    ])
-    .bindings(&[BindingType::new(
-        "lbmonitor_service_binding",
-        &["serviceName"],
-        &[
-            reference(
-                "serviceName",
-                &["service", "serviceGroup"],
-                "Service or group.",
-            )
-            .positional(&[Bind, Unbind])
-            .required(&[Bind, Unbind]),
-            toggle("state", "Whether it probes this service.")
-                .default("ENABLED")
-                .stored(),
-            integer("weight", 1, 100, "How much it counts.")
-                .default("1")
-                .stored(),
-        ],
-    )
-    .doc("Service or group the monitor probes.")
-    .aliases(&[("lbmonitor_servicegroup_binding", "servicegroupname")])]);
-
 const LB_METHODS: &[&str] = &[
     "ROUNDROBIN",
     "LEASTCONNECTION",
@@ -516,58 +324,6 @@ const LB_METHODS: &[&str] = &[
     "AUDITLOGHASH",
     "STATICPROXIMITY",
     "USER_TOKEN",
-];
-
-const MONITOR_TYPES: &[&str] = &[
-    "PING",
-    "TCP",
-    "HTTP",
-    "TCP-ECV",
-    "HTTP-ECV",
-    "UDP-ECV",
-    "DNS",
-    "FTP",
-    "LDNS-PING",
-    "LDNS-TCP",
-    "LDNS-DNS",
-    "RADIUS",
-    "USER",
-    "HTTP-INLINE",
-    "SIP-UDP",
-    "SIP-TCP",
-    "LOAD",
-    "FTP-EXTENDED",
-    "SMTP",
-    "SNMP",
-    "NNTP",
-    "MYSQL",
-    "MYSQL-ECV",
-    "MSSQL-ECV",
-    "ORACLE-ECV",
-    "LDAP",
-    "POP3",
-    "CITRIX-XML-SERVICE",
-    "CITRIX-WEB-INTERFACE",
-    "DNS-TCP",
-    "RTSP",
-    "ARP",
-    "CITRIX-AG",
-    "CITRIX-AAC-LOGINPAGE",
-    "CITRIX-AAC-LAS",
-    "CITRIX-XD-DDC",
-    "ND6",
-    "CITRIX-WI-EXTENDED",
-    "DIAMETER",
-    "RADIUS_ACCOUNTING",
-    "STOREFRONT",
-    "APPC",
-    "SMPP",
-    "CITRIX-XNC-ECV",
-    "CITRIX-XDM",
-    "CITRIX-STA-SERVICE",
-    "CITRIX-STA-SERVICE-NHOP",
-    "MQTT",
-    "HTTP2",
 ];
 
 /// Responder policies of a virtual server.

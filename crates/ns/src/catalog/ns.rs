@@ -5,9 +5,9 @@ use crate::catalog::attribute::{
     secret, text, toggle, yes_no,
 };
 use crate::catalog::resource::{
-    ADD, CLEAR, DISABLE, ENABLE, RM, ResourceType, SAVE, SET, SHOW, STAT, UNSET,
+    ADD, CLEAR, DIFF, DISABLE, ENABLE, RM, ResourceType, SAVE, SET, SHOW, STAT, UNSET,
 };
-use crate::verb::Verb::{Add, Clear, Disable, Enable, Save, Set, Unset};
+use crate::verb::Verb::{Add, Clear, Diff, Disable, Enable, Save, Set, Unset};
 
 /// A name server.
 pub static DNS_NAME_SERVER: ResourceType = ResourceType::new("dns nameServer", "dnsnameserver")
@@ -42,7 +42,7 @@ pub static DNS_NAME_SERVER: ResourceType = ResourceType::new("dns nameServer", "
 /// The configuration as a whole.
 pub static NS_CONFIG: ResourceType = ResourceType::new("ns config", "nsconfig")
     .doc("The appliance's own address, and the configuration as a whole.")
-    .verbs(&[CLEAR, SAVE, SET, SHOW, UNSET])
+    .verbs(&[CLEAR, DIFF, SAVE, SET, SHOW, UNSET])
     .attributes(&[
         choice(
             "level",
@@ -58,6 +58,26 @@ pub static NS_CONFIG: ResourceType = ResourceType::new("ns config", "nsconfig")
             .only(&[Clear])
             .unsaved(),
         flag("all", "All partitions.").only(&[Save]).unsaved(),
+        text("config1", "File, or the running configuration.")
+            .only(&[Diff])
+            .positional(&[Diff])
+            .unsaved(),
+        text("config2", "File, or the saved configuration.")
+            .only(&[Diff])
+            .positional(&[Diff])
+            .unsaved(),
+        choice("outType", &["cli", "xml"], "Form of the result.")
+            .only(&[Diff])
+            .unsaved(),
+        flag("template", "The second file is a template.")
+            .only(&[Diff])
+            .unsaved(),
+        flag(
+            "ignoreDeviceSpecific",
+            "Leave out what is of one appliance only.",
+        )
+        .only(&[Diff])
+        .unsaved(),
         ip("IPAddress", "Address of the appliance.")
             .only(&[Set])
             .stored(),

@@ -53,6 +53,10 @@ pub(super) const DIFF: VerbRule = VerbRule::new(Verb::Diff, Operation::Action("d
 pub(super) const DISABLE: VerbRule = VerbRule::new(Verb::Disable, Operation::Action("disable"));
 /// `enable` = action `enable`.
 pub(super) const ENABLE: VerbRule = VerbRule::new(Verb::Enable, Operation::Action("enable"));
+/// `export` = action `export`.
+pub(super) const EXPORT: VerbRule = VerbRule::new(Verb::Export, Operation::Action("export"));
+/// `apply` = action `apply`.
+pub(super) const APPLY: VerbRule = VerbRule::new(Verb::Apply, Operation::Action("apply"));
 /// `flush` = action `flush`.
 pub(super) const FLUSH: VerbRule = VerbRule::new(Verb::Flush, Operation::Action("flush"));
 /// `force` = action `Force`.
@@ -216,6 +220,8 @@ pub struct ResourceType {
     pub identity: &'static [&'static str],
     /// Arguments of which exactly one must be given.
     pub one_of: &'static [OneOf],
+    /// Whether NITRO takes the name as an argument, never in the path.
+    pub is_named_in_args: bool,
     /// Whether objects are no part of the configuration: files, sessions, what is made or converted.
     pub is_outside: bool,
     /// Resource types with which an object of this type comes and goes.
@@ -268,6 +274,7 @@ impl ResourceType {
             bindings: &[],
             identity: &[],
             one_of: &[],
+            is_named_in_args: false,
             is_outside: false,
             companion_of: &[],
             missing: &codes::NO_SUCH_RESOURCE,
@@ -309,6 +316,12 @@ impl ResourceType {
     /// Arguments of which exactly one must be given.
     pub const fn one_of(mut self, rules: &'static [OneOf]) -> Self {
         self.one_of = rules;
+        self
+    }
+
+    /// NITRO takes the name as an argument, never in the path.
+    pub const fn named_in_args(mut self) -> Self {
+        self.is_named_in_args = true;
         self
     }
 

@@ -1,10 +1,10 @@
 //! Responder: answers given without asking a service.
 
 use crate::catalog::attribute::{
-    Attribute, Kind, choice, comment, expression, flag, integer, list, name, reference, text,
-    yes_no,
+    Attribute, Kind, choice, comment, expression, flag, integer, list, name, new_name, reference,
+    text, yes_no,
 };
-use crate::catalog::resource::{ADD, BindingType, RM, ResourceType, SET, SHOW, UNSET};
+use crate::catalog::resource::{ADD, BindingType, RENAME, RM, ResourceType, SET, SHOW, UNSET};
 use crate::codes;
 use crate::verb::Verb::{Add, Bind, Set, Unbind};
 
@@ -12,11 +12,12 @@ use crate::verb::Verb::{Add, Bind, Set, Unbind};
 pub static RESPONDER_ACTION: ResourceType =
     ResourceType::new("responder action", "responderaction")
         .doc("What a responder policy answers.")
-        .verbs(&[ADD, RM, SET, SHOW, UNSET])
+        .verbs(&[ADD, RENAME, RM, SET, SHOW, UNSET])
         .missing(&codes::NO_SUCH_ACTION)
         .exists(&codes::ACTION_EXISTS)
         .attributes(&[
             name("name", 127, "Name of the action."),
+            new_name(127),
             choice(
                 "type",
                 &[
@@ -83,13 +84,36 @@ pub static RESPONDER_GLOBAL: ResourceType =
         .doc("Responder policy of all virtual servers.")
         .identity(&["policyName", "type"])]);
 
+/// Settings of the responder.
+pub static RESPONDER_PARAM: ResourceType = ResourceType::new("responder param", "responderparam")
+    .doc("Settings of the responder.")
+    .verbs(&[SET, SHOW, UNSET])
+    .attributes(&[
+        choice(
+            "undefAction",
+            &["NOOP", "RESET", "DROP"],
+            "What happens when a policy has no result and names no action for that.",
+        )
+        .default("NOOP"),
+        integer(
+            "timeout",
+            1,
+            5000,
+            "Longest evaluation of the policies of a request.",
+        )
+        .unit("milliseconds")
+        .default("3900")
+        .stored(),
+    ]);
+
 /// A rule and an action.
 pub static RESPONDER_POLICY: ResourceType =
     ResourceType::new("responder policy", "responderpolicy")
         .doc("Rule over requests, and the action when it is true.")
-        .verbs(&[ADD, RM, SET, SHOW, UNSET])
+        .verbs(&[ADD, RENAME, RM, SET, SHOW, UNSET])
         .attributes(&[
             name("name", 127, "Name of the policy."),
+            new_name(127),
             expression("rule", "Expression over the request.")
                 .only(&[Add, Set])
                 .positional(&[Add])

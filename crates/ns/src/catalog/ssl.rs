@@ -7,6 +7,7 @@ use crate::catalog::attribute::{ENCRYPT_METHOD, ENCRYPTED, KEK, SUFFIX};
 use crate::catalog::resource::{
     ADD, BindingType, CLEAR, FLUSH, LINK, RM, ResourceType, SET, SHOW, STAT, UNLINK, UNSET, UPDATE,
 };
+use crate::catalog::responder::{INVOKE, LABEL_NAME, LABEL_TYPE};
 use crate::catalog::ssl_settings::*;
 use crate::codes;
 use crate::verb::Verb::{Add, Clear, Link, Rm, Set, Unset, Update};
@@ -94,7 +95,24 @@ pub static SSL_CERTKEY: ResourceType = ResourceType::new("ssl certKey", "sslcert
             .only(&[Clear])
             .required(&[Clear])
             .unsaved(),
-    ]);
+    ])
+    .bindings(&[BindingType::new(
+        "sslcertkey_sslocspresponder_binding",
+        &["ocspResponder"],
+        &[
+            reference("ocspResponder", &["ssl ocspResponder"], "OCSP responder."),
+            integer(
+                "priority",
+                0,
+                4_294_967_295,
+                "Lower numbers are asked first.",
+            ),
+            flag("ca", "The certificate is that of a CA.").stored(),
+        ],
+    )
+    .doc("OCSP responder that is asked about certificates the CA signed.")
+    .identity(&["ocspResponder"])
+    .replaceable()]);
 
 /// Links between certificates.
 pub static SSL_CERTLINK: ResourceType = ResourceType::new("ssl certLink", "sslcertlink")
@@ -455,6 +473,7 @@ pub static SSL_PROFILE: ResourceType = ResourceType::new("ssl profile", "sslprof
     .bindings(&[
         cipher_binding("sslprofile_sslcipher_binding"),
         curve_binding("sslprofile_ecccurve_binding"),
+        ca_bundle_binding("sslprofile_sslcacertbundle_binding"),
         BindingType::new(
             "sslprofile_sslcertkey_binding",
             &["certkeyName"],
@@ -570,12 +589,22 @@ pub static SSL_SERVICE_GROUP: ResourceType =
 pub static SSL_VSERVER: ResourceType = ResourceType::new("ssl vserver", "sslvserver")
     .doc("SSL settings of a virtual server of type SSL or SSL_TCP.")
     .verbs(&[SET, SHOW, STAT, UNSET])
-    .companion_of(&["cs vserver", "lb vserver"])
+    .companion_of(&[
+        "authentication vserver",
+        "cs vserver",
+        "lb vserver",
+        "vpn vserver",
+    ])
     .missing(&codes::SSL_ENTITY_MISSING)
     .attributes(&[
         reference(
             "vServerName",
-            &["cs vserver", "lb vserver"],
+            &[
+                "authentication vserver",
+                "cs vserver",
+                "lb vserver",
+                "vpn vserver",
+            ],
             "Name of the virtual server.",
         )
         .key(),
@@ -625,6 +654,38 @@ pub static SSL_VSERVER: ResourceType = ResourceType::new("ssl vserver", "sslvser
         certkey_binding("sslvserver_sslcertkey_binding"),
         cipher_binding("sslvserver_sslcipher_binding"),
         curve_binding("sslvserver_ecccurve_binding"),
+        ca_bundle_binding("sslvserver_sslcacertbundle_binding"),
+        BindingType::new(
+            "sslvserver_sslcertkeybundle_binding",
+            &["certkeyBundleName"],
+            &[
+                reference("certkeyBundleName", &["ssl certKeyBundle"], "Bundle."),
+                flag("SNICertkeybundle", "It is chosen by SNI."),
+            ],
+        )
+        .doc("Bundle of certificate, private key and intermediates.")
+        .identity(&["certkeyBundleName", "SNICertkeybundle"])
+        .replaceable()
+        .missing(&codes::CERTIFICATE_BINDING_MISSING),
+        BindingType::new(
+            "sslvserver_sslpolicy_binding",
+            &["policyName"],
+            &[
+                reference("policyName", &["ssl policy"], "SSL policy.").stored(),
+                integer("priority", 0, 64_000, "Lower numbers are looked at first.").stored(),
+                text("gotoPriorityExpression", "What follows a match.").stored(),
+                choice(
+                    "type",
+                    &["INTERCEPT_REQ", "REQUEST", "CLIENTHELLO_REQ"],
+                    "When it is looked at.",
+                )
+                .stored(),
+                INVOKE,
+                LABEL_TYPE,
+                LABEL_NAME,
+            ],
+        )
+        .doc("SSL policy."),
     ]);
 
 /// Settings of zero-touch certificate management.
@@ -773,6 +834,22 @@ const fn cipher_binding(nitro: &'static str) -> BindingType {
         .doc("Cipher or cipher group.")
         .replaceable()
         .implicit(&["DEFAULT"])
+}
+
+/// CA certificates of an SSL entity, several in one file.
+const fn ca_bundle_binding(nitro: &'static str) -> BindingType {
+    const ARGUMENTS: &[Attribute] = &[
+        reference(
+            "CACertBundleName",
+            &["ssl caCertBundle"],
+            "Bundle of CA certificates.",
+        ),
+        flag("skipCACertBundle", "Do not name its CAs to clients."),
+    ];
+    BindingType::new(nitro, &["CACertBundleName"], ARGUMENTS)
+        .doc("CA certificates that verify the other side, several in one file.")
+        .replaceable()
+        .missing(&codes::CERTIFICATE_BINDING_MISSING)
 }
 
 /// Curves of an SSL entity.

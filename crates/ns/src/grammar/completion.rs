@@ -226,17 +226,17 @@ mod tests {
     #[test]
     fn verbs_and_types_are_completed() {
         insta::assert_snapshot!(words("un"), @"unbind unlink unset");
-        insta::assert_snapshot!(words("add "), @"contentInspection cs dns lb ns responder route server service serviceGroup ssl system");
-        insta::assert_snapshot!(words("add ssl "), @"certKey cipher profile");
+        insta::assert_snapshot!(words("add "), @"authentication contentInspection cs dns HA lb ns responder route server service serviceGroup ssl system vpn");
+        insta::assert_snapshot!(words("add ssl "), @"action caCertBundle caCertGroup certificateChain certKey certKeyBundle cipher crl ocspResponder policy profile");
         insta::assert_snapshot!(words("show ssl v"), @"vserver");
     }
 
     #[test]
     fn arguments_and_their_values_are_completed() {
         insta::assert_snapshot!(words("add lb vserver v "), @"ADNS ADNS_TCP ANY DHCPRA DIAMETER DNS DNS_TCP DTLS FIX FTP GRE HTTP HTTP_QUIC IPFIX LOGSTREAM LOGSTREAM_SSL MONGO MONGO_TLS MQTT MQTT_TLS MSSQL MYSQL NNTP ORACLE PPTP PROXY QUIC QUIC_BRIDGE RADIUS RADIUSListener RDP RPCSVR RTSP SIP_SSL SIP_TCP SIP_UDP SMPP SNMP SSL SSL_BRIDGE SSL_DIAMETER SSL_FIX SSL_TCP SYSLOGTCP SYSLOGUDP TCP TFTP UDP USER_SSL_TCP USER_TCP -ipset -range -persistenceType -timeout -persistenceBackup -backupPersistenceTimeout -lbMethod -hashLength -netmask -v6netmasklen -backupLBMethod -cookieName -rule -Listenpolicy -Listenpriority -resRule -persistMask -v6persistmasklen -rtspNat -m -tosId -dataLength -dataOffset -sessionless -trofsPersistence -state -connfailover -redirectURL -cacheable -cltTimeout -soMethod -soPersistence -soPersistenceTimeOut -healthThreshold -soThreshold -soBackupAction -redirectPortRewrite -downStateFlush -backupVServer -disablePrimaryOnDown -insertVserverIPPort -vipHeader -AuthenticationHost -Authentication -authn401 -authnVsName -authnProfile -push -pushVserver -pushLabel -pushMultiClients -tcpProfileName -httpProfileName -dbProfileName -comment -l2Conn -appflowLog -netProfile -icmpVsrResponse -RHIstate -newServiceRequest -newServiceRequestUnit -newServiceRequestIncrementInterval -minAutoscaleMembers -maxAutoscaleMembers -skippersistency -td -macmodeRetainvlan -processLocal -dnsProfileName -lbprofilename -redirectFromPort -httpsRedirectUrl -retainConnectionsOnCluster -quicProfileName -tcpProbePort -probeProtocol -probePort -apiProfile");
-        insta::assert_snapshot!(words("bind ssl vserver v -"), @"-certkeyName -CA -crlCheck -ocspCheck -skipCAName -SNICert -cipherName -cipherPriority -eccCurveName");
+        insta::assert_snapshot!(words("bind ssl vserver v -"), @"-certkeyName -CA -crlCheck -ocspCheck -skipCAName -SNICert -cipherName -cipherPriority -eccCurveName -CACertBundleName -skipCACertBundle -certkeyBundleName -SNICertkeybundle -policyName -priority -gotoPriorityExpression -type -invoke -labelType -labelName");
         insta::assert_snapshot!(words("bind ssl vserver v -certkeyName "), @r#"web1 "my cert""#);
-        insta::assert_snapshot!(words("bind ssl vserver v -certkeyName web1 -s"), @"-skipCAName -SNICert");
+        insta::assert_snapshot!(words("bind ssl vserver v -certkeyName web1 -s"), @"-skipCAName -SNICert -skipCACertBundle -SNICertkeybundle");
         insta::assert_snapshot!(words("set ssl vserver v -tls13 en"), @"ENABLED");
         insta::assert_snapshot!(words("enable ns feature LB S"), @"SP SC SSL SSLVPN SSLInterception");
         insta::assert_snapshot!(words("add server s "), @"<IPAddress> -translationIp -translationMask -domainResolveRetry -state -ipv6Address -comment -td -queryType");

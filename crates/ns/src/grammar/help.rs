@@ -188,10 +188,14 @@ mod tests {
     bind ssl vserver <vServerName> -certkeyName <certkeyName> [-CA] [-crlCheck ( Mandatory | Optional )] [-ocspCheck ( Mandatory | Optional )] [-skipCAName] [-SNICert]
     bind ssl vserver <vServerName> -cipherName <cipherName> [-cipherPriority <cipherPriority>]
     bind ssl vserver <vServerName> -eccCurveName <eccCurveName>
+    bind ssl vserver <vServerName> -CACertBundleName <CACertBundleName> [-skipCACertBundle]
+    bind ssl vserver <vServerName> -certkeyBundleName <certkeyBundleName> [-SNICertkeybundle]
+    bind ssl vserver <vServerName> -policyName <policyName> [-priority <priority>] [-gotoPriorityExpression <gotoPriorityExpression>] [-type ( INTERCEPT_REQ | REQUEST | CLIENTHELLO_REQ )] [-invoke] [-labelType ( reqvserver | resvserver | policylabel | vserver )] [-labelName <labelName>]
 ");
         insta::assert_snapshot!(synopsis(Verb::Unbind, &SSL_PROFILE).join("\n"), @"
     unbind ssl profile <name> -cipherName <cipherName> [-cipherPriority <cipherPriority>]
     unbind ssl profile <name> -eccCurveName <eccCurveName>
+    unbind ssl profile <name> -CACertBundleName <CACertBundleName> [-skipCACertBundle]
     unbind ssl profile <name> -certkeyName <certkeyName> -forgingCACertkey
     unbind ssl profile <name> -ssliCACertkey <ssliCACertkey>
 ");
@@ -210,7 +214,10 @@ mod tests {
       bind ssl vserver <vServerName> -certkeyName <certkeyName> [-CA] [-crlCheck ( Mandatory | Optional )] [-ocspCheck ( Mandatory | Optional )] [-skipCAName] [-SNICert]
       bind ssl vserver <vServerName> -cipherName <cipherName> [-cipherPriority <cipherPriority>]
       bind ssl vserver <vServerName> -eccCurveName <eccCurveName>
-        vServerName                  Name of the virtual server. The name of a cs vserver or lb vserver
+      bind ssl vserver <vServerName> -CACertBundleName <CACertBundleName> [-skipCACertBundle]
+      bind ssl vserver <vServerName> -certkeyBundleName <certkeyBundleName> [-SNICertkeybundle]
+      bind ssl vserver <vServerName> -policyName <policyName> [-priority <priority>] [-gotoPriorityExpression <gotoPriorityExpression>] [-type ( INTERCEPT_REQ | REQUEST | CLIENTHELLO_REQ )] [-invoke] [-labelType ( reqvserver | resvserver | policylabel | vserver )] [-labelName <labelName>]
+        vServerName                  Name of the virtual server. The name of a authentication vserver or cs vserver or lb vserver or vpn vserver
         -certkeyName                 Certificate. The name of a ssl certKey
         -CA                          It verifies the other side. No value
         -crlCheck                    Check the CA's CRL. One of Mandatory, Optional
@@ -220,6 +227,17 @@ mod tests {
         -cipherName                  Cipher or cipher group. Text of up to 255 characters (kept only)
         -cipherPriority              Place in the list. A number from 1 to 1000 (kept only)
         -eccCurveName                Elliptic curve. One of ALL, P_224, P_256, P_384, P_521, X_25519 (kept only)
+        -CACertBundleName            Bundle of CA certificates. The name of a ssl caCertBundle
+        -skipCACertBundle            Do not name its CAs to clients. No value
+        -certkeyBundleName           Bundle. The name of a ssl certKeyBundle
+        -SNICertkeybundle            It is chosen by SNI. No value
+        -policyName                  SSL policy. The name of a ssl policy (kept only)
+        -priority                    Lower numbers are looked at first. A number from 0 to 64000 (kept only)
+        -gotoPriorityExpression      What follows a match. Text of up to 255 characters (kept only)
+        -type                        When it is looked at. One of INTERCEPT_REQ, REQUEST, CLIENTHELLO_REQ (kept only)
+        -invoke                      After a match, go on with other policies. No value (kept only)
+        -labelType                   Where the other policies are. One of reqvserver, resvserver, policylabel, vserver (kept only)
+        -labelName                   Name of that label or virtual server. Text of up to 255 characters (kept only)
 ");
     }
 

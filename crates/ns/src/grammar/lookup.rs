@@ -201,7 +201,10 @@ mod tests {
     fn ambiguous_and_unknown_types_are_told_apart() {
         let show = |words: &[&str]| name(resource(Verb::Show, words));
 
-        assert_eq!(show(&["vserver"]), "cs vserver | lb vserver | ssl vserver");
+        assert_eq!(
+            show(&["vserver"]),
+            "authentication vserver | cs vserver | lb vserver | ssl vserver | vpn vserver"
+        );
         assert_eq!(show(&["ssl", "serv"]), "ssl service | ssl serviceGroup");
         assert_eq!(show(&["gslb", "site"]), "none");
         assert_eq!(name(resource(Verb::Rm, &["ssl", "vserver"])), "none");

@@ -175,7 +175,7 @@ mod tests {
         insta::assert_snapshot!(read("show sslvserver v"), @"show ssl vserver v");
         insta::assert_snapshot!(read("save config"), @"save ns config");
         insta::assert_snapshot!(read("sh run"), @"show ns runningConfig");
-        insta::assert_snapshot!(read("UPD SSL CERTK c -CERT a -NODOM"), @"update ssl certKey c -cert a -noDomainCheck");
+        insta::assert_snapshot!(read("UPD SSL CERTKEY c -CERT a -NODOM"), @"update ssl certKey c -cert a -noDomainCheck");
     }
 
     #[test]
@@ -194,14 +194,14 @@ mod tests {
         insta::assert_snapshot!(read("u lb vserver v"), @"ERROR: Ambiguous command name [u] | u | Expected one of unbind, unlink, unset, unsign, update.");
         insta::assert_snapshot!(read("shw lb vserver v"), @"ERROR: No such command [shw] | shw | Expected `show`.");
         insta::assert_snapshot!(read("show"), @"ERROR: Too few arguments |  | Expected an object type after `show`.");
-        insta::assert_snapshot!(read("show ssl"), @"ERROR: Too few arguments |  | Expected one of ssl certKey, ssl certLink, ssl cipher, ssl parameter, ssl profile, ssl service, ssl serviceGroup, ssl vserver, ssl zeroTouchParam.");
-        insta::assert_snapshot!(read("show vserver v"), @"ERROR: Ambiguous command name [vserver] | vserver | Expected one of cs vserver, lb vserver, ssl vserver.");
+        insta::assert_snapshot!(read("show ssl"), @"ERROR: Too few arguments |  | Expected one of ssl action, ssl caCertBundle, ssl caCertGroup, ssl certBundle, ssl certChain, ssl certFile, ssl certificateChain, ssl certKey, ssl certKeyBundle, ssl certLink, ssl cipher, ssl ciphersuite, ssl crl, ssl crlFile, ssl dhFile, ssl keyFile, ssl ocspResponder, ssl parameter, ssl policy, ssl profile, ssl service, ssl serviceGroup, ssl vserver, ssl zeroTouchParam.");
+        insta::assert_snapshot!(read("show vserver v"), @"ERROR: Ambiguous command name [vserver] | vserver | Expected one of authentication vserver, cs vserver, lb vserver, ssl vserver, vpn vserver.");
         insta::assert_snapshot!(read("show gslb site"), @"ERROR: No such command [gslb] | gslb | Expected an object type that `show` takes; this one is not supported.");
-        insta::assert_snapshot!(read("add ssl frob x"), @"ERROR: No such command [frob] | frob | Expected one of ssl certKey, ssl cipher, ssl profile.");
-        insta::assert_snapshot!(read("link lb vserver v"), @"ERROR: No such command [lb] | lb | Expected one of add, bind, disable, enable, rm, set, show, stat, unbind, unset before `lb vserver`.");
+        insta::assert_snapshot!(read("add ssl frob x"), @"ERROR: No such command [frob] | frob | Expected `ssl crl`.");
+        insta::assert_snapshot!(read("link lb vserver v"), @"ERROR: No such command [lb] | lb | Expected one of add, bind, disable, enable, rename, rm, set, show, stat, unbind, unset before `lb vserver`.");
         insta::assert_snapshot!(read("add server s 192.0.2.1 extra"), @"ERROR: No such argument [extra] | extra | Expected an argument name that begins with -.");
         insta::assert_snapshot!(read("add server s 192.0.2.1 -td 1 -td 2"), @"ERROR: Argument has too many values [td] | 2 | Expected -td once.");
-        insta::assert_snapshot!(read("bind ssl vserver v"), @"ERROR: Too few arguments |  | Expected one of -certkeyName, -cipherName, -eccCurveName.");
+        insta::assert_snapshot!(read("bind ssl vserver v"), @"ERROR: Too few arguments |  | Expected one of -certkeyName, -cipherName, -eccCurveName, -CACertBundleName, -certkeyBundleName, -policyName.");
         insta::assert_snapshot!(read("bind ssl vserver v -certkeyName c -cipherName d"), @"ERROR: Arguments cannot both be specified [certkeyName, cipherName] | -cipherName | Expected either -certkeyName or -cipherName.");
         insta::assert_snapshot!(read("bind ssl vserver v -certkeyName c -CA -SNICert"), @"ERROR: Arguments cannot both be specified [CA, SNICert] |  | Keep one of the two.");
         insta::assert_snapshot!(read("bind ssl profile p -certkeyName c"), @"ERROR: Required argument missing [forgingCACertkey] |  | Expected -forgingCACertkey.");

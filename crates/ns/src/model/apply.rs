@@ -67,9 +67,15 @@ impl Config {
             Verb::Unlink => self.unlink(command),
             Verb::Update => self.update(command),
             Verb::Clear if *command.resource() == NS_CONFIG => Ok(self.clear(command)),
-            Verb::Clear | Verb::Flush | Verb::Save | Verb::Show | Verb::Stat => {
-                Ok(Effect::Unchanged)
-            }
+            Verb::Rename => self.rename(command),
+            Verb::Clear
+            | Verb::Create
+            | Verb::Diff
+            | Verb::Flush
+            | Verb::Save
+            | Verb::Show
+            | Verb::Stat
+            | Verb::Switch => Ok(Effect::Unchanged),
             verb => Err(NsError::about(&codes::NOT_SUPPORTED, verb.word())),
         }?;
         Ok(Applied {
@@ -86,6 +92,9 @@ impl Config {
         if let Some(existing) = self.object(resource.name, &command.key())
             && !existing.is_factory()
         {
+            return Err(self.about_key(resource.exists, command));
+        }
+        if self.has_namesake(resource, &command.key()) {
             return Err(self.about_key(resource.exists, command));
         }
         let values = self.resolve(command.attributes(), &kept(command))?;
@@ -125,9 +134,7 @@ impl Config {
                 merged.remove(name);
             }
         }
-        for (name, value) in given.iter() {
-            merged.insert(name, value.clone());
-        }
+        put_in(resource, &mut merged, &given);
         self.check_values(resource, &merged)?;
         self.check_address(resource, &key, &merged)?;
         self.check_ssl_settings(command, &merged)?;
@@ -161,6 +168,7 @@ impl Config {
                 values.remove(name);
             }
         }
+        drop_dependents(resource, &mut values);
         self.check_values(resource, &values)?;
         self.check_ssl_settings(command, &values)?;
         self.check_defaults_profile(resource, &before, &values)?;
@@ -326,9 +334,10 @@ impl Config {
     /// `update ssl certKey`: other files under the same name; without files, the same are read again.
     fn update(&mut self, command: &Command) -> Result<Effect, NsError> {
         self.check_exists(command)?;
+        let resource = command.resource();
         let key = command.key();
         let given = kept(command);
-        let Some(object) = self.object_mut(command.resource(), &key) else {
+        let Some(object) = self.object_mut(resource, &key) else {
             return Ok(Effect::Unchanged);
         };
         let values = object.values_mut();
@@ -338,9 +347,7 @@ impl Config {
                 values.remove(name);
             }
         }
-        for (name, value) in given.iter() {
-            values.insert(name, value.clone());
-        }
+        put_in(resource, values, &given);
         Ok(Effect::Changed)
     }
 
@@ -415,6 +422,33 @@ const KEPT_WHEN_CLEARED: &[&str] = &[
     "ns param",
     "ns rpcNode",
 ];
+
+/// Puts new values in the place of old ones, and of those that cannot stand beside them.
+fn put_in(resource: &'static ResourceType, values: &mut Values, given: &Values) {
+    for (name, value) in given.iter() {
+        for attribute in resource.attributes {
+            let excluded = attribute.excludes.contains(&name)
+                || resource
+                    .attribute(name)
+                    .is_some_and(|own| own.excludes.contains(&attribute.name));
+            if excluded && !given.contains(attribute.name) {
+                values.remove(attribute.name);
+            }
+        }
+        values.insert(name, value.clone());
+    }
+    drop_dependents(resource, values);
+}
+
+/// Takes out what cannot stand without a value that is no longer there.
+fn drop_dependents(resource: &'static ResourceType, values: &mut Values) {
+    for attribute in resource.attributes {
+        let stranded = attribute.requires.iter().any(|name| !values.contains(name));
+        if stranded {
+            values.remove(attribute.name);
+        }
+    }
+}
 
 /// The values of a command that belong to the object, not only to the moment.
 fn kept(command: &Command) -> Values {

@@ -8,6 +8,7 @@ mod bind;
 mod dc2g;
 mod object;
 mod references;
+mod rename;
 mod rules;
 mod save;
 mod table;

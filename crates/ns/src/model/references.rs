@@ -57,29 +57,32 @@ impl Config {
             .filter(|object| {
                 !(object.resource() == target && object.key().eq_ignore_ascii_case(key))
             })
-            .find(|object| refers(object, target, key))
+            .find(|object| object.refers_to(target, key))
             .map(|object| format!("{} {}", object.resource().name, object.key()))
     }
 }
 
-fn refers(object: &Object, target: &'static ResourceType, key: &str) -> bool {
-    // The SSL side of a virtual server goes with it and does not hold it.
-    let own = object
-        .resource()
-        .attributes
-        .iter()
-        .filter(|attribute| !attribute.is_key)
-        .any(|attribute| names(attribute, object.value(attribute.name), target, key));
-    own || object.bindings().iter().any(|bound| {
-        bound
-            .kind
+impl Object {
+    /// Whether it, or what is bound to it, names the object of that type.
+    pub(super) fn refers_to(&self, target: &'static ResourceType, key: &str) -> bool {
+        // The SSL side of a virtual server goes with it and does not hold it.
+        let own = self
+            .resource()
             .attributes
             .iter()
-            .any(|attribute| names(attribute, bound.value(attribute.name), target, key))
-    })
+            .filter(|attribute| !attribute.is_key)
+            .any(|attribute| names(attribute, self.value(attribute.name), target, key));
+        own || self.bindings().iter().any(|bound| {
+            let attributes = bound.kind.attributes.iter();
+            attributes
+                .filter_map(|attribute| Some((attribute, bound.value(attribute.name)?)))
+                .any(|(attribute, value)| names(attribute, Some(value), target, key))
+        })
+    }
 }
 
-fn names(
+/// Whether the value of the attribute is the name of the object of that type.
+pub(super) fn names(
     attribute: &Attribute,
     value: Option<&Value>,
     target: &'static ResourceType,

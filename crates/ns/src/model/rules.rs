@@ -97,6 +97,17 @@ impl Config {
         }
     }
 
+    /// Whether a type that shares its names with this one has an object of that name.
+    ///
+    /// Virtual servers do, because `ssl vserver` knows all by their name alone; so do services and groups.
+    pub(super) fn has_namesake(&self, resource: &ResourceType, key: &str) -> bool {
+        NAMESAKES
+            .iter()
+            .filter(|types| types.contains(&resource.name))
+            .flat_map(|types| types.iter())
+            .any(|name| *name != resource.name && self.object(name, key).is_some())
+    }
+
     /// Two virtual servers cannot listen on one address and port with one transport.
     pub(super) fn check_address(
         &self,
@@ -305,7 +316,19 @@ fn check_expressions(resource: &ResourceType, values: &Values) -> Result<(), NsE
 
 type Parse = fn(&str) -> Result<Expr, ExprError>;
 
-const VSERVERS: &[&str] = &["cs vserver", "lb vserver"];
+const VSERVERS: &[&str] = &[
+    "authentication vserver",
+    "cs vserver",
+    "lb vserver",
+    "vpn vserver",
+];
+
+/// Types that share their names.
+const NAMESAKES: &[&[&str]] = &[
+    VSERVERS,
+    &["service", "serviceGroup"],
+    &["cs policy", "responder policy"],
+];
 
 /// Address, port and transport a virtual server listens on.
 #[derive(Clone, Copy, PartialEq, Eq)]

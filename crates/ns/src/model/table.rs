@@ -50,6 +50,19 @@ impl Table {
         )
     }
 
+    /// Lets an object be given another name; it keeps its place.
+    pub(super) fn rekey(&mut self, key: &str, change: impl FnOnce(&mut Object)) {
+        let Some(number) = self.index.remove(&self.indexed(key)) else {
+            return;
+        };
+        if let Some(object) = self.objects.get_mut(&number) {
+            let object = Arc::make_mut(object);
+            change(object);
+            let key = object.key();
+            self.index.insert(self.indexed(&key), number);
+        }
+    }
+
     pub(super) fn remove(&mut self, key: &str) -> bool {
         let Some(number) = self.index.remove(&self.indexed(key)) else {
             return false;

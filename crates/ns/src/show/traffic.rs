@@ -201,7 +201,8 @@ pub(super) const LAYOUTS: &[Layout] = &[
     layout!(
         "systemsession",
         [
-            "Session ID: {sid}\tUser: {username}",
+            "Session ID: {sid}",
+            "\tUser: {username}",
             "\tLogin time: {logintime}",
             "\tLast activity: {lastactivitytime}",
             "\tExpires: {expirytime}",
