@@ -40,6 +40,7 @@ mod lock;
 mod lookup;
 mod name;
 mod native;
+mod otp;
 mod propagation;
 mod provider;
 mod repeat;

@@ -2,10 +2,20 @@
 
 use hickory_proto::rr::Name;
 
-/// Lower case, without final dot and surrounding space.
+/// Lower case A-labels, without final dot and surrounding space.
 pub(crate) fn canonical(name: &str) -> String {
     let name = name.trim();
-    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    match name.is_ascii() {
+        true => name,
+        false => to_ascii(&name).unwrap_or(name),
+    }
+}
+
+/// A-labels for U-labels, as browsers make them (UTS 46).
+fn to_ascii(name: &str) -> Option<String> {
+    let url = reqwest::Url::parse(&format!("http://{name}/")).ok()?;
+    url.host_str().map(str::to_owned)
 }
 
 /// Whether `name` is `zone` or lies below it; both canonical.
@@ -50,6 +60,16 @@ mod tests {
 
         assert_eq!(all, ["a.b.example", "b.example", "example"]);
         assert_eq!(suffixes("").count(), 0);
+    }
+
+    #[test]
+    fn names_are_compared_as_they_are_on_the_wire() {
+        assert_eq!(canonical(" WWW.Example.org. "), "www.example.org");
+        assert_eq!(canonical("Bücher.example"), "xn--bcher-kva.example");
+        assert_eq!(
+            canonical("_acme-challenge.bücher.example."),
+            "_acme-challenge.xn--bcher-kva.example"
+        );
     }
 
     #[test]

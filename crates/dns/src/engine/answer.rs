@@ -2,6 +2,7 @@
 
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
+use roxmltree::{Document, Node, ParsingOptions};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -12,6 +13,8 @@ pub(crate) enum Format {
     /// `application/json`.
     #[default]
     Json,
+    /// XML-RPC: `/result` is the value, `/fault` what went wrong.
+    Xmlrpc,
     /// XML: an element is an object of its children and `@attributes`, or its text when it has neither.
     Xml,
     /// `application/x-www-form-urlencoded`; a key ending in `[]` is a list.
@@ -38,25 +41,85 @@ pub(crate) fn tree_of(format: Format, text: &str) -> Option<Value> {
     }
     match format {
         Format::Json => serde_json::from_str(text).ok(),
-        Format::Xml => {
-            let document = roxmltree::Document::parse(text).ok()?;
-            let root = document.root_element();
-            let mut tree = Map::new();
-            tree.insert(root.tag_name().name().to_owned(), element(root));
-            Some(Value::Object(tree))
-        }
+        Format::Xml => read_xml(text, |root| {
+            let tree = [(root.tag_name().name().to_owned(), element(root))];
+            Some(Value::Object(tree.into_iter().collect()))
+        }),
+        Format::Xmlrpc => read_xml(text, xmlrpc),
         Format::Form => Some(form(text)),
         Format::Text => Some(Value::String(text.to_owned())),
     }
 }
 
-fn element(node: roxmltree::Node<'_, '_>) -> Value {
+/// Reads a document; one whose prolog is irregular is read without it.
+fn read_xml(text: &str, read: fn(Node<'_, '_>) -> Option<Value>) -> Option<Value> {
+    let options = ParsingOptions {
+        allow_dtd: true,
+        ..ParsingOptions::default()
+    };
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    if let Ok(document) = Document::parse_with_options(text, options) {
+        return read(document.root_element());
+    }
+    let starts = text.match_indices('<').map(|(at, _)| &text[at..]);
+    let mut elements =
+        starts.filter(|rest| rest[1..].starts_with(|c: char| c.is_ascii_alphabetic()));
+    let document = Document::parse(elements.next()?).ok()?;
+    read(document.root_element())
+}
+
+/// What an XML-RPC response says, as `{"result": …}` or `{"fault": …}`.
+fn xmlrpc(root: Node<'_, '_>) -> Option<Value> {
+    if !root.has_tag_name("methodResponse") {
+        return None;
+    }
+    let said = root.children().find(Node::is_element)?;
+    let (name, value) = match said.has_tag_name("fault") {
+        true => ("fault", child(said, "value")?),
+        false => ("result", child(child(said, "param")?, "value")?),
+    };
+    Some(Value::Object(
+        [(name.to_owned(), typed(value))].into_iter().collect(),
+    ))
+}
+
+fn child<'a, 'b>(node: Node<'a, 'b>, name: &str) -> Option<Node<'a, 'b>> {
+    node.children().find(|child| child.has_tag_name(name))
+}
+
+/// A `<value>` of XML-RPC; numbers and truth values as text.
+fn typed(value: Node<'_, '_>) -> Value {
+    let text =
+        |node: Node<'_, '_>| Value::String(node.text().unwrap_or_default().trim().to_owned());
+    let Some(inside) = value.children().find(Node::is_element) else {
+        return text(value);
+    };
+    let named = |name: &'static str| move |node: &Node<'_, '_>| node.has_tag_name(name);
+    match inside.tag_name().name() {
+        "array" => {
+            let data = inside.children().filter(named("data"));
+            let values = data.flat_map(|data| data.children().filter(named("value")));
+            values.map(typed).collect()
+        }
+        "struct" => {
+            let members = inside.children().filter(named("member"));
+            let pairs = members.filter_map(|member| {
+                let name = child(member, "name")?.text()?.trim().to_owned();
+                Some((name, typed(child(member, "value")?)))
+            });
+            Value::Object(pairs.collect())
+        }
+        _ => text(inside),
+    }
+}
+
+fn element(node: Node<'_, '_>) -> Value {
     let mut tree = Map::new();
     for attribute in node.attributes() {
         let name = format!("@{}", attribute.name());
         tree.insert(name, Value::String(attribute.value().to_owned()));
     }
-    for child in node.children().filter(roxmltree::Node::is_element) {
+    for child in node.children().filter(Node::is_element) {
         put(&mut tree, child.tag_name().name(), element(child));
     }
     let text: String = node
@@ -111,7 +174,7 @@ fn url_pairs(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// A way to a part of an answer: `/a/b/0`, `/a/*/c`, `header:Name`, `cookie:Name`.
+/// A way to a part of an answer: `/a/b/0`, `/a/*/c`, `/a/**/c` at any depth, `header:Name`, `cookie:Name`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Path {
     Tree(Vec<String>),
@@ -190,6 +253,7 @@ impl Path {
 
 fn follow<'a>(value: &'a Value, step: &str) -> Vec<&'a Value> {
     match (value, step) {
+        (value, "**") => descendants(value),
         (Value::Array(list), "*") => list.iter().collect(),
         (Value::Object(map), "*") => map.values().collect(),
         (Value::Array(list), step) => match step.parse::<usize>() {
@@ -204,6 +268,16 @@ fn follow<'a>(value: &'a Value, step: &str) -> Vec<&'a Value> {
         },
         _ => Vec::new(),
     }
+}
+
+/// The value itself and everything below it.
+fn descendants(value: &Value) -> Vec<&Value> {
+    let below: Vec<&Value> = match value {
+        Value::Array(list) => list.iter().flat_map(descendants).collect(),
+        Value::Object(map) => map.values().flat_map(descendants).collect(),
+        _ => Vec::new(),
+    };
+    std::iter::once(value).chain(below).collect()
 }
 
 /// A text, number or truth value as text; trimmed, as some services pad.
@@ -323,6 +397,29 @@ mod tests {
         assert_eq!(path("/r/i").items(&two).len(), 2);
         assert_eq!(path("/@id").text(path("/r/i").items(&two)[1]).unwrap(), "2");
         assert!(tree_of(Format::Xml, "<html><br></html>").is_none());
+        let odd = tree_of(
+            Format::Xml,
+            " <?xml bad?><!DOCTYPE r [<!ENTITY x 'y'>]><r><i n='1'/></r>",
+        );
+        assert_eq!(path("/**/i/@n").text(&odd.unwrap()).unwrap(), "1");
+    }
+
+    #[test]
+    fn xml_rpc_reads_as_what_it_means() {
+        let text = "<?xml version='1.0'?><methodResponse><params><param><value><array><data>\
+            <value><struct><member><name>id</name><value><int>7</int></value></member>\
+            <member><name>rdata</name><value> padded </value></member></struct></value>\
+            </data></array></value></param></params></methodResponse>";
+        let tree = tree_of(Format::Xmlrpc, text).unwrap();
+        assert_eq!(tree, json!({"result": [{"id": "7", "rdata": "padded"}]}));
+
+        let fault = "<methodResponse><fault><value><struct><member><name>faultCode</name>\
+            <value><int>4</int></value></member></struct></value></fault></methodResponse>";
+        assert_eq!(
+            tree_of(Format::Xmlrpc, fault).unwrap(),
+            json!({"fault": {"faultCode": "4"}})
+        );
+        assert!(tree_of(Format::Xmlrpc, "<html/>").is_none());
     }
 
     #[test]

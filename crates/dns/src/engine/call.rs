@@ -11,11 +11,13 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::answer::{Answer, Condition, plain, tree_of};
-use super::description::{Auth, Description, FaultText, FormText, Mode, Request};
+use super::description::{Auth, Description, FaultText, Mode};
+use super::request::{FormText, Request};
 use super::session::Session;
 use super::template::Vars;
 use crate::error::{DnsError, Fault, Step};
 use crate::http;
+use crate::otp;
 
 /// How often a request is sent that was told to come later, or whose connection failed.
 const TRIES: u32 = 3;
@@ -72,7 +74,8 @@ pub(crate) struct Caller {
     /// Of one request.
     pub(crate) timeout: Duration,
     pub(crate) session: Mutex<Option<Session>>,
-    pub(crate) logging_in: tokio::sync::Mutex<()>,
+    /// Held while logging in; the time step whose one-time password was used last.
+    pub(crate) logging_in: tokio::sync::Mutex<Option<i64>>,
     pub(crate) places: Semaphore,
 }
 
@@ -155,7 +158,10 @@ impl Caller {
             let text = reply.text();
             return Ok(Answer {
                 status: reply.status,
-                tree: tree_of(self.description.http.answers, &text),
+                tree: tree_of(
+                    request.answers.unwrap_or(self.description.http.answers),
+                    &text,
+                ),
                 headers: reply.headers,
                 text,
             });
@@ -200,8 +206,9 @@ impl Caller {
             .iter()
             .filter(|_| !is_next)
             .chain(auth.iter().flat_map(|auth| &auth.query));
-        let query: Vec<(String, String)> =
+        let mut query: Vec<(String, String)> =
             query.map(|(k, v)| (k.clone(), v.render(&vars))).collect();
+        query.extend(each_value(request, &vars, purpose.values));
         for (key, value) in query {
             // A page that is asked for replaces the first page's parameter.
             if !draft.query().iter().any(|(known, _)| *known == key) {
@@ -278,6 +285,9 @@ impl Caller {
                 "application/x-www-form-urlencoded",
                 encode_form(&pairs).into_bytes(),
             );
+        } else if let Some(call) = &request.xmlrpc {
+            let body = call.render(vars, purpose.values);
+            put("text/xml; charset=utf-8", body.into_bytes());
         } else if let Some(xml) = &request.xml {
             put("text/xml; charset=utf-8", xml.render(vars).into_bytes());
         } else if let Some(text) = &request.text {
@@ -323,6 +333,11 @@ impl Caller {
                 .map(|(key, value)| (format!("session.{key}"), value.clone())),
         );
         vars.insert("now".to_owned(), now.as_second().to_string());
+        for field in self.description.fields.iter().filter(|field| field.totp) {
+            let secret = self.creds.get(&format!("cred.{}", field.key));
+            let code = secret.and_then(|secret| otp::code(secret, now));
+            vars.insert(format!("totp.{}", field.key), code.unwrap_or_default());
+        }
         vars.extend(own.iter().map(|(key, value)| (key.clone(), value.clone())));
         vars
     }
@@ -351,7 +366,7 @@ impl Caller {
     }
 
     /// What an answer other than success means.
-    fn refusal(&self, answer: &Answer, step: Step) -> DnsError {
+    pub(crate) fn refusal(&self, answer: &Answer, step: Step) -> DnsError {
         let http = &self.description.http;
         let tree = answer.tree.as_ref();
         let code = http.code.iter().find_map(|path| path.text_in(answer));
@@ -360,6 +375,7 @@ impl Caller {
             .filter_map(plain)
             .filter(|text| !text.is_empty())
             .collect();
+        let is_explained = code.is_some() || !words.is_empty();
         let words = match words.is_empty() {
             true => answer.text.clone(),
             false => words.join("; "),
@@ -380,11 +396,15 @@ impl Caller {
             }
             FaultText::Permission => (Fault::Permission, "the credentials may not do this", true),
             FaultText::Busy => (Fault::Provider, "the service is busy or failed", false),
-            FaultText::Refused if tree.is_none() => (
-                Fault::Provider,
-                "the answer is not what this service answers",
-                false,
-            ),
+            FaultText::Refused
+                if tree.is_none() || (answer.status.is_success() && !is_explained) =>
+            {
+                (
+                    Fault::Provider,
+                    "the answer is not what this service answers",
+                    false,
+                )
+            }
             FaultText::Refused => (Fault::Provider, "the service refused", true),
             FaultText::Zone => (
                 Fault::Zone,
@@ -438,6 +458,20 @@ fn by_status(answer: &Answer) -> FaultText {
 
 fn pause(attempt: u32, asked: Option<Duration>) -> Duration {
     asked.unwrap_or_else(|| Duration::from_millis(250 << attempt.min(6)))
+}
+
+/// The parameters that come once for each value of a set.
+fn each_value(request: &Request, vars: &Vars, values: &[String]) -> Vec<(String, String)> {
+    let numbered = values.iter().enumerate().map(|(number, value)| {
+        let mut vars = vars.clone();
+        vars.insert("v".to_owned(), value.clone());
+        vars.insert("i".to_owned(), number.to_string());
+        let pairs = request.query_each.iter();
+        let pairs =
+            pairs.map(|(key, text)| (key.replace("{i}", &number.to_string()), text.render(&vars)));
+        pairs.collect::<Vec<_>>()
+    });
+    numbered.flatten().collect()
 }
 
 fn form_value(value: &FormText, vars: &Vars, values: &[String]) -> String {

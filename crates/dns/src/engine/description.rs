@@ -1,11 +1,11 @@
 //! What a description file may say, and the checks it must pass before it is used.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::answer::{Condition, Format, Path};
+use super::request::Request;
 use super::signer::Signer;
 use super::template::Template;
 
@@ -49,6 +49,9 @@ pub(crate) struct Description {
     /// Publishes what was changed.
     #[serde(default)]
     pub(crate) commit: Option<Change>,
+    /// Asked after each change until it is done.
+    #[serde(default)]
+    pub(crate) poll: Option<Poll>,
 }
 
 /// A setting.
@@ -64,6 +67,12 @@ pub(crate) struct FieldText {
     #[serde(default)]
     pub(crate) default: Option<String>,
     pub(crate) help: String,
+    /// It is a URL that requests go to, with what holds of such.
+    #[serde(default)]
+    pub(crate) url: bool,
+    /// It is the secret of one-time passwords (RFC 6238); the present one is `{totp.<key>}`.
+    #[serde(default)]
+    pub(crate) totp: bool,
     #[serde(default)]
     pub(crate) acme_sh: Vec<String>,
     #[serde(default)]
@@ -184,63 +193,6 @@ pub(crate) enum FaultText {
     Zone,
 }
 
-/// One request.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Request {
-    pub(crate) method: String,
-    /// Appended to the base, or a whole URL.
-    #[serde(default)]
-    pub(crate) path: Option<Template>,
-    #[serde(default)]
-    pub(crate) query: BTreeMap<String, Template>,
-    #[serde(default)]
-    pub(crate) headers: BTreeMap<String, Template>,
-    #[serde(default)]
-    pub(crate) json: Option<JsonText>,
-    #[serde(default)]
-    pub(crate) form: Option<BTreeMap<String, FormText>>,
-    #[serde(default)]
-    pub(crate) text: Option<Template>,
-    #[serde(default)]
-    pub(crate) xml: Option<Template>,
-}
-
-/// A value of a form: a text, or JSON in it.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum FormText {
-    Text(Template),
-    Json { json: JsonText },
-}
-
-/// A JSON value whose texts are templates. An object `{each = "values", item = …}` is a list with the item for each
-/// value of the set, which it calls `{v}`.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum JsonText {
-    Bool(bool),
-    Int(i64),
-    Text(Template),
-    List(Vec<Self>),
-    Each(Each),
-    Object(BTreeMap<String, Self>),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Each {
-    #[expect(dead_code, reason = "its presence tells a list from an object")]
-    pub(crate) each: EachOf,
-    pub(crate) item: Box<JsonText>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum EachOf {
-    Values,
-}
-
 /// A request that comes first.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -249,6 +201,7 @@ pub(crate) struct Login {
     #[serde(default)]
     pub(crate) ok: Vec<Condition>,
     /// What is kept, as `{session.<key>}`.
+    #[serde(default)]
     pub(crate) keep: BTreeMap<String, Path>,
     /// Sent with every later request.
     #[serde(default)]
@@ -265,6 +218,9 @@ pub(crate) struct Login {
     /// Left out when this setting is given, which is then kept in its place: an account id.
     #[serde(default)]
     pub(crate) unless: Option<String>,
+    /// Left out when one of these settings is not given.
+    #[serde(default)]
+    pub(crate) when: Vec<String>,
 }
 
 /// How the zone of a name is found.
@@ -297,6 +253,11 @@ pub(crate) struct Zone {
     /// For `suffix`: the zone is what stands before this, such as `.duckdns.org`.
     #[serde(default)]
     pub(crate) suffix: Option<String>,
+    #[serde(default)]
+    pub(crate) ok: Vec<Condition>,
+    /// What is asked about the zone once it is found.
+    #[serde(default)]
+    pub(crate) then: Vec<Then>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -312,6 +273,15 @@ pub(crate) enum ZoneMode {
     Walk,
 }
 
+/// A further question about a zone.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Then {
+    pub(crate) request: Request,
+    /// What is kept, as `{zone.<key>}`.
+    pub(crate) keep: BTreeMap<String, Path>,
+}
+
 /// How a long list comes in parts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -319,6 +289,9 @@ pub(crate) struct Paging {
     /// The parameter with the page's number.
     #[serde(default)]
     pub(crate) page: Option<String>,
+    /// The page's number is `{page}` in the request.
+    #[serde(default)]
+    pub(crate) hole: bool,
     /// The number of the first page; default 1.
     #[serde(default)]
     pub(crate) first: Option<u32>,
@@ -361,6 +334,12 @@ pub(crate) struct List {
     pub(crate) value: Path,
     #[serde(default)]
     pub(crate) ttl: Option<Path>,
+    /// An item counts only when what is there is one of these.
+    #[serde(default)]
+    pub(crate) only: BTreeMap<String, Vec<Template>>,
+    /// Values are shown cut to so many characters.
+    #[serde(default)]
+    pub(crate) cut: Option<usize>,
     /// More of an item, as `{record.<key>}`.
     #[serde(default)]
     pub(crate) keep: BTreeMap<String, Path>,
@@ -383,192 +362,17 @@ pub(crate) struct Change {
     pub(crate) already: Vec<Condition>,
 }
 
-impl Description {
-    /// Reads and checks a description.
-    ///
-    /// # Errors
-    /// What is wrong, with the key.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let description: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        description.check()?;
-        Ok(description)
-    }
-
-    fn check(&self) -> Result<(), String> {
-        let needed: &[(&str, bool)] = match self.records.mode {
-            Mode::Records => &[
-                ("list", self.list.is_some()),
-                ("create", self.create.is_some()),
-                ("delete", self.delete.is_some()),
-            ],
-            Mode::Rrset => &[
-                ("list", self.list.is_some()),
-                ("replace", self.replace.is_some()),
-            ],
-            Mode::Append | Mode::Single => &[
-                ("create", self.create.is_some()),
-                ("delete", self.delete.is_some()),
-            ],
-        };
-        if let Some((missing, _)) = needed.iter().find(|(_, there)| !there) {
-            return Err(format!("[{missing}] is missing"));
-        }
-        if self.zone.request.is_none() && matches!(self.zone.mode, ZoneMode::Walk | ZoneMode::List)
-        {
-            return Err("[zone.request] is missing".to_owned());
-        }
-        if self.zone.mode == ZoneMode::List
-            && (self.zone.items.is_none() || self.zone.name.is_none())
-        {
-            return Err("[zone] of mode list needs items and name".to_owned());
-        }
-        self.check_holes()
-    }
-
-    /// Every hole names something that there is, and every setting is used.
-    fn check_holes(&self) -> Result<(), String> {
-        let mut known: BTreeSet<String> = KNOWN.iter().map(|name| (*name).to_owned()).collect();
-        known.extend(
-            self.fields
-                .iter()
-                .map(|field| format!("cred.{}", field.key)),
-        );
-        known.extend(
-            self.login
-                .iter()
-                .flat_map(|login| login.keep.keys())
-                .map(|key| format!("session.{key}")),
-        );
-        known.extend(self.zone.keep.keys().map(|key| format!("zone.{key}")));
-        known.extend(
-            self.list
-                .iter()
-                .flat_map(|list| list.keep.keys())
-                .map(|key| format!("record.{key}")),
-        );
-        let used = self.holes();
-        if let Some(unknown) = used.iter().find(|name| !known.contains(**name)) {
-            return Err(format!("{{{unknown}}} names nothing"));
-        }
-        let signed = self.http.auth.iter().any(|auth| auth.signer.is_some());
-        let mentioned = |key: &String| {
-            used.contains(format!("cred.{key}").as_str())
-                || self
-                    .login
-                    .iter()
-                    .any(|login| login.unless.as_ref() == Some(key))
-        };
-        match self
-            .fields
-            .iter()
-            .find(|field| !signed && !mentioned(&field.key))
-        {
-            Some(field) => Err(format!("the setting {} is used nowhere", field.key)),
-            None => Ok(()),
-        }
-    }
-
-    fn holes(&self) -> BTreeSet<&str> {
-        let changes = [
-            &self.create,
-            &self.create_set,
-            &self.replace,
-            &self.delete,
-            &self.delete_set,
-            &self.commit,
-        ];
-        let requests = (changes.into_iter().flatten().map(|change| &change.request))
-            .chain(self.login.iter().map(|login| &login.request))
-            .chain(self.zone.request.iter())
-            .chain(self.list.iter().map(|list| &list.request));
-        let mut names: BTreeSet<&str> = requests.flat_map(Request::holes).collect();
-        let http = &self.http;
-        let templates = http
-            .headers
-            .values()
-            .chain(std::iter::once(&http.base))
-            .chain(http.auth.iter().flat_map(|auth| {
-                let basic = auth
-                    .basic
-                    .iter()
-                    .flat_map(|basic| [&basic.user, &basic.password]);
-                let maps = [&auth.headers, &auth.query, &auth.form, &auth.json];
-                maps.into_iter().flat_map(BTreeMap::values).chain(basic)
-            }));
-        let session = self.login.iter().flat_map(|login| login.headers.values());
-        names.extend(templates.chain(session).flat_map(Template::names));
-        names
-    }
-}
-
-/// What a hole may always name.
-const KNOWN: [&str; 14] = [
-    "candidate",
-    "fqdn",
-    "fqdn.",
-    "now",
-    "record.id",
-    "stored",
-    "sub",
-    "sub_or_at",
-    "ttl",
-    "v",
-    "value",
-    "zone",
-    "zone.",
-    "zone.id",
-];
-
-impl Request {
-    fn holes(&self) -> Vec<&str> {
-        let texts = [&self.path, &self.text, &self.xml].into_iter().flatten();
-        let maps = self.query.values().chain(self.headers.values());
-        let mut names: Vec<&str> = texts.chain(maps).flat_map(Template::names).collect();
-        if let Some(json) = &self.json {
-            json.holes(&mut names);
-        }
-        for value in self.form.iter().flat_map(BTreeMap::values) {
-            match value {
-                FormText::Text(text) => names.extend(text.names()),
-                FormText::Json { json } => json.holes(&mut names),
-            }
-        }
-        names
-    }
-}
-
-impl JsonText {
-    fn holes<'a>(&'a self, names: &mut Vec<&'a str>) {
-        match self {
-            Self::Bool(_) | Self::Int(_) => {}
-            Self::Text(text) => names.extend(text.names()),
-            Self::List(list) => list.iter().for_each(|one| one.holes(names)),
-            Self::Each(each) => each.item.holes(names),
-            Self::Object(map) => map.values().for_each(|one| one.holes(names)),
-        }
-    }
-
-    /// The JSON, its holes filled; `values` are those of the set.
-    pub(crate) fn render(&self, vars: &super::template::Vars, values: &[String]) -> Value {
-        match self {
-            Self::Bool(truth) => Value::Bool(*truth),
-            Self::Int(number) => Value::from(*number),
-            Self::Text(text) => text.render_json(vars),
-            Self::List(list) => list.iter().map(|one| one.render(vars, values)).collect(),
-            Self::Each(each) => {
-                let items = values.iter().map(|value| {
-                    let mut vars = vars.clone();
-                    vars.insert("v".to_owned(), value.clone());
-                    each.item.render(&vars, values)
-                });
-                items.collect()
-            }
-            Self::Object(map) => {
-                let entries = map
-                    .iter()
-                    .map(|(key, one)| (key.clone(), one.render(vars, values)));
-                Value::Object(entries.collect())
-            }
-        }
-    }
+/// How the end of a change is waited for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Poll {
+    pub(crate) request: Request,
+    /// What of the change's answer is asked for, as `{poll.id}`; an answer without it needs no waiting.
+    #[serde(default)]
+    pub(crate) id: Option<Path>,
+    /// It is done.
+    pub(crate) until: Condition,
+    /// It failed.
+    #[serde(default)]
+    pub(crate) failed: Vec<Condition>,
 }

@@ -6,10 +6,12 @@
 
 mod answer;
 mod call;
+mod check;
 mod description;
 mod paging;
 mod provider;
 mod records;
+mod request;
 mod session;
 mod signer;
 mod template;
@@ -20,39 +22,63 @@ pub(crate) use provider::build;
 
 use crate::provider::{Descriptor, Field, Maker};
 
+/// The descriptions of `providers`, each with its code.
+macro_rules! texts {
+    ($($code:literal),* $(,)?) => {
+        &[$(($code, include_str!(concat!("../../providers/", $code, ".toml")))),*]
+    };
+}
+
 /// The descriptions, alphabetically by code.
-const TEXTS: &[(&str, &str)] = &[
-    (
-        "alwaysdata",
-        include_str!("../../providers/alwaysdata.toml"),
-    ),
-    ("cf", include_str!("../../providers/cf.toml")),
-    ("cloudns", include_str!("../../providers/cloudns.toml")),
-    ("desec", include_str!("../../providers/desec.toml")),
-    ("dgon", include_str!("../../providers/dgon.toml")),
-    ("dnsimple", include_str!("../../providers/dnsimple.toml")),
-    ("easydns", include_str!("../../providers/easydns.toml")),
-    (
-        "gandi_livedns",
-        include_str!("../../providers/gandi_livedns.toml"),
-    ),
-    ("gd", include_str!("../../providers/gd.toml")),
-    ("leaseweb", include_str!("../../providers/leaseweb.toml")),
-    ("linode_v4", include_str!("../../providers/linode_v4.toml")),
-    ("lua", include_str!("../../providers/lua.toml")),
-    ("me", include_str!("../../providers/me.toml")),
-    ("namecom", include_str!("../../providers/namecom.toml")),
-    ("namesilo", include_str!("../../providers/namesilo.toml")),
-    ("neodigit", include_str!("../../providers/neodigit.toml")),
-    ("netcup", include_str!("../../providers/netcup.toml")),
-    ("nsone", include_str!("../../providers/nsone.toml")),
-    (
-        "openprovider",
-        include_str!("../../providers/openprovider.toml"),
-    ),
-    ("pointhq", include_str!("../../providers/pointhq.toml")),
-    ("ultra", include_str!("../../providers/ultra.toml")),
-    ("vultr", include_str!("../../providers/vultr.toml")),
+const TEXTS: &[(&str, &str)] = texts![
+    "active24",
+    "ali",
+    "alwaysdata",
+    "cf",
+    "cloudns",
+    "cn",
+    "conoha",
+    "conohav3",
+    "da",
+    "desec",
+    "dgon",
+    "dnsimple",
+    "dp",
+    "dpi",
+    "dreamhost",
+    "easydns",
+    "exoscale",
+    "gandi_livedns",
+    "gd",
+    "hostingde",
+    "infoblox",
+    "ispconfig",
+    "jd",
+    "leaseweb",
+    "linode_v4",
+    "lua",
+    "me",
+    "miab",
+    "misaka",
+    "namecom",
+    "namesilo",
+    "neodigit",
+    "netcup",
+    "nsone",
+    "nw",
+    "online",
+    "openprovider",
+    "opnsense",
+    "pointhq",
+    "rcode0",
+    "regru",
+    "selectel",
+    "selectelv1",
+    "ultra",
+    "vscale",
+    "vultr",
+    "zilore",
+    "zonomi",
 ];
 
 /// The descriptors of all described providers.
@@ -91,7 +117,8 @@ fn descriptor(description: Description) -> &'static Descriptor {
     let mut fields: Vec<Field> = own.collect();
     let common = COMMON
         .iter()
-        .filter(|field| field.key != "ttl" || description.records.ttl > 0);
+        .filter(|field| field.key != "ttl" || description.records.ttl > 0)
+        .filter(|field| description.fields.iter().all(|own| own.key != field.key));
     fields.extend(common.copied());
     Box::leak(Box::new(Descriptor {
         code: &description.code,

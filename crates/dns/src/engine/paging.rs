@@ -5,9 +5,21 @@ use reqwest::header::LINK;
 
 use super::answer::Answer;
 use super::call::{Caller, Purpose};
-use super::description::{Paging, Request};
+use super::description::Paging;
+use super::request::Request;
 use super::template::Vars;
 use crate::error::{DnsError, Fault};
+
+impl Paging {
+    /// Whether there is a page after the `read` pages so far, of which the last had `entries`.
+    pub(crate) fn is_more(&self, answer: &Answer, read: u32, entries: usize) -> bool {
+        let told = self.pages.as_ref().and_then(|path| path.text_in(answer));
+        match told.and_then(|text| text.parse::<u32>().ok()) {
+            Some(pages) => read < pages,
+            None => entries > 0 && self.full.is_none_or(|full| entries >= full),
+        }
+    }
+}
 
 impl Caller {
     /// The URL of the page after the `read` pages so far, of which the last had `entries`; none after the last page.
@@ -40,16 +52,7 @@ impl Caller {
         let Some(parameter) = &paging.page else {
             return Ok(None);
         };
-        let pages = paging
-            .pages
-            .as_ref()
-            .and_then(|path| path.text_in(answer))
-            .and_then(|text| text.parse::<u32>().ok());
-        let more = match pages {
-            Some(pages) => read < pages,
-            None => entries > 0 && paging.full.is_none_or(|full| entries >= full),
-        };
-        if !more {
+        if !paging.is_more(answer, read, entries) {
             return Ok(None);
         }
         let number = paging.first.unwrap_or(1).saturating_add(read);

@@ -12,6 +12,7 @@ use super::template::Vars;
 use crate::error::DnsError;
 use crate::http;
 use crate::lock::NameLocks;
+use crate::otp;
 use crate::provider::{Caps, Context, Descriptor, Multi, Provider, Settings};
 use crate::setting::Reader;
 
@@ -84,7 +85,7 @@ pub(crate) fn build(
         let ways: Vec<String> = groups.iter().map(|group| group.join(" and ")).collect();
         return Err(reader.error(format!("settings are missing: give {}", ways.join(", or "))));
     }
-    let creds: Vars = (descriptor.fields.iter())
+    let mut creds: Vars = (descriptor.fields.iter())
         .filter_map(|field| {
             Some((
                 format!("cred.{}", field.key),
@@ -92,6 +93,20 @@ pub(crate) fn build(
             ))
         })
         .collect();
+    for field in description.fields.iter().filter(|field| field.url) {
+        if let Some(url) = creds.get_mut(&format!("cred.{}", field.key)) {
+            let read = http::base_url(descriptor.code, url)?;
+            *url = read.as_str().trim_end_matches('/').to_owned();
+        }
+    }
+    let totp = description.fields.iter().filter(|field| field.totp);
+    for field in totp {
+        let secret = reader.text(&field.key);
+        if secret.is_some_and(|secret| !otp::is_secret(secret)) {
+            let what = format!("{} is no one-time password secret in Base32", field.key);
+            return Err(reader.error(what));
+        }
+    }
     let base = match reader.text("base_url") {
         Some(text) => text.to_owned(),
         None => description.http.base.render(&creds),
@@ -126,7 +141,7 @@ pub(crate) fn build(
             clock: context.clock.clone(),
             timeout: context.request_timeout,
             session: Mutex::new(None),
-            logging_in: tokio::sync::Mutex::new(()),
+            logging_in: tokio::sync::Mutex::default(),
             places: Semaphore::new(description.http.at_once.unwrap_or(AT_ONCE)),
         },
         caps: caps(description),

@@ -1,11 +1,13 @@
 //! The four ways in which described providers keep values: as records, as a set, value by value, or one only.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, plain};
 use super::call::Purpose;
-use super::description::{Change, List, Mode, ZoneMode};
+use super::description::{Change, List, Mode, Poll, ZoneMode};
 use super::provider::Declared;
 use super::template::Vars;
 use super::zone::Found;
@@ -19,6 +21,9 @@ const NOBODYS: &str = "_acme-challenge.example.invalid";
 
 /// How often a set is written when another writer interferes.
 const WRITES: usize = 3;
+
+/// How often the end of a change is asked for: about a minute long.
+const POLLS: u32 = 30;
 
 /// A TXT record as listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,10 +126,12 @@ impl Declared {
             return Err(self.incomplete());
         };
         let there = self.matching(list, zone, target).await?;
+        let vars = self.vars(zone, target);
         if !there.is_empty() {
+            // It may be there and wait for a commit that was lost.
+            self.commit(Step::Add, &vars).await?;
             return Ok(self.receipt(zone, there.iter().map(Record::id).collect(), false));
         }
-        let vars = self.vars(zone, target);
         let (answer, was_there) = self.change(create, Step::Add, &vars, &[]).await?;
         self.commit(Step::Add, &vars).await?;
         let id = create
@@ -147,9 +154,6 @@ impl Declared {
             vars.insert("stored".to_owned(), record.raw.clone());
             vars.extend(record.vars.clone());
             self.change(delete, Step::Remove, &vars, &[]).await?;
-        }
-        if there.is_empty() {
-            return Ok(());
         }
         self.commit(Step::Remove, &self.vars(zone, target)).await
     }
@@ -213,6 +217,9 @@ impl Declared {
             _ => return Err(self.incomplete()),
         };
         let mut vars = self.vars(zone, target);
+        if let Some(first) = set.first() {
+            vars.extend(first.vars.clone());
+        }
         // The set's own TTL stays.
         if let Some(ttl) = set
             .iter()
@@ -232,6 +239,7 @@ impl Declared {
         if let Some(list) = &self.description().list
             && !self.matching(list, zone, target).await?.is_empty()
         {
+            self.commit(Step::Add, &self.vars(zone, target)).await?;
             return Ok(self.receipt(zone, Vec::new(), false));
         }
         let vars = self.vars(zone, target);
@@ -248,7 +256,7 @@ impl Declared {
         if let Some(list) = &self.description().list {
             let there = self.matching(list, zone, target).await?;
             let Some(record) = there.first() else {
-                return Ok(());
+                return self.commit(Step::Remove, &vars).await;
             };
             vars.insert("stored".to_owned(), record.raw.clone());
             vars.extend(record.vars.clone());
@@ -277,7 +285,46 @@ impl Declared {
             return Ok((answer, true));
         }
         self.caller.judge(&answer, purpose)?;
+        if let Some(poll) = &self.description().poll {
+            self.await_end(poll, &answer, step, vars).await?;
+        }
         Ok((answer, false))
+    }
+
+    /// Asks until a change is done.
+    async fn await_end(
+        &self,
+        poll: &Poll,
+        changed: &Answer,
+        step: Step,
+        vars: &Vars,
+    ) -> Result<(), DnsError> {
+        let mut vars = vars.clone();
+        if let Some(path) = &poll.id {
+            let Some(id) = path.text_in(changed).filter(|_| !poll.until.holds(changed)) else {
+                return Ok(());
+            };
+            vars.insert("poll.id".to_owned(), id);
+        }
+        let purpose = Purpose {
+            step: Step::Verify,
+            vars: &vars,
+            values: &[],
+            ok: &[],
+        };
+        for attempt in 0..POLLS {
+            let answer = self.caller.call(&poll.request, purpose, None).await?;
+            self.caller.judge(&answer, purpose)?;
+            if poll.until.holds(&answer) {
+                return Ok(());
+            }
+            if poll.failed.iter().any(|failed| failed.holds(&answer)) {
+                return Err(self.caller.refusal(&answer, step));
+            }
+            tokio::time::sleep(Duration::from_millis(250 << attempt.min(3))).await;
+        }
+        let what = "the service did not finish the change in time";
+        Err(DnsError::new(self.caller.code, step, Fault::Provider, what))
     }
 
     async fn commit(&self, step: Step, vars: &Vars) -> Result<(), DnsError> {
@@ -294,7 +341,11 @@ impl Declared {
         target: &TxtTarget,
     ) -> Result<Vec<Record>, DnsError> {
         let mut records = self.list(list, zone, target).await?;
-        records.retain(|record| record.value == target.value);
+        let wanted: String = match list.cut {
+            Some(length) => target.value.chars().take(length).collect(),
+            None => target.value.clone(),
+        };
+        records.retain(|record| record.value == wanted);
         Ok(records)
     }
 
@@ -305,7 +356,11 @@ impl Declared {
         zone: &Found,
         target: &TxtTarget,
     ) -> Result<Vec<Record>, DnsError> {
-        let vars = self.vars(zone, target);
+        let mut vars = self.vars(zone, target);
+        let first_page = (list.paging.as_ref())
+            .and_then(|paging| paging.first)
+            .unwrap_or(1);
+        vars.insert("page".to_owned(), first_page.to_string());
         let purpose = Purpose {
             step: Step::Read,
             vars: &vars,
@@ -332,6 +387,7 @@ impl Declared {
         Ok(trees
             .iter()
             .flat_map(|tree| entries(list, tree))
+            .filter(|(_, item)| counts(list, item, &vars))
             .flat_map(|(key, item)| records_of(list, key, item, zone, target))
             .collect())
     }
@@ -347,8 +403,11 @@ impl Declared {
             sub.clone()
         };
         let ttl = self.ttl(target.ttl);
+        let domain = target.fqdn.strip_prefix("_acme-challenge.");
+        let domain = domain.unwrap_or(&target.fqdn);
         let pairs = [
             ("fqdn", target.fqdn.clone()),
+            ("domain", domain.to_owned()),
             ("fqdn.", format!("{}.", target.fqdn)),
             ("sub", sub),
             ("sub_or_at", at),
@@ -402,6 +461,15 @@ fn entries<'a>(list: &List, tree: &'a Value) -> Vec<(Option<&'a str>, &'a Value)
         .into_iter()
         .map(|item| (None, item))
         .collect()
+}
+
+/// Whether an item has what the list is limited to.
+fn counts(list: &List, item: &Value, vars: &Vars) -> bool {
+    list.only.iter().all(|(pointer, wanted)| {
+        let path = super::answer::Path::parse(pointer);
+        let text = path.ok().and_then(|path| path.text(item));
+        text.is_some_and(|text| wanted.iter().any(|one| one.render(vars) == text))
+    })
 }
 
 /// The records of an item, if it is of the target's name and type.

@@ -9,6 +9,7 @@ use super::call::{Caller, Purpose};
 use super::description::Login;
 use super::template::Vars;
 use crate::error::{DnsError, Fault, Step};
+use crate::otp;
 
 /// How long a session is used when its description does not say.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -38,12 +39,16 @@ impl Caller {
         if self.description.login.is_empty() {
             return Ok(Session::none());
         }
-        let _one_at_a_time = self.logging_in.lock().await;
+        let mut step_used = self.logging_in.lock().await;
         if let Some(session) = self.open_session() {
             return Ok(session);
         }
         let mut session = Session::none();
         for login in &self.description.login {
+            if !self.is_wanted(login) {
+                continue;
+            }
+            self.wait_for_fresh_code(login, &mut step_used).await;
             if let Some((key, value)) = self.known_already(login) {
                 session.kept.insert(key, value);
                 continue;
@@ -81,6 +86,24 @@ impl Caller {
         let key = login.unless.as_ref()?;
         let value = self.creds.get(&format!("cred.{key}"))?;
         (!value.is_empty()).then(|| (key.clone(), value.clone()))
+    }
+
+    fn is_wanted(&self, login: &Login) -> bool {
+        let given = |key: &String| self.creds.contains_key(&format!("cred.{key}"));
+        login.when.iter().all(given)
+    }
+
+    /// A one-time password is taken once: a second log-in waits for the next.
+    async fn wait_for_fresh_code(&self, login: &Login, step_used: &mut Option<i64>) {
+        let is_totp = |name: &&str| name.starts_with("totp.");
+        if !login.request.holes().iter().any(|name| is_totp(&name)) {
+            return;
+        }
+        let now = self.clock.now();
+        if *step_used == Some(otp::step(now)) {
+            tokio::time::sleep(otp::until_next(now)).await;
+        }
+        *step_used = Some(otp::step(self.clock.now()));
     }
 
     fn open_session(&self) -> Option<Session> {

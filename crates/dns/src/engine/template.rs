@@ -28,8 +28,12 @@ enum Part {
 pub(crate) enum Filter {
     /// Base64 with padding.
     Base64,
+    /// `YYYY-MM-DD hh:mm:ss`, of seconds since 1970.
+    DateTime,
     /// A JSON number; only where the hole is the whole text.
     Int,
+    /// JSON as it is; only where the hole is the whole text.
+    Json,
     /// Within quotes, as master files have it.
     Quoted,
     /// Percent-encoded for a path or query (RFC 3986 unreserved characters stay).
@@ -41,9 +45,11 @@ pub(crate) enum Filter {
 }
 
 impl Filter {
-    const ALL: [(&'static str, Self); 6] = [
+    const ALL: [(&'static str, Self); 8] = [
         ("b64", Self::Base64),
+        ("datetime", Self::DateTime),
         ("int", Self::Int),
+        ("json", Self::Json),
         ("quoted", Self::Quoted),
         ("pct", Self::Percent),
         ("xml", Self::Xml),
@@ -60,7 +66,8 @@ impl Filter {
     fn apply(self, text: &str) -> String {
         match self {
             Self::Base64 => STANDARD.encode(text),
-            Self::Int => text.to_owned(),
+            Self::DateTime => date_time(text),
+            Self::Int | Self::Json => text.to_owned(),
             Self::Quoted => txt::quote(text),
             Self::Percent => percent(text),
             Self::Xml => xml(text),
@@ -131,9 +138,22 @@ impl Template {
             [Part::Hole { filters, .. }] if filters.contains(&Filter::Int) => {
                 text.parse::<i64>().map_or(Value::String(text), Value::from)
             }
+            [Part::Hole { filters, .. }] if filters.contains(&Filter::Json) => {
+                serde_json::from_str(&text).unwrap_or(Value::String(text))
+            }
             _ => Value::String(text),
         }
     }
+}
+
+/// Universal time, as databases write it.
+fn date_time(seconds: &str) -> String {
+    let time = seconds.parse().ok();
+    let time = time.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    time.map_or_else(String::new, |time| {
+        let zoned = time.to_zoned(jiff::tz::TimeZone::UTC);
+        zoned.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    })
 }
 
 fn hole(inside: &str) -> Result<Part, String> {
@@ -184,7 +204,8 @@ pub(crate) fn percent(text: &str) -> String {
     encoded
 }
 
-fn xml(text: &str) -> String {
+/// With everything escaped that means something in XML.
+pub(crate) fn xml(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -222,6 +243,7 @@ mod tests {
         assert_eq!(render("{value|quoted|xml}"), "&quot;a\\&quot;b&lt;&quot;");
         assert_eq!(render("{{{zone}}}"), "{example.org}");
         assert_eq!(render("{value|pct}"), "a%22b%3C");
+        assert_eq!(render("{ttl|datetime}"), "1970-01-01 00:01:00");
         assert_eq!(
             Template::parse("{ttl|int}").unwrap().render_json(&vars),
             json!(60)

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::answer::plain;
 use super::call::{Caller, Purpose};
-use super::description::{Paging, Request, ZoneMode};
+use super::description::{Paging, ZoneMode};
+use super::request::Request;
 use super::template::Vars;
 use crate::error::{DnsError, Fault, Step};
 use crate::name;
@@ -41,6 +42,10 @@ impl Caller {
             ZoneMode::Walk => self.walk(fqdn, hint).await?,
             ZoneMode::List => self.longest(fqdn, hint).await?,
         };
+        let found = match found {
+            Some(found) => Some(self.ask_further(found).await?),
+            None => None,
+        };
         found.ok_or_else(|| {
             let what = match hint {
                 Some(hint) => format!("the account has no zone {hint}"),
@@ -50,6 +55,29 @@ impl Caller {
                 .at_name(fqdn)
                 .with_remedy("add the zone to the account, let the credentials see it, or map the domain to another DNS provider")
         })
+    }
+
+    /// What is asked about a zone once it is found.
+    async fn ask_further(&self, mut found: Found) -> Result<Found, DnsError> {
+        for then in &self.description.zone.then {
+            let mut vars = found.vars.clone();
+            vars.insert("zone".to_owned(), found.name.clone());
+            vars.insert("zone.".to_owned(), format!("{}.", found.name));
+            let purpose = Purpose {
+                step: Step::FindZone,
+                vars: &vars,
+                values: &[],
+                ok: &[],
+            };
+            let answer = self.call(&then.request, purpose, None).await?;
+            self.judge(&answer, purpose)
+                .map_err(|error| error.in_zone(&found.name))?;
+            for (key, path) in &then.keep {
+                let text = path.text_in(&answer).unwrap_or_default();
+                found.vars.insert(format!("zone.{key}"), text);
+            }
+        }
+        Ok(found)
     }
 
     fn registrable(&self, fqdn: &str, hint: Option<&str>) -> Found {
@@ -94,7 +122,7 @@ impl Caller {
             step: Step::FindZone,
             vars: &vars,
             values: &[],
-            ok: &[],
+            ok: &zone.ok,
         };
         let answer = self.call(request, purpose, None).await?;
         if answer.status.as_u16() == 404 || zone.absent.iter().any(|absent| absent.holds(&answer)) {
@@ -132,7 +160,7 @@ impl Caller {
             step: Step::FindZone,
             vars: &vars,
             values: &[],
-            ok: &[],
+            ok: &zone.ok,
         };
         let mut best: Option<Found> = None;
         for tree in self
@@ -202,7 +230,14 @@ impl Caller {
     ) -> Result<Vec<Value>, DnsError> {
         let mut trees = Vec::new();
         let mut next = None;
-        for _ in 0..MOST_PAGES {
+        for number in 0..MOST_PAGES {
+            let mut vars = purpose.vars.clone();
+            let page = paging.and_then(|paging| paging.first).unwrap_or(1) + number;
+            vars.insert("page".to_owned(), page.to_string());
+            let purpose = Purpose {
+                vars: &vars,
+                ..purpose
+            };
             let answer = self.call(request, purpose, next.take()).await?;
             self.judge(&answer, purpose)?;
             let tree = answer.tree.clone().unwrap_or_default();
@@ -210,6 +245,12 @@ impl Caller {
             trees.push(tree);
             let Some(paging) = paging else { break };
             let read = u32::try_from(trees.len()).unwrap_or(u32::MAX);
+            if paging.hole {
+                match paging.is_more(&answer, read, entries) {
+                    true => continue,
+                    false => break,
+                }
+            }
             next = self.next_page(request, purpose, paging, &answer, read, entries)?;
             if next.is_none() {
                 break;

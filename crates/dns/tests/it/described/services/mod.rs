@@ -1,57 +1,69 @@
 //! The services, each as its documentation and published exchanges have it.
 
-mod alwaysdata;
-mod cf;
-mod cloudns;
-mod desec;
-mod dgon;
-mod dnsimple;
-mod easydns;
-mod gandi_livedns;
-mod gd;
-mod leaseweb;
-mod linode_v4;
-mod lua;
-mod me;
-mod namecom;
-mod namesilo;
-mod neodigit;
-mod netcup;
-mod nsone;
-mod openprovider;
-mod pointhq;
-mod ultra;
-mod vultr;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::world::{Asked, Service};
+use super::world::{Asked, Data, Reply, Service};
 
-/// Alphabetically by code.
-pub(crate) const ALL: &[Service] = &[
-    alwaysdata::SERVICE,
-    cf::SERVICE,
-    cloudns::SERVICE,
-    desec::SERVICE,
-    dgon::SERVICE,
-    dnsimple::SERVICE,
-    easydns::SERVICE,
-    gandi_livedns::SERVICE,
-    gd::SERVICE,
-    leaseweb::SERVICE,
-    linode_v4::SERVICE,
-    lua::SERVICE,
-    me::SERVICE,
-    namecom::SERVICE,
-    namesilo::SERVICE,
-    neodigit::SERVICE,
-    netcup::SERVICE,
-    nsone::SERVICE,
-    openprovider::SERVICE,
-    pointhq::SERVICE,
-    ultra::SERVICE,
-    vultr::SERVICE,
+/// Declares the services' modules, and `ALL` of them.
+macro_rules! services {
+    ($($code:ident),* $(,)?) => {
+        $(mod $code;)*
+
+        /// Alphabetically by code.
+        pub(crate) const ALL: &[Service] = &[$($code::SERVICE),*];
+    };
+}
+
+services![
+    active24,
+    ali,
+    alwaysdata,
+    cf,
+    cloudns,
+    cn,
+    conoha,
+    conohav3,
+    da,
+    desec,
+    dgon,
+    dnsimple,
+    dp,
+    dpi,
+    dreamhost,
+    easydns,
+    exoscale,
+    gandi_livedns,
+    gd,
+    hostingde,
+    infoblox,
+    ispconfig,
+    jd,
+    leaseweb,
+    linode_v4,
+    lua,
+    me,
+    miab,
+    misaka,
+    namecom,
+    namesilo,
+    neodigit,
+    netcup,
+    nsone,
+    nw,
+    online,
+    openprovider,
+    opnsense,
+    pointhq,
+    rcode0,
+    regru,
+    selectel,
+    selectelv1,
+    ultra,
+    vscale,
+    vultr,
+    zilore,
+    zonomi,
 ];
 
 /// Whatever is not read.
@@ -81,4 +93,73 @@ fn hmac_sha1(secret: &str, text: &str) -> String {
         .iter()
         .map(|octet| format!("{octet:02x}"))
         .collect()
+}
+
+/// XML, as a service answers it.
+fn xml_reply(status: u16, body: &str) -> Reply {
+    Reply {
+        status,
+        headers: vec![("content-type".to_owned(), "text/xml".to_owned())],
+        body: format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}"),
+    }
+}
+
+/// Text or HTML.
+fn text_reply(status: u16, body: &str) -> Reply {
+    Reply {
+        status,
+        headers: vec![("content-type".to_owned(), "text/html".to_owned())],
+        body: body.to_owned(),
+    }
+}
+
+/// What stands between two marks.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let Some((_, tail)) = text.split_once(start) else {
+        return "";
+    };
+    tail.split_once(end).map_or(tail, |(inside, _)| inside)
+}
+
+/// The number of a zone at a service that numbers them.
+fn zone_number(data: &Data, zone: &str) -> usize {
+    let at = data.zones.iter().position(|known| known == zone);
+    at.map_or(0, |at| at + 1)
+}
+
+fn zone_numbered(data: &Data, number: &str) -> Option<String> {
+    let number: usize = number.parse().ok()?;
+    data.zones.get(number.checked_sub(1)?).cloned()
+}
+
+/// RFC 3986, as signatures want it.
+fn pct(text: &str) -> String {
+    let octet = |octet: u8| match octet {
+        b'-' | b'.' | b'_' | b'~' => char::from(octet).to_string(),
+        _ if octet.is_ascii_alphanumeric() => char::from(octet).to_string(),
+        _ => format!("%{octet:02X}"),
+    };
+    text.bytes().map(octet).collect()
+}
+
+fn hmac_sha256(key: &[u8], text: &str) -> Vec<u8> {
+    use aws_lc_rs::hmac;
+
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    hmac::sign(&key, text.as_bytes()).as_ref().to_vec()
+}
+
+fn sha256(text: &str) -> String {
+    hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()).as_ref())
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// The query, sorted and encoded as signatures want it.
+fn canonical_query(asked: &Asked, without: &str) -> String {
+    let pairs = asked.query.iter().filter(|(key, _)| *key != without);
+    let pairs = pairs.map(|(key, value)| format!("{}={}", pct(key), pct(value)));
+    pairs.collect::<Vec<_>>().join("&")
 }

@@ -23,6 +23,7 @@ pub(super) const SERVICE: Service = Service {
     changes: |asked| asked.method == "PUT",
     min_ttl: 600,
     end_session: Some(|data| data.sessions += 1),
+    ..Service::PLAIN
 };
 
 fn success(data: &Value) -> Reply {
