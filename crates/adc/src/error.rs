@@ -4,6 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use evercert_ns::NsError;
+use evercert_ns::codes::{self, ErrorCode};
+
 /// An instance could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -25,6 +28,8 @@ pub enum StartError {
         path: String,
         /// Why.
         why: String,
+        /// What NetScaler calls it.
+        code: &'static ErrorCode,
     },
     /// The state directory cannot be used.
     #[error("the state directory {path} cannot be used")]
@@ -103,6 +108,46 @@ impl StartError {
                 "Give --console https://HOST:PORT, and a token from `evercert instance token create`."
             }
             Self::System { .. } => "Look at the limits of processes and open files.",
+        }
+    }
+}
+
+impl From<StartError> for NsError {
+    /// The same refusal of a command that would have led there.
+    fn from(error: StartError) -> Self {
+        match &error {
+            StartError::CertKey {
+                certkey,
+                path,
+                why,
+                code,
+            } => {
+                tracing::info!(
+                    certkey.name = certkey,
+                    certkey.path = path,
+                    error = why,
+                    "refused"
+                );
+                Self::argument(code, certkey, path)
+            }
+            StartError::Listen {
+                address, source, ..
+            } => match source.kind() {
+                std::io::ErrorKind::AddrInUse => {
+                    Self::about(&codes::ADDRESS_IN_USE, address.to_string())
+                }
+                std::io::ErrorKind::AddrNotAvailable => {
+                    Self::about(&codes::IP_MISSING, address.ip().to_string())
+                }
+                std::io::ErrorKind::PermissionDenied => {
+                    Self::about(&codes::PERMISSION_DENIED, address.to_string())
+                }
+                _ => Self::about(&codes::SYSTEM_ERROR, Causes(&error).to_string()),
+            },
+            StartError::Config { complaints, .. } => {
+                Self::about(&codes::INVALID_ARGUMENT, complaints.join("; "))
+            }
+            _ => Self::about(&codes::INVALID_ARGUMENT, Causes(&error).to_string()),
         }
     }
 }

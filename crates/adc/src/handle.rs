@@ -9,16 +9,21 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use evercert_ns::model::Effect;
+use evercert_ns::{NsError, grammar};
 use tokio_util::sync::CancellationToken;
 
 use crate::admin;
 use crate::challenges::{self, Challenges};
 use crate::config::AdcConfig;
+use crate::control::{self, Actor, Control};
 use crate::error::StartError;
+use crate::files::Files;
 use crate::instance::Instance;
 use crate::metrics::Metrics;
-use crate::running::{self, Running, Surroundings};
+use crate::running::certkeys::CertKeys;
+use crate::running::live::Live;
+use crate::running::{Running, Surroundings};
 use crate::status::Status;
 use crate::sync::agent::Agent;
 use crate::sync::cache::Cache;
@@ -28,7 +33,6 @@ use crate::tls::explain::{ExplainQuery, Explanation};
 use crate::tls::hot::HotKeys;
 use crate::traffic::Shared;
 use crate::traffic::drain::{Drained, drain};
-use crate::traffic::listener::{Vserver, bind, serve};
 
 /// Starts instances.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +42,18 @@ pub struct Adc;
 #[derive(Debug)]
 pub struct AdcHandle {
     instance: Arc<Instance>,
-    control: Option<JoinHandle<()>>,
+    agent: Option<JoinHandle<()>>,
     stop: CancellationToken,
+}
+
+/// What a command did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Executed {
+    /// In one word.
+    pub effect: Effect,
+    /// What NetScaler would warn of.
+    pub warnings: Vec<NsError>,
 }
 
 impl Adc {
@@ -61,24 +75,26 @@ impl Adc {
             hot,
             clock: config.clock.clone(),
             metrics: metrics.clone(),
+            limits: config.limits.clone(),
+            listen: config.listen.clone(),
+            default_certificate: config.default_certificate.clone(),
+            ns_conf: config.ns_conf.path.clone(),
         };
-        let Running {
-            vservers,
-            warnings,
-            default_name,
-        } = running::build(&config, &surroundings)?;
+        let files = Files::new(&config.ns_conf.path, &config.state_dir);
+        let loaded = control::load(&config.ns_conf, CertKeys::new(files))?;
+        let running = Running::new(loaded.certkeys.clone());
+        let running = running.rebuilt(&loaded.config, loaded.certkeys.clone(), &surroundings)?;
         let keeper = Arc::new(Keeper::open(cache, store.clone(), config.clock.clone()));
-        let mut vservers = vservers;
-        if let Some(address) = config.challenge_listen {
-            vservers.push(challenges::listener(address, &config.limits, &metrics));
-        }
-        let listeners = open_sockets(vservers)?;
         let challenges = Arc::new(Challenges::new(config.clock.clone()));
         let shared = Arc::new(Shared::new(
             config.limits.clone(),
             store.observations.clone(),
             challenges.clone(),
         ));
+        let fixed = (config.challenge_listen.iter())
+            .map(|address| challenges::listener(*address, &config.limits, &metrics));
+        let live = Arc::new(Live::new(shared.clone(), fixed.collect()));
+        let opened = live.prepare(&running.vservers)?;
         let agent = config.console.clone().map(|link| {
             Arc::new(Agent::new(
                 link,
@@ -93,11 +109,7 @@ impl Adc {
         let instance = Arc::new(Instance {
             name: config.name.clone(),
             started_at: config.clock.now(),
-            vservers: (listeners.iter())
-                .map(|(vserver, _, address)| (vserver.clone(), *address))
-                .collect(),
-            warnings,
-            default_name,
+            control: Control::new(loaded, running, live.clone(), surroundings),
             shared,
             store,
             keeper,
@@ -110,15 +122,11 @@ impl Adc {
         let stop = CancellationToken::new();
         let socket = admin::bind(&config.state_dir).map_err(system("the status socket"))?;
         tokio::spawn(admin::serve(socket, instance.clone(), stop.clone()));
-        for (vserver, listener, address) in listeners {
-            tracing::info!(vserver.name = %vserver.name, %address, "listening");
-            let serving = serve(vserver, listener, instance.shared.clone());
-            instance.shared.connections.spawn(serving);
-        }
-        let control = start_control(instance.clone(), config.limits.tick, stop.clone(), lock)?;
+        live.commit(opened).await;
+        let agent = start_agent(instance.clone(), config.limits.tick, stop.clone(), lock)?;
         Ok(AdcHandle {
             instance,
-            control: Some(control),
+            agent: Some(agent),
             stop,
         })
     }
@@ -127,10 +135,27 @@ impl Adc {
 impl AdcHandle {
     /// Where each vserver listens, by its name.
     pub fn vserver_addrs(&self) -> BTreeMap<String, SocketAddr> {
-        let vservers = self.instance.vservers.iter();
-        vservers
-            .map(|(vserver, address)| (vserver.name.to_string(), *address))
-            .collect()
+        let entries = self.instance.control.live().entries();
+        let listening = entries.iter().filter_map(|entry| {
+            let socket = entry.socket.as_ref()?;
+            Some((entry.live.name.to_string(), socket.address))
+        });
+        listening.collect()
+    }
+
+    /// Carries out one line of the command line, as the local superuser; the answer is what the command did, e.g.
+    /// `Changed`, with its warnings.
+    ///
+    /// # Errors
+    /// NetScaler's error; everything is as before then.
+    pub async fn execute(&self, line: &str) -> Result<Executed, NsError> {
+        let command = grammar::parse_line(line).map_err(|fault| fault.error().clone())?;
+        let control = &self.instance.control;
+        let done = control.execute(&Actor::local(), &command).await?;
+        Ok(Executed {
+            effect: done.effect,
+            warnings: done.warnings,
+        })
     }
 
     /// How the instance is.
@@ -153,8 +178,8 @@ impl AdcHandle {
     pub async fn shutdown(mut self, limit: Duration) -> Drained {
         let drained = drain(&self.instance.shared, limit).await;
         self.stop.cancel();
-        if let Some(control) = self.control.take() {
-            let joined = tokio::task::spawn_blocking(move || control.join()).await;
+        if let Some(agent) = self.agent.take() {
+            let joined = tokio::task::spawn_blocking(move || agent.join()).await;
             if !matches!(joined, Ok(Ok(()))) {
                 tracing::error!("the agent's thread ended in a panic");
             }
@@ -213,33 +238,13 @@ fn check_link(config: &AdcConfig) -> Result<(), StartError> {
     Ok(())
 }
 
-type Opened = (Arc<Vserver>, TcpListener, SocketAddr);
-
-fn open_sockets(vservers: Vec<(Arc<Vserver>, SocketAddr)>) -> Result<Vec<Opened>, StartError> {
-    let open = |(vserver, address): (Arc<Vserver>, SocketAddr)| {
-        let opened = bind(address).and_then(|listener| {
-            let address = listener.local_addr()?;
-            Ok((listener, address))
-        });
-        match opened {
-            Ok((listener, address)) => Ok((vserver, listener, address)),
-            Err(source) => Err(StartError::Listen {
-                vserver: vserver.name.to_string(),
-                address,
-                source,
-            }),
-        }
-    };
-    vservers.into_iter().map(open).collect()
-}
-
 fn system(what: &'static str) -> impl Fn(std::io::Error) -> StartError {
     move |source| StartError::System { what, source }
 }
 
 /// The agent, the cache and the passing of time, on one thread beside the data plane. It holds the state directory's
 /// lock to its end, because it is the last to write there.
-fn start_control(
+fn start_agent(
     instance: Arc<Instance>,
     tick: Duration,
     stop: CancellationToken,
@@ -252,13 +257,13 @@ fn start_control(
     std::thread::Builder::new()
         .name("evercert-agent".to_owned())
         .spawn(move || {
-            runtime.block_on(control(&instance, tick, stop));
+            runtime.block_on(follow(&instance, tick, stop));
             drop(lock);
         })
         .map_err(system("the agent's thread"))
 }
 
-async fn control(instance: &Instance, tick: Duration, stop: CancellationToken) {
+async fn follow(instance: &Instance, tick: Duration, stop: CancellationToken) {
     let follow = async {
         match &instance.agent {
             Some(agent) => agent.run(stop.clone()).await,

@@ -1,13 +1,14 @@
 //! What a running instance knows of itself: shared by its handle and its status interface.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use evercert_types::{DomainName, ItemState};
 use jiff::Timestamp;
 
+use crate::control::Control;
 use crate::metrics::Metrics;
+use crate::running::live::Entry;
 use crate::status::{
     AgentState, ItemCounts, ItemStatus, MAX_ITEMS, ServiceStatus, Status, VserverStatus,
     ZeroTouchStatus,
@@ -18,17 +19,13 @@ use crate::sync::ledger::{Held, HeldState};
 use crate::sync::store::Store;
 use crate::tls::explain::{ExplainQuery, Explanation, explain};
 use crate::traffic::Shared;
-use crate::traffic::listener::Vserver;
 
 /// The parts of a running instance.
 #[derive(Debug)]
 pub(crate) struct Instance {
     pub(crate) name: String,
     pub(crate) started_at: Timestamp,
-    pub(crate) vservers: Vec<(Arc<Vserver>, SocketAddr)>,
-    pub(crate) warnings: Vec<String>,
-    /// The default certificate, where it is the name of a zero-touch certificate.
-    pub(crate) default_name: Option<DomainName>,
+    pub(crate) control: Control,
     pub(crate) shared: Arc<Shared>,
     pub(crate) store: Arc<Store>,
     pub(crate) keeper: Arc<Keeper>,
@@ -42,17 +39,23 @@ impl Instance {
             name: self.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.started_at,
-            vservers: self.vservers.iter().map(vserver_status).collect(),
+            vservers: self.vservers().iter().filter_map(vserver_status).collect(),
             zero_touch: self.zero_touch(),
-            warnings: (self.warnings.iter().cloned())
+            warnings: (self.control.warnings().into_iter())
                 .chain(self.default_warning())
                 .collect(),
         }
     }
 
+    /// The vservers now, with their sockets.
+    pub(crate) fn vservers(&self) -> Arc<Vec<Entry>> {
+        self.control.live().entries()
+    }
+
     /// That nothing is held for the default certificate's name: it is mistyped, or comes later.
     pub(crate) fn default_warning(&self) -> Option<String> {
-        let name = self.default_name.as_ref()?;
+        let running = self.control.running();
+        let name = running.default_name.as_ref()?;
         (!self.store.table.serves(name.as_str())).then(|| {
             format!(
                 "the default certificate {name} is not a certkey with a private key, and no zero-touch certificate \
@@ -64,15 +67,16 @@ impl Instance {
 
     /// The choice on one vserver, or on all that speak TLS.
     pub(crate) fn explain(&self, query: &ExplainQuery) -> Vec<Explanation> {
-        self.vservers
-            .iter()
-            .filter(|(vserver, _)| {
-                query
-                    .vserver
-                    .as_deref()
-                    .is_none_or(|name| *name == *vserver.name)
+        let is_meant = |entry: &&Entry| {
+            let wanted = query.vserver.as_deref();
+            wanted.is_none_or(|name| *name == *entry.live.name)
+        };
+        let vservers = self.vservers();
+        (vservers.iter().filter(is_meant))
+            .filter_map(|entry| {
+                let vserver = entry.live.now();
+                Some(explain(&vserver.name, &vserver.tls()?.policy, query))
             })
-            .filter_map(|(vserver, _)| Some(explain(&vserver.name, &vserver.tls()?.policy, query)))
             .collect()
     }
 
@@ -207,12 +211,15 @@ fn item_status(
     }
 }
 
-fn vserver_status((vserver, address): &(Arc<Vserver>, SocketAddr)) -> VserverStatus {
+/// Of a vserver that listens.
+fn vserver_status(entry: &Entry) -> Option<VserverStatus> {
+    let address = entry.socket.as_ref()?.address;
+    let vserver = entry.live.now();
     let services = vserver.balancer.services().iter();
-    VserverStatus {
+    Some(VserverStatus {
         name: vserver.name.to_string(),
         kind: vserver.kind_name().to_owned(),
-        address: *address,
+        address,
         zero_touch: vserver.tls().is_some_and(|tls| tls.policy.manual.is_none()),
         services: services
             .map(|service| ServiceStatus {
@@ -223,5 +230,5 @@ fn vserver_status((vserver, address): &(Arc<Vserver>, SocketAddr)) -> VserverSta
                 idle: service.pool.len(),
             })
             .collect(),
-    }
+    })
 }

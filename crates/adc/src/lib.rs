@@ -22,7 +22,9 @@
 pub mod admin;
 mod challenges;
 pub mod config;
+mod control;
 pub mod error;
+mod files;
 mod handle;
 mod instance;
 pub mod measure;
@@ -35,7 +37,7 @@ mod traffic;
 
 pub use config::{AdcConfig, ConsoleLink, NsConf};
 pub use error::StartError;
-pub use handle::{Adc, AdcHandle};
+pub use handle::{Adc, AdcHandle, Executed};
 pub use status::Status;
 pub use tls::explain::{
     Candidate, ExplainQuery, ExplainedStep, Explanation, Outcome, SignatureName, SignatureNameError,

@@ -45,6 +45,13 @@ pub static NO_SUCH_RESOURCE: ErrorCode = row(
     "No such resource",
     "Add the object first, or correct its name.",
 );
+/// 269: Permission denied.
+pub static PERMISSION_DENIED: ErrorCode = row(
+    269,
+    "NSERR_ACCES",
+    "Permission denied",
+    "Give this program the right it lacks: ports below 1024 need CAP_NET_BIND_SERVICE.",
+);
 /// 273: Resource already exists.
 pub static RESOURCE_EXISTS: ErrorCode = row(
     273,
@@ -59,6 +66,9 @@ pub static INVALID_ARGUMENT: ErrorCode = row(
     "Invalid argument",
     "Correct the argument.",
 );
+/// 283: File too large.
+pub static FILE_TOO_LARGE: ErrorCode =
+    row(283, "NSERR_FBIG", "File too large", "Send a smaller file.");
 /// 293: Operation already in progress.
 pub static IN_PROGRESS: ErrorCode = row(
     293,
@@ -96,12 +106,33 @@ pub static NO_SERVICE: ErrorCode = row(
     "No Service",
     "Add the service first, or correct its name.",
 );
+/// 345: Operating system error.
+pub static SYSTEM_ERROR: ErrorCode = row(
+    345,
+    "NSERR_SYSTEM",
+    "Operating system error",
+    "Look at the log of this program.",
+);
 /// 351: No such server.
 pub static NO_SUCH_SERVER: ErrorCode = row(
     351,
     "NSERR_NOSERVER",
     "No such server",
     "Add the server first, or correct its name.",
+);
+/// 354: Invalid username or password.
+pub static INVALID_LOGIN: ErrorCode = row(
+    354,
+    "NSERR_INVALIDUSER",
+    "Invalid username or password",
+    "Log in with another name or password; `set system user` gives a new one.",
+);
+/// 371: No command policy defined, permission denied.
+pub static NO_COMMAND_POLICY: ErrorCode = row(
+    371,
+    "NSERR_NOPOLICY",
+    "No command policy defined, permission denied",
+    "Bind a command policy to the user or to a group of the user.",
 );
 /// 372: System group does not exist.
 pub static NO_SUCH_GROUP: ErrorCode = row(
@@ -116,6 +147,13 @@ pub static NO_SUCH_CMD_POLICY: ErrorCode = row(
     "NSERR_NOCMDPOLICY",
     "System command policy does not exist",
     "Add the command policy first, or correct its name.",
+);
+/// 397: IP does not exist.
+pub static IP_MISSING: ErrorCode = row(
+    397,
+    "NSERR_NOIP",
+    "IP does not exist",
+    "Give an address of this machine, or add the address to it first.",
 );
 /// 431: No arguments to set.
 pub static NO_ARGUMENTS: ErrorCode = row(
@@ -362,6 +400,27 @@ pub static SAVES_IN_PROGRESS: ErrorCode = row(
     "Maximum number of concurrent save configs are in progress",
     "Try again when they have finished.",
 );
+/// 1536: Invalid certificate.
+pub static INVALID_CERTIFICATE: ErrorCode = row(
+    1536,
+    "NSERR_SSL_INVCERT",
+    "Invalid certificate",
+    "Give a file with a certificate, and its format with -inform.",
+);
+/// 1537: Invalid private key, or PEM pass phrase required for this private key.
+pub static INVALID_PRIVATE_KEY: ErrorCode = row(
+    1537,
+    "NSERR_SSL_INVKEY",
+    "Invalid private key, or PEM pass phrase required for this private key",
+    "Give a file with a private key, and its pass phrase with -passplain if it has one.",
+);
+/// 1538: Certificate and private key do not match.
+pub static KEY_MISMATCH: ErrorCode = row(
+    1538,
+    "NSERR_SSL_MISMATCH",
+    "Certificate and private key do not match",
+    "Give the key the certificate was requested with.",
+);
 /// 1540: Certificate does not exist.
 pub static CERTIFICATE_MISSING: ErrorCode = row(
     1540,
@@ -411,6 +470,13 @@ pub static BINDING_REPLACED: ErrorCode = row(
     "Current certificate replaces the previous binding",
     "None needed: one server certificate of each key type is served.",
 );
+/// 1547: Certificate is not a server certificate.
+pub static NOT_A_SERVER_CERTIFICATE: ErrorCode = row(
+    1547,
+    "NSERR_SSL_NOTSERVERCERT",
+    "Certificate is not a server certificate",
+    "Bind a certificate that has a private key, or bind this one with -CA.",
+);
 /// 1548: Issuer certificate mismatch.
 pub static ISSUER_MISMATCH: ErrorCode = row(
     1548,
@@ -425,12 +491,75 @@ pub static NO_SUCH_CRL: ErrorCode = row(
     "CRL does not exist",
     "Add the CRL first, or correct its name.",
 );
+/// 1587: All incompatible CA links/Cert bindings were broken during the update operation.
+pub static LINKS_BROKEN: ErrorCode = row(
+    1587,
+    "NSERR_SSL_LINKSBROKEN",
+    "All incompatible CA links/Cert bindings were broken during the update operation",
+    "Link the certificate to its new issuer's.",
+);
+/// 1588: The certificate is not yet valid.
+pub static NOT_YET_VALID: ErrorCode = row(
+    1588,
+    "NSERR_SSL_NOTYETVALID",
+    "The certificate is not yet valid",
+    "Wait, or use another certificate.",
+);
+/// 1589: The certificate has expired.
+pub static EXPIRED: ErrorCode = row(
+    1589,
+    "NSERR_SSL_EXPIRED",
+    "The certificate has expired",
+    "Renew it and use `update ssl certKey`.",
+);
+/// 1590: All incompatible CA links/Cert bindings were broken during the update operation, and the certificate is not yet valid.
+pub static LINKS_BROKEN_NOT_YET_VALID: ErrorCode = row(
+    1590,
+    "NSERR_SSL_LINKSBROKEN_NOTYETVALID",
+    "All incompatible CA links/Cert bindings were broken during the update operation, and the certificate is not yet valid",
+    "Link the certificate to its new issuer's.",
+);
+/// 1591: All incompatible CA links/Cert bindings were broken during the update operation, and the certificate has expired.
+pub static LINKS_BROKEN_EXPIRED: ErrorCode = row(
+    1591,
+    "NSERR_SSL_LINKSBROKEN_EXPIRED",
+    "All incompatible CA links/Cert bindings were broken during the update operation, and the certificate has expired",
+    "Renew it, and link it to its new issuer's.",
+);
+/// 1640: Both certificate and private key are needed for export.
+pub static EXPORT_FILES_MISSING: ErrorCode = row(
+    1640,
+    "NSERR_SSL_EXPORTFILES",
+    "Both certificate and private key are needed for export",
+    "Add -certFile and -keyFile.",
+);
+/// 1641: PKCS12 file missing for import.
+pub static IMPORT_FILE_MISSING: ErrorCode = row(
+    1641,
+    "NSERR_SSL_IMPORTFILE",
+    "PKCS12 file missing for import",
+    "Add -pkcs12File.",
+);
 /// 1642: Cannot create output file. File already exists.
 pub static FILE_EXISTS: ErrorCode = row(
     1642,
     "NSERR_SSL_FILEEXISTS",
     "Cannot create output file. File already exists",
     "Remove the file first, or choose another name.",
+);
+/// 1647: Input file(s) not present or not accessible in current partition.
+pub static INPUT_FILE_MISSING: ErrorCode = row(
+    1647,
+    "NSERR_SSL_NOINPUT",
+    "Input file(s) not present or not accessible in current partition",
+    "Upload the file to /nsconfig/ssl first, or correct its name.",
+);
+/// 2138: Not authorized to execute this command.
+pub static NOT_AUTHORIZED: ErrorCode = row(
+    2138,
+    "NSERR_NOT_AUTHORIZED",
+    "Not authorized to execute this command",
+    "Bind a command policy that allows it.",
 );
 /// 3585: Certificate is registered to a different domain; use the no domain check option to force the operation.
 pub static DOMAIN_MISMATCH: ErrorCode = row(
@@ -488,6 +617,13 @@ pub static BUILTIN_CERTIFICATE: ErrorCode = row(
     "Cannot delete internal default certificate",
     "Use `update ssl certKey` to replace its contents.",
 );
+/// 3722: Cannot bind internal default certificate.
+pub static BUILTIN_CERTIFICATE_BINDING: ErrorCode = row(
+    3722,
+    "NSERR_SSL_BUILTIN_BIND",
+    "Cannot bind internal default certificate",
+    "Bind a certificate of your own.",
+);
 /// 3727: Front-end/back-end profile mismatch.
 pub static PROFILE_SIDE_MISMATCH: ErrorCode = row(
     3727,
@@ -507,17 +643,23 @@ pub static DEFAULT_PROFILE_FIXED: ErrorCode = row(
 pub static CODES: &[&ErrorCode] = &[
     &NOT_PERMITTED,
     &NO_SUCH_RESOURCE,
+    &PERMISSION_DENIED,
     &RESOURCE_EXISTS,
     &INVALID_ARGUMENT,
+    &FILE_TOO_LARGE,
     &IN_PROGRESS,
     &NOT_SUPPORTED,
     &ADDRESS_IN_USE,
     &RESOURCE_IN_USE,
     &TIMED_OUT,
     &NO_SERVICE,
+    &SYSTEM_ERROR,
     &NO_SUCH_SERVER,
+    &INVALID_LOGIN,
+    &NO_COMMAND_POLICY,
     &NO_SUCH_GROUP,
     &NO_SUCH_CMD_POLICY,
+    &IP_MISSING,
     &NO_ARGUMENTS,
     &NO_SUCH_SESSION,
     &NO_SUCH_VSERVER,
@@ -553,6 +695,9 @@ pub static CODES: &[&ErrorCode] = &[
     &INVALID_NITRO_TYPE,
     &INVALID_NITRO_ACTION,
     &SAVES_IN_PROGRESS,
+    &INVALID_CERTIFICATE,
+    &INVALID_PRIVATE_KEY,
+    &KEY_MISMATCH,
     &CERTIFICATE_MISSING,
     &CERTIFICATE_IN_USE,
     &CERTIFICATE_BINDING_MISSING,
@@ -560,9 +705,19 @@ pub static CODES: &[&ErrorCode] = &[
     &NOT_SSL,
     &NO_LINK,
     &BINDING_REPLACED,
+    &NOT_A_SERVER_CERTIFICATE,
     &ISSUER_MISMATCH,
     &NO_SUCH_CRL,
+    &LINKS_BROKEN,
+    &NOT_YET_VALID,
+    &EXPIRED,
+    &LINKS_BROKEN_NOT_YET_VALID,
+    &LINKS_BROKEN_EXPIRED,
+    &EXPORT_FILES_MISSING,
+    &IMPORT_FILE_MISSING,
     &FILE_EXISTS,
+    &INPUT_FILE_MISSING,
+    &NOT_AUTHORIZED,
     &DOMAIN_MISMATCH,
     &SNI_DISABLED,
     &USE_SSL_PROFILE,
@@ -571,6 +726,7 @@ pub static CODES: &[&ErrorCode] = &[
     &SSL_ENTITY_MISSING,
     &CERTIFICATE_FILE_MISSING,
     &BUILTIN_CERTIFICATE,
+    &BUILTIN_CERTIFICATE_BINDING,
     &PROFILE_SIDE_MISMATCH,
     &DEFAULT_PROFILE_FIXED,
 ];

@@ -1,32 +1,39 @@
 //! From the configuration in NetScaler's language to vservers that can serve.
+//!
+//! Everything built is kept with what it was made of: building again after a command builds anew only what the command
+//! touches, and the rest stays the very same, with its tickets, pools and counters.
 
-mod certkeys;
+pub(crate) mod certkeys;
+pub(crate) mod live;
+mod made;
 mod services;
 
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use evercert_ns::model::{
     CertKeyRef, ClientAuth, Config, PersistenceType, ServiceType, SslVserverView, TlsVersions,
     VserverView,
 };
-use evercert_ns::nsconf::{self, Policy};
 use evercert_ns::value::Value;
 use evercert_types::{DomainName, SharedClock};
 use http::HeaderValue;
 
-use self::certkeys::CertKeys;
-use crate::config::{AdcConfig, Limits};
+use self::certkeys::{CertKeys, is_server_certkey};
+use self::made::{Made, ServiceMade, TlsMade};
+use crate::config::Limits;
 use crate::error::StartError;
 use crate::metrics::Metrics;
 use crate::tls::hot::HotKeys;
-use crate::tls::manual::ManualBindings;
+use crate::tls::manual::{ManualBindings, ManualCertificate};
 use crate::tls::profile::{
     Alpn, ClientAuthentication, Resumption, TlsSettings, Versions, VserverTls,
 };
 use crate::tls::resolver::{ChoicePolicy, DefaultCertificate};
 use crate::tls::table::Table;
-use crate::traffic::backend::{Balancer, Method};
+use crate::traffic::backend::{Balancer, Method, Service};
 use crate::traffic::listener::{Vserver, VserverKind};
 
 /// What vservers are built with, besides the configuration.
@@ -36,78 +43,168 @@ pub(crate) struct Surroundings {
     pub(crate) hot: Arc<HotKeys>,
     pub(crate) clock: SharedClock,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) limits: Limits,
+    /// Where vservers listen instead of their configured address.
+    pub(crate) listen: BTreeMap<String, SocketAddr>,
+    /// The instance's default certificate.
+    pub(crate) default_certificate: Option<String>,
+    /// For messages.
+    pub(crate) ns_conf: PathBuf,
 }
 
 /// A configuration, built.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Running {
-    /// With the address to listen on.
-    pub(crate) vservers: Vec<(Arc<Vserver>, SocketAddr)>,
-    /// What was read and has no effect.
+    /// In the order of the configuration.
+    pub(crate) vservers: Vec<Built>,
+    pub(crate) certkeys: CertKeys,
+    /// By vserver and service.
+    services: HashMap<(String, String), BuiltService>,
+    /// By vserver.
+    tls: HashMap<String, BuiltTls>,
+    /// What is configured and has no effect.
     pub(crate) warnings: Vec<String>,
     /// The instance's default certificate, where it is a name and not a certkey.
     pub(crate) default_name: Option<DomainName>,
 }
 
-/// Builds what ns.conf describes.
-///
-/// # Errors
-/// With every line at fault, or the first file or setting that cannot be used.
-pub(crate) fn build(config: &AdcConfig, with: &Surroundings) -> Result<Running, StartError> {
-    let ns_conf = &config.ns_conf;
-    let loaded = nsconf::load(&ns_conf.text, Policy::Strict).map_err(|error| {
-        let complaints = error.errors.iter().map(ToString::to_string);
-        config_error(config, complaints.collect())
-    })?;
-    let warnings = loaded.warnings.iter();
-    let mut builder = Builder {
-        config,
-        ns: &loaded.config,
-        certkeys: CertKeys::new(&loaded.config, &ns_conf.path),
-        with,
-        running: Running {
-            vservers: Vec::new(),
-            warnings: warnings
-                .map(|(line, warning)| format!("line {line}: {}", warning.message()))
-                .collect(),
-            default_name: None,
-        },
-    };
-    for certkey in loaded.config.certkeys() {
-        for warning in builder.certkeys.unreadable(&certkey) {
-            builder.warn(warning);
-        }
-    }
-    builder.running.default_name = builder.default_name();
-    for view in loaded.config.vservers() {
-        builder.vserver(&view)?;
-    }
-    for view in loaded.config.cs_vservers() {
-        builder.warn(format!("cs vserver {} is not served yet", view.name));
-    }
-    Ok(builder.running)
+/// A vserver that can serve.
+#[derive(Clone, Debug)]
+pub(crate) struct Built {
+    pub(crate) vserver: Arc<Vserver>,
+    /// Where it is to listen; `None` while it is disabled, or when nothing leads to it from outside.
+    pub(crate) address: Option<SocketAddr>,
+    made: Made,
+    warnings: Vec<String>,
 }
 
-fn config_error(config: &AdcConfig, complaints: Vec<String>) -> StartError {
-    StartError::Config {
-        path: config.ns_conf.path.display().to_string(),
-        complaints,
+#[derive(Clone, Debug)]
+struct BuiltService {
+    made: ServiceMade,
+    service: Arc<Service>,
+}
+
+#[derive(Clone, Debug)]
+struct BuiltTls {
+    made: TlsMade,
+    tls: Arc<VserverTls>,
+}
+
+impl Running {
+    /// Nothing yet.
+    pub(crate) fn new(certkeys: CertKeys) -> Self {
+        Self {
+            vservers: Vec::new(),
+            certkeys,
+            services: HashMap::new(),
+            tls: HashMap::new(),
+            warnings: Vec::new(),
+            default_name: None,
+        }
+    }
+
+    /// Builds what the configuration describes; what did not change since this was built is taken over.
+    ///
+    /// # Errors
+    /// With the first file or setting that cannot be used.
+    pub(crate) fn rebuilt(
+        &self,
+        config: &Config,
+        certkeys: CertKeys,
+        with: &Surroundings,
+    ) -> Result<Self, StartError> {
+        let mut builder = Builder {
+            ns: config,
+            certkeys,
+            with,
+            before: self,
+            known: (self.vservers.iter())
+                .map(|built| (&*built.vserver.name, built))
+                .collect(),
+            singletons: made::singletons(config),
+            running: Self::new(self.certkeys.clone()),
+            warnings: Vec::new(),
+        };
+        builder.certkeys.retain(config);
+        builder.running.default_name = builder.default_name();
+        for object in config.objects("lb vserver") {
+            builder.take_or_build(&object.key())?;
+        }
+        for view in config.cs_vservers() {
+            builder.warn(format!("cs vserver {} is not served yet", view.name));
+        }
+        builder.report();
+        let Builder {
+            mut running,
+            certkeys,
+            ..
+        } = builder;
+        running.certkeys = certkeys;
+        Ok(running)
     }
 }
 
 struct Builder<'a> {
-    config: &'a AdcConfig,
     ns: &'a Config,
-    certkeys: CertKeys<'a>,
+    certkeys: CertKeys,
     with: &'a Surroundings,
+    before: &'a Running,
+    /// The vservers of before, by name.
+    known: HashMap<&'a str, &'a Built>,
+    singletons: evercert_ns::model::Closure,
     running: Running,
+    /// Of what is being built.
+    warnings: Vec<String>,
 }
 
 impl Builder<'_> {
-    fn vserver(&mut self, view: &VserverView) -> Result<(), StartError> {
-        let Some(address) = self.address(view) else {
+    /// The vserver as it was, if nothing it is made of changed, or else a new one.
+    fn take_or_build(&mut self, name: &str) -> Result<(), StartError> {
+        let made = Made::of_vserver(self.ns, &self.certkeys, &self.singletons, name);
+        let known = self.known.get(name).copied();
+        if let Some(built) = known.filter(|built| built.made == made) {
+            self.keep(built.clone());
+            return Ok(());
+        }
+        let Some(view) = self.ns.vserver(name) else {
             return Ok(());
         };
+        let address = self.address(&view);
+        let vserver = self.vserver(&view)?;
+        let warnings = std::mem::take(&mut self.warnings);
+        let Some(vserver) = vserver else {
+            self.running.warnings.extend(warnings);
+            return Ok(());
+        };
+        // Files may have been read meanwhile.
+        let made = Made::of_vserver(self.ns, &self.certkeys, &self.singletons, name);
+        self.running.vservers.push(Built {
+            vserver: Arc::new(vserver),
+            address,
+            made,
+            warnings: warnings.clone(),
+        });
+        self.running.warnings.extend(warnings);
+        Ok(())
+    }
+
+    fn keep(&mut self, built: Built) {
+        let before = self.before;
+        let name = built.vserver.name.to_string();
+        if let Some(tls) = before.tls.get(&name) {
+            self.running.tls.insert(name.clone(), tls.clone());
+        }
+        for service in built.vserver.balancer.services() {
+            let key = (name.clone(), service.name.to_string());
+            if let Some(service) = before.services.get(&key) {
+                self.running.services.insert(key, service.clone());
+            }
+        }
+        self.running.warnings.extend(built.warnings.clone());
+        self.running.vservers.push(built);
+    }
+
+    fn vserver(&mut self, view: &VserverView) -> Result<Option<Vserver>, StartError> {
         let kind = match (view.kind, &view.ssl) {
             (ServiceType::Http, _) => VserverKind::Http,
             (ServiceType::Ssl, Some(ssl)) => VserverKind::Ssl(self.tls(view, ssl)?),
@@ -117,28 +214,53 @@ impl Builder<'_> {
                     "vserver {} is not served: type {kind:?}",
                     view.name
                 ));
-                return Ok(());
+                return Ok(None);
             }
         };
         self.warn_of_gaps(view);
         let mut services = Vec::new();
         for service in view.services.iter().filter(|service| service.enabled) {
-            let limits = &self.config.limits;
-            match services::service(service, view.kind, &mut self.certkeys, limits)? {
-                Ok(service) => services.push(service),
-                Err(warning) => self.warn(warning),
-            }
+            services.extend(self.service(view, service)?);
         }
-        let vserver = Vserver {
+        Ok(Some(Vserver {
             name: view.name.as_str().into(),
             kind,
             balancer: Balancer::new(services, self.method(view)),
             metrics: self.with.metrics.vserver(&view.name),
-            client_idle: client_idle(view, &self.config.limits),
+            client_idle: client_idle(view, &self.with.limits),
             strict_transport_security: view.ssl.as_ref().and_then(strict_transport_security),
+        }))
+    }
+
+    /// The service with its pool and counters as it was, if its settings are the same.
+    fn service(
+        &mut self,
+        vserver: &VserverView,
+        view: &evercert_ns::model::ServiceView,
+    ) -> Result<Option<Arc<Service>>, StartError> {
+        let key = (vserver.name.clone(), view.name.clone());
+        let made = ServiceMade::of(&self.certkeys, vserver.kind, view);
+        let before = self.before.services.get(&key);
+        let service = match before.filter(|built| built.made == made) {
+            Some(built) => built.service.clone(),
+            None => {
+                let (ns, limits) = (self.ns, &self.with.limits);
+                match services::service(view, vserver.kind, ns, &mut self.certkeys, limits)? {
+                    Ok(service) => service,
+                    Err(warning) => {
+                        self.warn(warning);
+                        return Ok(None);
+                    }
+                }
+            }
         };
-        self.running.vservers.push((Arc::new(vserver), address));
-        Ok(())
+        let made = ServiceMade::of(&self.certkeys, vserver.kind, view);
+        let built = BuiltService {
+            made,
+            service: service.clone(),
+        };
+        self.running.services.insert(key, built);
+        Ok(Some(service))
     }
 
     fn address(&mut self, view: &VserverView) -> Option<SocketAddr> {
@@ -146,7 +268,7 @@ impl Builder<'_> {
             self.warn(format!("vserver {} is disabled", view.name));
             return None;
         }
-        if let Some(address) = self.config.listen.get(&view.name) {
+        if let Some(address) = self.with.listen.get(&view.name) {
             return Some(*address);
         }
         let configured = view.ip.map(|ip| SocketAddr::new(ip, view.port));
@@ -191,11 +313,13 @@ impl Builder<'_> {
         }
     }
 
+    /// The TLS as it was, with its tickets, if its settings and certificates are the same.
     fn tls(
         &mut self,
         view: &VserverView,
         ssl: &SslVserverView,
     ) -> Result<Arc<VserverTls>, StartError> {
+        let instance_default = self.with.default_certificate.clone();
         let settings = TlsSettings {
             versions: self.versions(view, ssl)?,
             alpn: self.alpn(view),
@@ -205,16 +329,29 @@ impl Builder<'_> {
                 _ => Resumption::Enabled,
             },
         };
-        let policy = Arc::new(ChoicePolicy {
+        let policy = ChoicePolicy {
             manual: self.manual(ssl)?,
             default_sni: self.default_certificate(ssl.default_sni.as_deref())?,
-            instance_default: self
-                .default_certificate(self.config.default_certificate.as_deref())?,
+            instance_default: self.default_certificate(instance_default.as_deref())?,
             table: self.with.table.clone(),
-        });
-        let (hot, clock) = (self.with.hot.clone(), self.with.clock.clone());
-        let tls = VserverTls::new(&settings, policy, hot, clock);
-        tls.map(Arc::new).map_err(|source| tls_error(view, source))
+        };
+        let made = TlsMade::of(self.ns, &self.certkeys, view, ssl, &policy);
+        let before = self.before.tls.get(&view.name);
+        let tls = match before.filter(|built| built.made == made) {
+            Some(built) => built.tls.clone(),
+            None => {
+                let (hot, clock) = (self.with.hot.clone(), self.with.clock.clone());
+                VserverTls::new(&settings, Arc::new(policy), hot, clock)
+                    .map(Arc::new)
+                    .map_err(|source| tls_error(view, source))?
+            }
+        };
+        let built = BuiltTls {
+            made,
+            tls: tls.clone(),
+        };
+        self.running.tls.insert(view.name.clone(), built);
+        Ok(tls)
     }
 
     /// NetScaler leaves TLS 1.3 off unless it is set; here it is on unless it is set off.
@@ -238,7 +375,7 @@ impl Builder<'_> {
             _ => {
                 let name = &view.name;
                 let complaint = format!("vserver {name}: neither TLS 1.2 nor TLS 1.3 is enabled");
-                Err(config_error(self.config, vec![complaint]))
+                Err(self.complaint(complaint))
             }
         }
     }
@@ -257,7 +394,7 @@ impl Builder<'_> {
     }
 
     fn clients(
-        &self,
+        &mut self,
         view: &VserverView,
         ssl: &SslVserverView,
     ) -> Result<ClientAuthentication, StartError> {
@@ -265,10 +402,13 @@ impl Builder<'_> {
             return Ok(ClientAuthentication::None);
         }
         let names = ssl.ca_certkeys.iter().map(|ca| ca.name.as_str());
-        let roots = Arc::new(self.certkeys.anchors(names)?);
+        let roots = Arc::new(self.certkeys.anchors(self.ns, names)?);
         if roots.is_empty() {
-            let why = "client authentication is on, and no CA certkey is bound";
-            return Err(tls_error(view, rustls::Error::General(why.to_owned())));
+            self.warn(format!(
+                "vserver {}: client authentication is on, and no CA certkey is bound: no client certificate is \
+                 accepted until one is",
+                view.name
+            ));
         }
         Ok(match ssl.client_auth {
             ClientAuth::Mandatory => ClientAuthentication::Mandatory(roots),
@@ -280,7 +420,7 @@ impl Builder<'_> {
         if !ssl.has_manual_certkeys() {
             return Ok(None);
         }
-        let sni = self.certkeys.servers(&ssl.sni_certkeys)?;
+        let sni = self.certkeys.servers(self.ns, &ssl.sni_certkeys)?;
         let default = self.last_of_each_family(&ssl.server_certkeys)?;
         Ok(Some(ManualBindings::new(sni, default)))
     }
@@ -289,9 +429,9 @@ impl Builder<'_> {
     fn last_of_each_family(
         &mut self,
         bound: &[CertKeyRef],
-    ) -> Result<Vec<Arc<crate::tls::manual::ManualCertificate>>, StartError> {
-        let mut kept: Vec<Arc<crate::tls::manual::ManualCertificate>> = Vec::new();
-        for certificate in self.certkeys.servers(bound)? {
+    ) -> Result<Vec<Arc<ManualCertificate>>, StartError> {
+        let mut kept: Vec<Arc<ManualCertificate>> = Vec::new();
+        for certificate in self.certkeys.servers(self.ns, bound)? {
             let family = certificate.algorithm.family();
             kept.retain(|other| other.algorithm.family() != family);
             kept.push(certificate);
@@ -307,27 +447,44 @@ impl Builder<'_> {
         let Some(name) = name else {
             return Ok(None);
         };
-        if self.certkeys.is_server_certkey(name) {
-            let certkeys = vec![self.certkeys.server(name)?];
+        if is_server_certkey(self.ns, name) {
+            let certkeys = vec![self.certkeys.server(self.ns, name)?];
             return Ok(Some(DefaultCertificate::CertKeys(certkeys)));
         }
         let name = DomainName::new(name).map_err(|error| {
             let complaint =
                 format!("the default certificate is neither a certkey nor a name: {error}");
-            config_error(self.config, vec![complaint])
+            self.complaint(complaint)
         })?;
         Ok(Some(DefaultCertificate::Name(name)))
     }
 
     fn default_name(&self) -> Option<DomainName> {
-        let name = self.config.default_certificate.as_deref()?;
-        let is_certkey = self.certkeys.is_server_certkey(name);
+        let name = self.with.default_certificate.as_deref()?;
+        let is_certkey = is_server_certkey(self.ns, name);
         (!is_certkey).then(|| DomainName::new(name).ok()).flatten()
     }
 
+    fn complaint(&self, complaint: String) -> StartError {
+        StartError::Config {
+            path: self.with.ns_conf.display().to_string(),
+            complaints: vec![complaint],
+        }
+    }
+
     fn warn(&mut self, warning: String) {
-        tracing::warn!("{warning}");
-        self.running.warnings.push(warning);
+        self.warnings.push(warning);
+    }
+
+    /// Logs the warnings that were not there before.
+    fn report(&mut self) {
+        self.running.warnings.append(&mut self.warnings);
+        let known: HashSet<&String> = self.before.warnings.iter().collect();
+        for warning in &self.running.warnings {
+            if !known.contains(warning) {
+                tracing::warn!("{warning}");
+            }
+        }
     }
 }
 

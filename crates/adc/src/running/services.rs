@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use evercert_ns::model::{BackendSslView, ServiceAddress, ServiceType, ServiceView, TlsVersions};
+use evercert_ns::model::{
+    BackendSslView, Config, ServiceAddress, ServiceType, ServiceView, TlsVersions,
+};
 use evercert_x509::tls::crypto_provider;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -24,7 +26,8 @@ use crate::traffic::backend::{Service, ServiceParts, ServiceTls};
 pub(super) fn service(
     view: &ServiceView,
     vserver: ServiceType,
-    certkeys: &mut CertKeys<'_>,
+    config: &Config,
+    certkeys: &mut CertKeys,
     limits: &Limits,
 ) -> Result<Result<Arc<Service>, String>, StartError> {
     let fits = match vserver {
@@ -44,7 +47,7 @@ pub(super) fn service(
         return Ok(Err(warning));
     }
     let tls = match &view.ssl {
-        Some(ssl) if view.kind.is_ssl() => Some(service_tls(view, ssl, certkeys)?),
+        Some(ssl) if view.kind.is_ssl() => Some(service_tls(view, ssl, config, certkeys)?),
         _ => None,
     };
     Ok(Ok(Arc::new(Service::new(ServiceParts {
@@ -69,7 +72,8 @@ fn address(view: &ServiceView) -> Box<str> {
 fn service_tls(
     view: &ServiceView,
     ssl: &BackendSslView,
-    certkeys: &mut CertKeys<'_>,
+    config: &Config,
+    certkeys: &mut CertKeys,
 ) -> Result<ServiceTls, StartError> {
     let failed = |source| StartError::Tls {
         vserver: view.name.clone(),
@@ -77,7 +81,7 @@ fn service_tls(
     };
     let anchors = match ssl.server_auth {
         false => None,
-        true => Some(certkeys.anchors(ssl.ca_certkeys.iter().map(|ca| ca.name.as_str()))?),
+        true => Some(certkeys.anchors(config, ssl.ca_certkeys.iter().map(|ca| ca.name.as_str()))?),
     };
     let wanted = match &ssl.common_name {
         None => None,
@@ -92,18 +96,18 @@ fn service_tls(
         .map_err(failed)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
-    let mut config = match ssl.client_certkeys.first() {
+    let mut tls = match ssl.client_certkeys.first() {
         None => builder.with_no_client_auth(),
         Some(certkey) => {
-            let certified = certkeys.server(&certkey.name)?.certified.clone();
+            let certified = certkeys.server(config, &certkey.name)?.certified.clone();
             builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
         }
     };
     if !ssl.session_reuse {
-        config.resumption = Resumption::disabled();
+        tls.resumption = Resumption::disabled();
     }
     Ok(ServiceTls {
-        config: Arc::new(config),
+        config: Arc::new(tls),
         server_name: name,
     })
 }

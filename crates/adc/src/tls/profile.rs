@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use evercert_types::SharedClock;
-use rustls::pki_types::UnixTime;
-use rustls::server::danger::ClientCertVerifier;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::time_provider::TimeProvider;
-use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig,
+    SignatureScheme, SupportedProtocolVersion,
+};
 
 use evercert_x509::tls::crypto_provider;
 
@@ -130,7 +134,7 @@ impl VserverTls {
     /// When the chain is no longer good, or is missing though mandatory.
     pub(crate) fn verify_resumed(
         &self,
-        peer: Option<&[rustls::pki_types::CertificateDer<'_>]>,
+        peer: Option<&[CertificateDer<'_>]>,
     ) -> Result<(), rustls::Error> {
         let Some(verifier) = &self.verifier else {
             return Ok(());
@@ -156,6 +160,12 @@ impl std::fmt::Debug for VserverTls {
 fn verifier(
     clients: &ClientAuthentication,
 ) -> Result<Option<Arc<dyn ClientCertVerifier>>, rustls::Error> {
+    if let ClientAuthentication::Optional(roots) | ClientAuthentication::Mandatory(roots) = clients
+        && roots.is_empty()
+    {
+        let is_mandatory = matches!(clients, ClientAuthentication::Mandatory(_));
+        return Ok(Some(Arc::new(NoAnchors { is_mandatory })));
+    }
     let builder = |roots: &Arc<RootCertStore>| {
         WebPkiClientVerifier::builder_with_provider(roots.clone(), crypto_provider())
     };
@@ -167,6 +177,55 @@ fn verifier(
     built
         .map(Some)
         .map_err(|error| rustls::Error::General(format!("the client CAs cannot be used: {error}")))
+}
+
+/// Asks for certificates and accepts none: no CA is bound to verify them with.
+#[derive(Debug)]
+struct NoAnchors {
+    is_mandatory: bool,
+}
+
+impl ClientCertVerifier for NoAnchors {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.is_mandatory
+    }
+
+    fn verify_client_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Err(CertificateError::UnknownIssuer.into())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(CertificateError::UnknownIssuer.into())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(CertificateError::UnknownIssuer.into())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        crypto_provider()
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
 }
 
 fn alpn(alpn: Alpn) -> Vec<Vec<u8>> {

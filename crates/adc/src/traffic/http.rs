@@ -19,7 +19,7 @@ use super::backend::{Freshness, Service};
 use super::body::{BodyError, BodyProgress, ReplyBody, RequestBody};
 use super::framing::{Violation, Wire};
 use super::headers::{Client, strip_hop_by_hop, to_service};
-use super::listener::Vserver;
+use super::listener::{LiveVserver, Vserver};
 use super::pool::Lease;
 use super::stream::Activity;
 use super::websocket;
@@ -27,6 +27,9 @@ use super::websocket;
 /// One client connection that speaks HTTP.
 #[derive(Debug)]
 pub(crate) struct HttpConnection {
+    /// For the settings of the next request.
+    pub(crate) live: Arc<LiveVserver>,
+    /// As it was when the connection came.
     pub(crate) vserver: Arc<Vserver>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) client: SocketAddr,
@@ -53,20 +56,22 @@ pub(crate) async fn answer(
 ) -> Result<Response<ReplyBody>, Infallible> {
     let _busy = Busy::new(&connection);
     let version = request.version();
-    let mut response = match proxy(&connection, request).await {
+    let vserver = connection.live.now();
+    let mut response = match proxy(&connection, &vserver, request).await {
         Ok(response) => response,
         Err(refusal) => refusal.into_response(version),
     };
-    if let Some(value) = &connection.vserver.strict_transport_security {
+    if let Some(value) = &vserver.strict_transport_security {
         let headers = response.headers_mut();
         headers.insert(header::STRICT_TRANSPORT_SECURITY, value.clone());
     }
-    connection.vserver.metrics.answered(response.status());
+    vserver.metrics.answered(response.status());
     Ok(response)
 }
 
 async fn proxy(
     connection: &Arc<HttpConnection>,
+    vserver: &Vserver,
     mut request: Request<Incoming>,
 ) -> Result<Response<ReplyBody>, Refusal> {
     let limits = &connection.shared.limits;
@@ -85,7 +90,7 @@ async fn proxy(
     };
     let head = to_service(parts, &admitted, &client, limits.underscores);
     if admitted.kind != Kind::Plain {
-        let exchange = exchange(connection, head, RequestBody::Empty).await?;
+        let exchange = exchange(vserver, head, RequestBody::Empty).await?;
         if is_extended_connect(&admitted) && exchange.response.status().is_success() {
             // A 2xx would tell the client that its tunnel is open (RFC 8441 §5).
             return Err(SERVICE_BROKE_OFF);
@@ -93,7 +98,7 @@ async fn proxy(
         return Ok(websocket::answer(connection, &admitted, exchange, upgrade));
     }
     let body = RequestBody::new(body, limits.body_bytes, limits.body_idle);
-    let exchange = exchange(connection, head, body).await?;
+    let exchange = exchange(vserver, head, body).await?;
     if exchange.response.status() == StatusCode::SWITCHING_PROTOCOLS {
         // Nobody asked for that.
         return Err(SERVICE_BROKE_OFF);
@@ -137,11 +142,11 @@ pub(crate) fn reply(
 
 /// Sends a request to one service after another until one takes it.
 async fn exchange(
-    connection: &HttpConnection,
+    vserver: &Vserver,
     mut head: Parts,
     mut body: RequestBody,
 ) -> Result<Exchange, Refusal> {
-    let balancer = &connection.vserver.balancer;
+    let balancer = &vserver.balancer;
     let mut tried: Vec<Arc<Service>> = Vec::new();
     let mut freshness = Freshness::Any;
     let mut failure = NO_SERVICE;

@@ -6,11 +6,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use http::HeaderValue;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::accept::{Protocol, accept};
@@ -40,6 +42,36 @@ pub(crate) struct Vserver {
     pub(crate) client_idle: Duration,
     /// Sent with every answer, where the SSL profile has HSTS on (RFC 6797).
     pub(crate) strict_transport_security: Option<HeaderValue>,
+}
+
+/// A vserver as clients find it: its settings change, it stays.
+#[derive(Debug)]
+pub(crate) struct LiveVserver {
+    pub(crate) name: Arc<str>,
+    settings: ArcSwap<Vserver>,
+    /// Its connections finish what they do: it is removed, or the instance ends.
+    pub(crate) drain: CancellationToken,
+}
+
+impl LiveVserver {
+    /// With its first settings.
+    pub(crate) fn new(settings: Arc<Vserver>, shared: &Shared) -> Self {
+        Self {
+            name: settings.name.clone(),
+            settings: ArcSwap::new(settings),
+            drain: shared.drain.child_token(),
+        }
+    }
+
+    /// The settings now. A connection takes them once for its handshake, and once for each request.
+    pub(crate) fn now(&self) -> Arc<Vserver> {
+        self.settings.load_full()
+    }
+
+    /// Other settings from now on.
+    pub(crate) fn change(&self, settings: Arc<Vserver>) {
+        self.settings.store(settings);
+    }
 }
 
 /// What it speaks to clients.
@@ -86,21 +118,27 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Accepts connections until the instance drains.
-pub(crate) async fn serve(vserver: Arc<Vserver>, listener: TcpListener, shared: Arc<Shared>) {
+/// Accepts connections until it is told to stop, or the vserver drains; the socket is closed then.
+pub(crate) async fn serve(
+    live: Arc<LiveVserver>,
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = shared.drain.cancelled() => return,
+            () = stop.cancelled() => return,
+            () = live.drain.cancelled() => return,
         };
         match accepted {
             Ok((tcp, client)) => {
-                let connection = connection(vserver.clone(), shared.clone(), tcp, client);
+                let connection = connection(live.clone(), shared.clone(), tcp, client);
                 shared.connections.spawn(connection);
             }
             Err(error) if is_about_one_client(&error) => {}
             Err(error) => {
-                tracing::warn!(vserver.name = %vserver.name, %error, "accepting rests");
+                tracing::warn!(vserver.name = %live.name, %error, "accepting rests");
                 tokio::time::sleep(ACCEPT_REST).await;
             }
         }
@@ -117,21 +155,23 @@ fn is_about_one_client(error: &io::Error) -> bool {
 }
 
 async fn connection(
-    vserver: Arc<Vserver>,
+    live: Arc<LiveVserver>,
     shared: Arc<Shared>,
     tcp: TcpStream,
     client: SocketAddr,
 ) {
+    let vserver = live.now();
     vserver.metrics.connections.inc();
     let cut = shared.cut.clone();
     tokio::select! {
-        () = converse(&vserver, &shared, tcp, client) => {}
+        () = converse(&live, &vserver, &shared, tcp, client) => {}
         () = cut.cancelled() => {}
     }
     vserver.metrics.connections.dec();
 }
 
 async fn converse(
+    live: &Arc<LiveVserver>,
     vserver: &Arc<Vserver>,
     shared: &Arc<Shared>,
     tcp: TcpStream,
@@ -142,6 +182,7 @@ async fn converse(
         return;
     }
     let http = Conversation {
+        live,
         vserver,
         shared,
         client,
@@ -170,6 +211,7 @@ async fn converse(
 
 /// One client's connection after its handshake.
 struct Conversation<'a> {
+    live: &'a Arc<LiveVserver>,
     vserver: &'a Arc<Vserver>,
     shared: &'a Arc<Shared>,
     client: SocketAddr,
@@ -196,7 +238,7 @@ impl Conversation<'_> {
         let mut serving = pin!(serving);
         let outcome = tokio::select! {
             outcome = &mut serving => outcome,
-            () = self.shared.drain.cancelled() => {
+            () = self.live.drain.cancelled() => {
                 serving.as_mut().graceful_shutdown();
                 serving.await
             }
@@ -223,7 +265,7 @@ impl Conversation<'_> {
         let mut serving = pin!(serving);
         let outcome = tokio::select! {
             outcome = &mut serving => outcome,
-            () = self.shared.drain.cancelled() => {
+            () = self.live.drain.cancelled() => {
                 serving.as_mut().graceful_shutdown();
                 serving.await
             }
@@ -262,6 +304,7 @@ impl Conversation<'_> {
         asks_clients: bool,
     ) -> Arc<HttpConnection> {
         Arc::new(HttpConnection {
+            live: self.live.clone(),
             vserver: self.vserver.clone(),
             shared: self.shared.clone(),
             client: self.client,

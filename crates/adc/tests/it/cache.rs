@@ -207,7 +207,8 @@ async fn a_vserver_without_address_is_warned_of_with_what_to_do() {
 async fn files_that_an_unused_certkey_lacks_are_warned_of() {
     within(async {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("here.pem"), "").unwrap();
+        let pem = TestCa::new().root.certificate().to_pem();
+        fs::write(dir.path().join("here.pem"), pem).unwrap();
         let adc = Setup::new(dir.path())
             .vserver("v", "HTTP", &[])
             .conf("add ssl certKey unused -cert here.pem -key gone.key")

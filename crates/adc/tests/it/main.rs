@@ -17,6 +17,7 @@ mod choice;
 mod clients;
 mod http1;
 mod http2;
+mod live;
 mod raw;
 mod swap;
 mod sync;

@@ -69,6 +69,12 @@ impl Setup {
         self
     }
 
+    /// A vserver that is added later listens on a free port.
+    pub(crate) fn later(mut self, name: &str) -> Self {
+        self.vservers.push(name.to_owned());
+        self
+    }
+
     pub(crate) fn console(mut self, console: &FakeConsole) -> Self {
         self.console = Some(ConsoleLink::new(
             console.url(),
@@ -126,6 +132,20 @@ pub(crate) struct TestAdc {
 impl TestAdc {
     pub(crate) fn addr(&self, vserver: &str) -> SocketAddr {
         self.handle.vserver_addrs()[vserver]
+    }
+
+    /// Carries out lines of the command line, one after the other.
+    pub(crate) async fn run(&self, lines: &str) {
+        for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            if let Err(error) = self.handle.execute(line).await {
+                panic!("{line}: {error}");
+            }
+        }
+    }
+
+    /// The number of the error a line is refused with.
+    pub(crate) async fn refused(&self, line: &str) -> u32 {
+        self.handle.execute(line).await.unwrap_err().code()
     }
 
     pub(crate) async fn until(&self, what: &str, holds: impl Fn(&Status) -> bool) -> Status {

@@ -5,6 +5,7 @@
 
 mod apply;
 mod bind;
+mod closure;
 mod dc2g;
 mod object;
 mod references;
@@ -27,6 +28,7 @@ use crate::grammar;
 use crate::value::Value;
 
 pub use apply::{Applied, Effect};
+pub use closure::Closure;
 pub use dc2g::{DynamicClientCert, ForgedKeyAlgorithm};
 pub use object::{Bound, Object, Origin};
 pub use view_ci::{
@@ -86,6 +88,10 @@ impl Config {
     /// The object of a resource type with that name; any case.
     pub fn object(&self, resource: &str, key: &str) -> Option<&Object> {
         self.tables.get(resource)?.get(key)
+    }
+
+    fn shared_object(&self, resource: &str, key: &str) -> Option<Arc<Object>> {
+        self.tables.get(resource)?.shared(key).cloned()
     }
 
     /// The objects of a resource type, in the order they were added.

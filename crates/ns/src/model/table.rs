@@ -27,6 +27,11 @@ impl Table {
         self.objects.get(&number).map(|object| &**object)
     }
 
+    pub(super) fn shared(&self, key: &str) -> Option<&Arc<Object>> {
+        let number = self.index.get(&key.to_ascii_lowercase())?;
+        self.objects.get(number)
+    }
+
     pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Object> {
         let number = self.number(key)?;
         self.objects.get_mut(&number).map(Arc::make_mut)
@@ -102,4 +107,26 @@ impl Table {
     pub(super) fn len(&self) -> usize {
         self.objects.len()
     }
+}
+
+/// Names of the objects that are not the very same in both.
+pub(super) fn differences(now: Option<&Table>, then: Option<&Table>) -> Vec<String> {
+    let missing_in = |table: Option<&Table>, other: Option<&Table>| -> Vec<String> {
+        let objects = table.into_iter().flat_map(|table| table.objects.values());
+        objects
+            .filter(|object| {
+                let same = other.and_then(|other| other.shared(&object.key()));
+                !same.is_some_and(|same| Arc::ptr_eq(same, object))
+            })
+            .map(|object| object.key())
+            .collect()
+    };
+    let mut keys = missing_in(now, then);
+    let removed = missing_in(then, now);
+    keys.extend(
+        removed.into_iter().filter(|key| {
+            !now.is_some_and(|now| now.index.contains_key(&key.to_ascii_lowercase()))
+        }),
+    );
+    keys
 }

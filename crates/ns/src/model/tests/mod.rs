@@ -10,7 +10,7 @@ use super::*;
 use crate::grammar::parse_line;
 
 /// A configuration after these lines, which must all be carried out.
-fn config(lines: &str) -> Config {
+pub(in crate::model) fn config(lines: &str) -> Config {
     let mut config = Config::new();
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Err(error) = apply(&mut config, line) {

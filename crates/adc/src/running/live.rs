@@ -1,0 +1,196 @@
+//! The vservers clients reach now: their sockets, opened and closed as the configuration changes.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::Built;
+use crate::error::StartError;
+use crate::traffic::Shared;
+use crate::traffic::listener::{LiveVserver, Vserver, bind, serve};
+
+/// All vservers of an instance.
+#[derive(Debug)]
+pub(crate) struct Live {
+    shared: Arc<Shared>,
+    /// Where sockets and connections live.
+    runtime: Handle,
+    entries: ArcSwap<Vec<Entry>>,
+    /// Vservers that are no part of the configuration.
+    fixed: Vec<(Arc<Vserver>, SocketAddr)>,
+}
+
+/// One vserver with its socket, if it listens.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) live: Arc<LiveVserver>,
+    pub(crate) socket: Option<Socket>,
+}
+
+/// An open socket.
+#[derive(Clone, Debug)]
+pub(crate) struct Socket {
+    /// As the configuration says.
+    wanted: SocketAddr,
+    /// As it is: with the port the system chose for port 0.
+    pub(crate) address: SocketAddr,
+    stop: CancellationToken,
+    closed: CancellationToken,
+}
+
+/// Sockets opened for a change that is not in effect yet; dropping it closes them again.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    places: Vec<Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    vserver: Arc<Vserver>,
+    socket: Option<Ready>,
+}
+
+#[derive(Debug)]
+enum Ready {
+    Kept(Socket),
+    Opened(TcpListener, SocketAddr, SocketAddr),
+}
+
+impl Live {
+    /// Nothing open yet; `fixed` ones are there whatever the configuration says.
+    pub(crate) fn new(shared: Arc<Shared>, fixed: Vec<(Arc<Vserver>, SocketAddr)>) -> Self {
+        Self {
+            shared,
+            runtime: Handle::current(),
+            entries: ArcSwap::default(),
+            fixed,
+        }
+    }
+
+    /// The vservers, in the order of the configuration.
+    pub(crate) fn entries(&self) -> Arc<Vec<Entry>> {
+        self.entries.load_full()
+    }
+
+    /// Opens the sockets that are wanted and not open yet.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on; everything is as before then.
+    pub(crate) fn prepare(&self, vservers: &[Built]) -> Result<Prepared, StartError> {
+        let _runtime = self.runtime.enter();
+        let entries = self.entries.load_full();
+        let entries = by_name(&entries);
+        let built = vservers.iter().map(|built| (&built.vserver, built.address));
+        let fixed = self
+            .fixed
+            .iter()
+            .map(|(vserver, address)| (vserver, Some(*address)));
+        let place = |(vserver, wanted): (&Arc<Vserver>, Option<SocketAddr>)| {
+            let open = entries
+                .get(&*vserver.name)
+                .and_then(|entry| entry.socket.clone());
+            let socket = match (wanted, open) {
+                (None, _) => None,
+                (Some(wanted), Some(open)) if open.wanted == wanted => Some(Ready::Kept(open)),
+                (Some(wanted), _) => Some(open_socket(vserver, wanted)?),
+            };
+            Ok(Place {
+                vserver: vserver.clone(),
+                socket,
+            })
+        };
+        let places = built.chain(fixed).map(place).collect::<Result<_, _>>()?;
+        Ok(Prepared { places })
+    }
+
+    /// Puts a change in effect: new connections, and the next requests of old ones, meet the new settings. Sockets
+    /// nobody wants any more are closed, and connections of vservers that are gone finish what they do.
+    pub(crate) async fn commit(&self, prepared: Prepared) {
+        let before = self.entries.load_full();
+        let mut entries = Vec::with_capacity(prepared.places.len());
+        let known = by_name(&before);
+        for place in prepared.places {
+            entries.push(self.install(&known, place));
+        }
+        let entries = Arc::new(entries);
+        self.entries.store(entries.clone());
+        let entries = by_name(&entries);
+        for entry in before.iter() {
+            let now = entries.get(&*entry.live.name);
+            let still = now.and_then(|now| now.socket.as_ref());
+            if let Some(socket) = &entry.socket
+                && !still.is_some_and(|still| still.stop == socket.stop)
+            {
+                socket.stop.cancel();
+                socket.closed.cancelled().await;
+                tracing::info!(vserver.name = %entry.live.name, address = %socket.address, "closed");
+            }
+            if now.is_none() {
+                entry.live.drain.cancel();
+            }
+        }
+    }
+
+    fn install(&self, before: &HashMap<&str, &Entry>, place: Place) -> Entry {
+        let live = match before.get(&*place.vserver.name) {
+            Some(entry) => {
+                entry.live.change(place.vserver);
+                entry.live.clone()
+            }
+            None => Arc::new(LiveVserver::new(place.vserver, &self.shared)),
+        };
+        let socket = place.socket.map(|ready| match ready {
+            Ready::Kept(socket) => socket,
+            Ready::Opened(listener, wanted, address) => {
+                self.listen(live.clone(), listener, wanted, address)
+            }
+        });
+        Entry { live, socket }
+    }
+
+    fn listen(
+        &self,
+        live: Arc<LiveVserver>,
+        listener: TcpListener,
+        wanted: SocketAddr,
+        address: SocketAddr,
+    ) -> Socket {
+        let (stop, closed) = (CancellationToken::new(), CancellationToken::new());
+        tracing::info!(vserver.name = %live.name, %address, "listening");
+        let serving = serve(live, listener, self.shared.clone(), stop.clone());
+        let ended = closed.clone().drop_guard();
+        let serving = async move {
+            serving.await;
+            drop(ended);
+        };
+        self.shared.connections.spawn_on(serving, &self.runtime);
+        Socket {
+            wanted,
+            address,
+            stop,
+            closed,
+        }
+    }
+}
+
+fn by_name(entries: &[Entry]) -> HashMap<&str, &Entry> {
+    let named = entries.iter().map(|entry| (&*entry.live.name, entry));
+    named.collect()
+}
+
+fn open_socket(vserver: &Vserver, wanted: SocketAddr) -> Result<Ready, StartError> {
+    let opened = bind(wanted).and_then(|listener| {
+        let address = listener.local_addr()?;
+        Ok(Ready::Opened(listener, wanted, address))
+    });
+    opened.map_err(|source| StartError::Listen {
+        vserver: vserver.name.to_string(),
+        address: wanted,
+        source,
+    })
+}
