@@ -234,6 +234,9 @@ impl Caller {
         {
             draft.header(name, text.render(&vars));
         }
+        if let Some(basic) = &request.basic {
+            draft.header("Authorization", basic.render(&vars));
+        }
         self.put_body(&mut draft, request, purpose, &vars);
         if let Some(auth) = auth {
             self.authenticate(&mut draft, auth, &vars, now);
@@ -297,13 +300,7 @@ impl Caller {
 
     fn authenticate(&self, draft: &mut Draft, auth: &Auth, vars: &Vars, now: Timestamp) {
         if let Some(basic) = &auth.basic {
-            let pair = format!(
-                "{}:{}",
-                basic.user.render(vars),
-                basic.password.render(vars)
-            );
-            let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pair);
-            draft.header("Authorization", format!("Basic {encoded}"));
+            draft.header("Authorization", basic.render(vars));
         }
         if let Some(signer) = auth.signer {
             signer.sign(draft, &self.creds, now, &nonce());

@@ -109,11 +109,14 @@ impl Description {
             &self.delete_set,
             &self.commit,
         ];
+        let labels = (self.label.iter())
+            .flat_map(|label| [&label.request, &label.add.request, &label.remove.request]);
         let requests = (changes.into_iter().flatten().map(|change| &change.request))
             .chain(self.login.iter().map(|login| &login.request))
             .chain(self.zone.request.iter())
             .chain(self.zone.then.iter().map(|then| &then.request))
             .chain(self.poll.iter().map(|poll| &poll.request))
+            .chain(labels)
             .chain(self.list.iter().map(|list| &list.request));
         let mut names: BTreeSet<&str> = requests.flat_map(Request::holes).collect();
         let http = &self.http;

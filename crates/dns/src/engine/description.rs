@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::answer::{Condition, Format, Path};
 use super::request::Request;
 use super::signer::Signer;
-use super::template::Template;
+use super::template::{Template, Vars};
 
 /// A provider that is described instead of programmed: `crates/dns/providers/<code>.toml`.
 #[derive(Debug, Deserialize)]
@@ -34,6 +36,9 @@ pub(crate) struct Description {
     pub(crate) zone: Zone,
     #[serde(default)]
     pub(crate) list: Option<List>,
+    /// Relative names that must be made before they can have records.
+    #[serde(default)]
+    pub(crate) label: Option<Label>,
     #[serde(default)]
     pub(crate) create: Option<Change>,
     /// Writes the first set of a name, where that differs from replacing one.
@@ -168,6 +173,14 @@ pub(crate) struct Auth {
 pub(crate) struct Basic {
     pub(crate) user: Template,
     pub(crate) password: Template,
+}
+
+impl Basic {
+    /// The header's value (RFC 7617).
+    pub(crate) fn render(&self, vars: &Vars) -> String {
+        let (user, password) = (self.user.render(vars), self.password.render(vars));
+        format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+    }
 }
 
 /// What an error means.
@@ -375,4 +388,16 @@ pub(crate) struct Poll {
     /// It failed.
     #[serde(default)]
     pub(crate) failed: Vec<Condition>,
+}
+
+/// How a relative name is made and taken away.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Label {
+    /// Lists those that there are.
+    pub(crate) request: Request,
+    pub(crate) items: Path,
+    pub(crate) add: Change,
+    /// For one that has no records any more.
+    pub(crate) remove: Change,
 }

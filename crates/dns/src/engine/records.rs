@@ -1,13 +1,11 @@
 //! The four ways in which described providers keep values: as records, as a set, value by value, or one only.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, plain};
 use super::call::Purpose;
-use super::description::{Change, List, Mode, Poll, ZoneMode};
+use super::description::{Change, List, Mode, ZoneMode};
 use super::provider::Declared;
 use super::template::Vars;
 use super::zone::Found;
@@ -21,9 +19,6 @@ const NOBODYS: &str = "_acme-challenge.example.invalid";
 
 /// How often a set is written when another writer interferes.
 const WRITES: usize = 3;
-
-/// How often the end of a change is asked for: about a minute long.
-const POLLS: u32 = 30;
 
 /// A TXT record as listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +127,7 @@ impl Declared {
             self.commit(Step::Add, &vars).await?;
             return Ok(self.receipt(zone, there.iter().map(Record::id).collect(), false));
         }
+        self.make_label(Step::Add, &vars).await?;
         let (answer, was_there) = self.change(create, Step::Add, &vars, &[]).await?;
         self.commit(Step::Add, &vars).await?;
         let id = create
@@ -155,7 +151,9 @@ impl Declared {
             vars.extend(record.vars.clone());
             self.change(delete, Step::Remove, &vars, &[]).await?;
         }
-        self.commit(Step::Remove, &self.vars(zone, target)).await
+        let vars = self.vars(zone, target);
+        self.drop_label(list, &vars).await?;
+        self.commit(Step::Remove, &vars).await
     }
 
     async fn add_to_set(&self, zone: &Found, target: &TxtTarget) -> Result<Receipt, DnsError> {
@@ -266,7 +264,7 @@ impl Declared {
     }
 
     /// Sends a change; answers also whether it was so already.
-    async fn change(
+    pub(super) async fn change(
         &self,
         change: &Change,
         step: Step,
@@ -289,42 +287,6 @@ impl Declared {
             self.await_end(poll, &answer, step, vars).await?;
         }
         Ok((answer, false))
-    }
-
-    /// Asks until a change is done.
-    async fn await_end(
-        &self,
-        poll: &Poll,
-        changed: &Answer,
-        step: Step,
-        vars: &Vars,
-    ) -> Result<(), DnsError> {
-        let mut vars = vars.clone();
-        if let Some(path) = &poll.id {
-            let Some(id) = path.text_in(changed).filter(|_| !poll.until.holds(changed)) else {
-                return Ok(());
-            };
-            vars.insert("poll.id".to_owned(), id);
-        }
-        let purpose = Purpose {
-            step: Step::Verify,
-            vars: &vars,
-            values: &[],
-            ok: &[],
-        };
-        for attempt in 0..POLLS {
-            let answer = self.caller.call(&poll.request, purpose, None).await?;
-            self.caller.judge(&answer, purpose)?;
-            if poll.until.holds(&answer) {
-                return Ok(());
-            }
-            if poll.failed.iter().any(|failed| failed.holds(&answer)) {
-                return Err(self.caller.refusal(&answer, step));
-            }
-            tokio::time::sleep(Duration::from_millis(250 << attempt.min(3))).await;
-        }
-        let what = "the service did not finish the change in time";
-        Err(DnsError::new(self.caller.code, step, Fault::Provider, what))
     }
 
     async fn commit(&self, step: Step, vars: &Vars) -> Result<(), DnsError> {
@@ -367,6 +329,9 @@ impl Declared {
             values: &[],
             ok: &list.ok,
         };
+        if !self.has_label(Step::Read, &vars).await? {
+            return Ok(Vec::new());
+        }
         let first = self.caller.call(&list.request, purpose, None).await?;
         if first.status.as_u16() == 404 || list.absent.iter().any(|absent| absent.holds(&first)) {
             return Ok(Vec::new());

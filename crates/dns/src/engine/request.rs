@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::answer::Format;
+use super::description::Basic;
 use super::template::{Template, Vars, xml};
 
 /// One request.
@@ -23,6 +24,9 @@ pub(crate) struct Request {
     pub(crate) query_each: BTreeMap<String, Template>,
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, Template>,
+    /// Who asks, where that differs from the other requests.
+    #[serde(default)]
+    pub(crate) basic: Option<Basic>,
     /// How the answer is written, where it is not like the others.
     #[serde(default)]
     pub(crate) answers: Option<Format>,
@@ -126,7 +130,10 @@ pub(crate) enum EachOf {
 impl Request {
     /// The names of its holes.
     pub(crate) fn holes(&self) -> Vec<&str> {
+        let basic = self.basic.iter();
+        let basic = basic.flat_map(|basic| [&basic.user, &basic.password]);
         let texts = [&self.path, &self.text, &self.xml].into_iter().flatten();
+        let texts = texts.chain(basic);
         let maps = (self.query.values())
             .chain(self.query_each.values())
             .chain(self.headers.values());

@@ -95,6 +95,8 @@ pub(crate) struct Data {
     pub(crate) sessions: u64,
     /// Entries of a page at most.
     pub(crate) page: usize,
+    /// Names that were made, where that is needed before they can have records.
+    pub(crate) labels: Vec<String>,
     /// What is published, while changes wait for a commit.
     published: Option<Vec<Txt>>,
 }
@@ -216,6 +218,8 @@ pub(crate) struct Service {
     pub(crate) zoneless: bool,
     /// Whatever it answers with status 200 is a success.
     pub(crate) easy: bool,
+    /// A log-in that fails looks like any page: what is strange is strange after it.
+    pub(crate) cookie: bool,
 }
 
 impl Service {
@@ -234,6 +238,7 @@ impl Service {
         blind: false,
         zoneless: false,
         easy: false,
+        cookie: false,
     };
 }
 
