@@ -336,12 +336,15 @@ impl Config {
         self.check_exists(command)?;
         let resource = command.resource();
         let key = command.key();
+        if self.is_bound_to_vpn_global(&key) {
+            return Err(NsError::about(resource.in_use, "vpn global"));
+        }
         let given = kept(command);
         let Some(object) = self.object_mut(resource, &key) else {
             return Ok(Effect::Unchanged);
         };
         let values = object.values_mut();
-        if given.contains("key") {
+        if given.contains("key") || given.contains("bundleFile") {
             // The old key's pass phrase is not the new key's.
             for name in SECRETS_OF_A_KEY {
                 values.remove(name);

@@ -25,6 +25,7 @@ impl Config {
         let values = self.resolve(kind.attributes.iter(), &without_keys(command))?;
         let values = self.without_gaps(kind, values);
         self.check_binding(command, kind, &values)?;
+        self.check_priority(command, kind, &values)?;
         let values = self.with_server(resource, values)?;
         let bound = Bound { kind, values };
         let replaced = self.same_family(resource, &command.key(), &bound);
@@ -113,6 +114,53 @@ impl Config {
             "lbvserver_service_binding" => self.check_fit(&key, values),
             _ => Ok(()),
         }
+    }
+
+    /// Of the policies of one kind in one bank, each has a priority of its own.
+    fn check_priority(
+        &self,
+        command: &Command,
+        kind: &'static BindingType,
+        values: &Values,
+    ) -> Result<(), NsError> {
+        let (Some(priority), Some(policy)) = (values.get("priority"), values.get("policyName"))
+        else {
+            return Ok(());
+        };
+        let Some(object) = self.object(command.resource().name, &command.key()) else {
+            return Ok(());
+        };
+        let policy = policy.as_text().unwrap_or_default();
+        let bank = |values: &Values| {
+            let bank = values.get("type").and_then(Value::as_text);
+            bank.unwrap_or("REQUEST").to_owned()
+        };
+        let taken = object.bindings().iter().any(|have| {
+            have.kind == kind
+                && have.value("priority") == Some(priority)
+                && !have.target().eq_ignore_ascii_case(policy)
+                && bank(&have.values) == bank(values)
+                && self.kind_of_policy(kind, &have.target()) == self.kind_of_policy(kind, policy)
+        });
+        if taken && command.resource().group() != "system" {
+            let number = priority.words().concat();
+            return Err(NsError::argument(
+                &codes::RESOURCE_IN_USE,
+                "priority",
+                &number,
+            ));
+        }
+        Ok(())
+    }
+
+    /// The resource type of a policy where several kinds can be bound: `cs policy` or `responder policy`.
+    fn kind_of_policy(&self, kind: &'static BindingType, name: &str) -> Option<&'static str> {
+        let target = kind.target()?;
+        let crate::catalog::Kind::Reference { to, .. } = target.kind else {
+            return None;
+        };
+        let mut types = to.iter().copied();
+        types.find(|resource| self.object(resource, name).is_some())
     }
 
     /// HTTP and SSL go together, TCP and `SSL_TCP` go together, everything else with its like.

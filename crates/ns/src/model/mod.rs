@@ -14,7 +14,11 @@ mod rules;
 mod save;
 mod table;
 mod view;
+mod view_access;
 mod view_ci;
+mod view_dns;
+mod view_gateway;
+mod view_revocation;
 mod view_ssl;
 mod view_types;
 
@@ -31,10 +35,14 @@ pub use apply::{Applied, Effect};
 pub use closure::Closure;
 pub use dc2g::{DynamicClientCert, ForgedKeyAlgorithm};
 pub use object::{Bound, Object, Origin};
+pub use view_access::{CmdPolicyView, GroupView};
 pub use view_ci::{
     IcapActionView, IcapProfileView, InspectionActionView, InspectionFailure, InspectionPoint,
     InspectionPolicyView, InspectionServer,
 };
+pub use view_dns::{DnsData, DnsRecordView, DnsZoneView, SoaView};
+pub use view_gateway::VpnGlobalView;
+pub use view_revocation::{CrlInterval, CrlSource, CrlView, OcspResponderView};
 pub use view_ssl::{
     BackendSslView, CaCertKey, CertKeyRef, ClientAuth, Hsts, RevocationCheck, SslVserverView,
     TlsVersions,

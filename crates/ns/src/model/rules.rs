@@ -11,6 +11,7 @@ use crate::error::NsError;
 use crate::expr::{self, Expr, ExprError};
 use crate::model::dc2g::check_dynamic_client_cert;
 use crate::model::object::{Object, default_of};
+use crate::model::view_revocation::clock_time;
 use crate::model::{Config, resource};
 use crate::value::{Value, Values};
 
@@ -56,6 +57,7 @@ impl Config {
         values: &Values,
     ) -> Result<(), NsError> {
         check_expressions(resource, values)?;
+        check_kinds(resource, values)?;
         if resource.name != "ssl profile" {
             return Ok(());
         }
@@ -295,6 +297,29 @@ impl Config {
     }
 }
 
+/// What a kind alone cannot tell: the family of an address, the form of a time.
+fn check_kinds(resource: &ResourceType, values: &Values) -> Result<(), NsError> {
+    let refuse = |name: &str| match values.get(name) {
+        Some(value) => {
+            let word = value.words().join(" ");
+            Err(NsError::argument(
+                &codes::INVALID_ARGUMENT_VALUE,
+                name,
+                &word,
+            ))
+        }
+        None => Ok(()),
+    };
+    let ip = |name: &str| values.get(name).and_then(Value::as_ip);
+    let time = || values.get("time").and_then(Value::as_text);
+    match resource.name {
+        "dns addRec" if ip("IPAddress").is_some_and(|ip| ip.is_ipv6()) => refuse("IPAddress"),
+        "dns aaaaRec" if ip("IPv6Address").is_some_and(|ip| ip.is_ipv4()) => refuse("IPv6Address"),
+        "ssl crl" if time().is_some_and(|text| clock_time(text).is_none()) => refuse("time"),
+        _ => Ok(()),
+    }
+}
+
 /// Expressions that are evaluated must parse and give what they are for.
 fn check_expressions(resource: &ResourceType, values: &Values) -> Result<(), NsError> {
     let (attribute, parse): (_, Parse) = match resource.name {
@@ -328,6 +353,7 @@ const NAMESAKES: &[&[&str]] = &[
     VSERVERS,
     &["service", "serviceGroup"],
     &["cs policy", "responder policy"],
+    &["ssl certKey", "ssl certKeyBundle"],
 ];
 
 /// Address, port and transport a virtual server listens on.

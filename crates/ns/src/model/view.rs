@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::model::Config;
 use crate::model::object::{Bound, Object, Origin};
 use crate::model::rules::is_ssl;
+use crate::model::view_access::policies_of;
 use crate::model::view_ssl::{BackendSslView, CertKeyRef};
 use crate::model::view_types::{
     CertKeyView, CsPolicyView, CsVserverView, Inform, PersistenceType, RedirectView,
@@ -48,14 +49,17 @@ impl Config {
             .unwrap_or_default()
     }
 
-    /// The certificates, built-in ones included, in the order they were added.
+    /// The certificates, built-in ones included, in the order they were added; then the bundles.
     pub fn certkeys(&self) -> impl Iterator<Item = CertKeyView> + use<'_> {
-        self.objects("ssl certKey").map(certkey_of)
+        let bundles = self.objects("ssl certKeyBundle").map(bundle_of);
+        self.objects("ssl certKey").map(certkey_of).chain(bundles)
     }
 
-    /// One certificate.
+    /// One certificate, or one bundle.
     pub fn certkey(&self, name: &str) -> Option<CertKeyView> {
-        self.object("ssl certKey", name).map(certkey_of)
+        let bundle = || self.object("ssl certKeyBundle", name).map(bundle_of);
+        let certkey = self.object("ssl certKey", name).map(certkey_of);
+        certkey.or_else(bundle)
     }
 
     /// The certificate and those it is linked to, leaf first; ends at a certificate without link or at a loop.
@@ -360,17 +364,27 @@ fn certkey_of(object: &Object) -> CertKeyView {
     }
 }
 
+/// A bundle is a certificate whose one file holds everything.
+fn bundle_of(object: &Object) -> CertKeyView {
+    let file = object.text("bundleFile").unwrap_or_default();
+    let password = match object.value("passplain") {
+        Some(Value::Secret(secret)) => Some(secret.clone()),
+        _ => None,
+    };
+    CertKeyView {
+        name: object.key(),
+        cert: file.to_owned(),
+        key: Some(file.to_owned()),
+        inform: Inform::Pem,
+        password,
+        bundle: true,
+        linked: None,
+        expiry_monitor: Some(30),
+        is_factory: false,
+    }
+}
+
 fn user_of(object: &Object) -> UserView {
-    let mut policies: Vec<_> = object
-        .bound("policyName")
-        .map(|bound| {
-            (
-                bound.integer("priority").unwrap_or(u64::MAX),
-                bound.target(),
-            )
-        })
-        .collect();
-    policies.sort();
     let unchanged = match object.origin() {
         Origin::Factory(values) => values.get("password") == object.value("password"),
         Origin::Configured => false,
@@ -388,7 +402,7 @@ fn user_of(object: &Object) -> UserView {
             .and_then(Value::as_list)
             .unwrap_or_default()
             .to_vec(),
-        policies,
+        policies: policies_of(object),
     }
 }
 

@@ -214,6 +214,7 @@ impl Config {
                     && bound.value("SNICert").is_some() == (flag == Some("SNICert"))
             })
             .map(|bound| self.certkey_ref(&bound.target()))
+            .chain(settings.bundles(flag == Some("SNICert")))
             .collect()
     }
 }
@@ -285,6 +286,18 @@ impl<'c> Settings<'c> {
         self.own
             .into_iter()
             .flat_map(|own| own.bound("certkeyName"))
+    }
+
+    /// Bundles that are chosen by SNI, or those that are not.
+    fn bundles(&self, by_sni: bool) -> impl Iterator<Item = CertKeyRef> + use<'c> {
+        self.own
+            .into_iter()
+            .flat_map(|own| own.bound("certkeyBundleName"))
+            .filter(move |bound| bound.value("SNICertkeybundle").is_some() == by_sni)
+            .map(|bound| CertKeyRef {
+                name: bound.target(),
+                chain: Vec::new(),
+            })
     }
 
     fn ca_certkeys(&self) -> Vec<CaCertKey> {
