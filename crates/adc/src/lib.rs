@@ -29,6 +29,7 @@ mod handle;
 mod instance;
 pub mod measure;
 mod metrics;
+mod policy;
 mod running;
 pub mod status;
 mod sync;
