@@ -93,11 +93,7 @@ impl Action {
 }
 
 impl Head {
-    fn answer<R: Request>(
-        &self,
-        usual: StatusCode,
-        request: &R,
-    ) -> Result<Response<Bytes>, Undef> {
+    fn answer<R: Request>(&self, usual: StatusCode, request: &R) -> Result<Response<Bytes>, Undef> {
         let mut answer = Response::new(Bytes::new());
         *answer.status_mut() = self.status.unwrap_or(usual);
         if let Some(reason) = &self.reason {

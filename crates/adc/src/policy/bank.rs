@@ -146,11 +146,17 @@ impl Bank {
             }
         };
         // Going back would never end.
-        let own = self.entries.get(at).map_or(u64::MAX, |entry| entry.priority);
+        let own = self
+            .entries
+            .get(at)
+            .map_or(u64::MAX, |entry| entry.priority);
         if target <= own {
             return Err(Undef);
         }
-        let next = self.entries.iter().position(|entry| entry.priority >= target);
+        let next = self
+            .entries
+            .iter()
+            .position(|entry| entry.priority >= target);
         Ok(next)
     }
 }

@@ -8,8 +8,8 @@ use evercert_ns::Config;
 use evercert_ns::expr::{self, Expr, ExprError, Patset};
 use evercert_ns::model::{Bound, Object};
 use evercert_ns::value::Value;
-use http::header::HeaderName;
 use http::StatusCode;
+use http::header::HeaderName;
 use hyper::ext::ReasonPhrase;
 
 use super::Policies;

@@ -20,10 +20,10 @@ use bytes::Bytes;
 use evercert_ns::expr::{Patset, Request};
 use http::Response;
 
-use bank::{Bank, Step};
 pub(crate) use bank::Builtin;
+use bank::{Bank, Step};
 pub(crate) use compile::{Pages, compile};
-pub(crate) use counts::{Counts, Counted};
+pub(crate) use counts::{Counted, Counts};
 use switching::Switching;
 
 /// What the policies of a configuration say.

@@ -18,6 +18,7 @@ mod keys;
 mod lb;
 mod monitor;
 mod ns;
+mod policy;
 mod profiles;
 mod resource;
 mod responder;
@@ -55,6 +56,7 @@ pub use ns::{
     DNS_NAME_SERVER, NS_CONFIG, NS_ENCRYPTION_PARAMS, NS_FEATURE, NS_HARDWARE, NS_HOST_NAME, NS_IP,
     NS_MODE, NS_PARAM, NS_RPC_NODE, NS_RUNNING_CONFIG, NS_SAVED_CONFIG, NS_VERSION, ROUTE,
 };
+pub use policy::POLICY_PATSET;
 pub use profiles::{NS_HTTP_PROFILE, NS_TCP_PROFILE};
 pub use resource::{Again, BindingType, OneOf, Operation, ResourceType, VerbRule};
 pub use responder::{RESPONDER_ACTION, RESPONDER_GLOBAL, RESPONDER_PARAM, RESPONDER_POLICY};
@@ -109,6 +111,7 @@ pub static RESOURCES: &[&ResourceType] = &[
     &NS_SAVED_CONFIG,
     &NS_TCP_PROFILE,
     &NS_VERSION,
+    &POLICY_PATSET,
     &RESPONDER_ACTION,
     &RESPONDER_GLOBAL,
     &RESPONDER_PARAM,
