@@ -188,6 +188,7 @@ pub(crate) fn listener(
     let vserver = Vserver {
         name: LISTENER.into(),
         kind: VserverKind::Http,
+        enabled: true,
         balancer: Balancer::new(Vec::new(), Method::RoundRobin),
         metrics: metrics.vserver(LISTENER),
         client_idle: limits.handshake_timeout,

@@ -90,11 +90,12 @@ impl Adc {
             config.limits.clone(),
             store.observations.clone(),
             challenges.clone(),
+            config.clock.clone(),
         ));
         let fixed = (config.challenge_listen.iter())
             .map(|address| challenges::listener(*address, &config.limits, &metrics));
         let live = Arc::new(Live::new(shared.clone(), fixed.collect()));
-        let opened = live.prepare(&running.vservers)?;
+        let opened = live.prepare(&running)?;
         let agent = config.console.clone().map(|link| {
             Arc::new(Agent::new(
                 link,

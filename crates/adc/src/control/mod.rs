@@ -230,7 +230,7 @@ impl Control {
             .any(|(kind, key)| reaches_vservers(before, kind, key))
         {
             let next = running.rebuilt(&config, certkeys, &self.inner.surroundings)?;
-            let prepared = self.inner.live.prepare(&next.vservers)?;
+            let prepared = self.inner.live.prepare(&next)?;
             self.inner.live.commit(prepared).await;
             self.inner.running.store(Arc::new(next));
         } else {
@@ -244,7 +244,7 @@ impl Control {
 
     /// Undoes what was done since then.
     async fn go_back(&self, (config, running): (Arc<Config>, Arc<Running>)) {
-        match self.inner.live.prepare(&running.vservers) {
+        match self.inner.live.prepare(&running) {
             Ok(prepared) => {
                 self.inner.live.commit(prepared).await;
                 self.inner.running.store(running);

@@ -5,6 +5,11 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use bytes::Bytes;
+
+/// Most bytes of a page.
+const MAX_PAGE: usize = 1 << 20;
+
 /// The directories NetScaler's names stand for.
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
@@ -43,6 +48,25 @@ impl Files {
             "" => root.clone(),
             _ => root.join(rest),
         })
+    }
+
+    /// The page of a `respondwithhtmlpage` action: an absolute name, or one below `/var/download/responder`, where
+    /// NetScaler keeps imported pages.
+    ///
+    /// # Errors
+    /// With the reason, when it cannot be read or is larger than 1 MiB.
+    pub(crate) fn page(&self, name: &str) -> Result<Bytes, String> {
+        let path = match name.starts_with('/') {
+            true => name.to_owned(),
+            false => format!("/var/download/responder/{name}"),
+        };
+        let mapped = self.mapped(&path).filter(|_| !name.is_empty());
+        let mapped = mapped.ok_or_else(|| format!("\"{name}\" is no page's name"))?;
+        let page = std::fs::read(&mapped).map_err(|error| format!("{path}: {error}"))?;
+        match page.len() {
+            0..=MAX_PAGE => Ok(page.into()),
+            size => Err(format!("{path} has {size} bytes, the most is {MAX_PAGE}")),
+        }
     }
 
     /// The certificate or key file of that name.

@@ -14,7 +14,6 @@ pub(crate) mod request;
 mod switching;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use evercert_ns::expr::{Patset, Request};
@@ -22,8 +21,8 @@ use http::Response;
 
 pub(crate) use bank::Builtin;
 use bank::{Bank, Step};
-pub(crate) use compile::{Pages, compile};
-pub(crate) use counts::{Counted, Counts};
+pub(crate) use compile::compile;
+pub(crate) use counts::Counts;
 use switching::Switching;
 
 /// What the policies of a configuration say.
@@ -98,6 +97,11 @@ impl Policies {
             && !self.switching.contains_key(vserver)
     }
 
+    /// Where a content switching virtual server sends what no policy chooses for.
+    pub(crate) fn default_target(&self, vserver: &str) -> Option<&str> {
+        self.switching.get(vserver)?.default.as_deref()
+    }
+
     /// Begins with one request.
     pub(crate) const fn of<'a, R: Request>(&'a self, request: &'a R) -> Evaluation<'a, R> {
         Evaluation {
@@ -160,14 +164,6 @@ impl<'a, R: Request> Evaluation<'a, R> {
             Step::Verdict(verdict) => Some(verdict),
         }
     }
-}
-
-/// A snapshot that can be exchanged.
-pub(crate) type Shared = arc_swap::ArcSwap<Policies>;
-
-/// An empty snapshot.
-pub(crate) fn none() -> Shared {
-    arc_swap::ArcSwap::new(Arc::new(Policies::default()))
 }
 
 #[cfg(test)]

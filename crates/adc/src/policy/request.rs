@@ -30,6 +30,20 @@ pub(crate) struct TlsEnd {
     pub(crate) certificate: Option<ClientCertificate>,
 }
 
+impl TlsEnd {
+    /// Of a completed handshake.
+    pub(crate) fn of(session: &rustls::ServerConnection) -> Self {
+        let suite = session.negotiated_cipher_suite();
+        let certificates = session.peer_certificates().unwrap_or_default();
+        Self {
+            version: session.protocol_version().map_or(0, u16::from),
+            cipher: (suite.and_then(|suite| suite.suite().as_str())).unwrap_or_default(),
+            server_name: session.server_name().map(Box::from),
+            certificate: certificates.first().and_then(|der| certificate(der)),
+        }
+    }
+}
+
 /// One request on such a connection.
 pub(crate) struct HttpRequest<'a> {
     pub(crate) parts: &'a Parts,
@@ -117,7 +131,7 @@ impl Request for HttpRequest<'_> {
 }
 
 /// What expressions see of a certificate; `None` when it cannot be read.
-pub(crate) fn certificate(der: &[u8]) -> Option<ClientCertificate> {
+fn certificate(der: &[u8]) -> Option<ClientCertificate> {
     let certificate = Certificate::from_der(der).ok()?;
     Some(ClientCertificate {
         subject: slashed(&certificate.subject()),

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use evercert_ns::{Config, grammar};
 use evercert_types::{SharedClock, SystemClock};
@@ -6,6 +7,7 @@ use http::Method;
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 
+use super::counts::Counted;
 use super::request::{Ends, HttpRequest};
 use super::*;
 use crate::traffic::admission::{Admitted, Kind};

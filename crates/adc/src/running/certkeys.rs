@@ -89,6 +89,11 @@ impl CertKeys {
         self.loaded.get(&name.to_ascii_lowercase())
     }
 
+    /// Where files are.
+    pub(crate) const fn files(&self) -> &Files {
+        &self.files
+    }
+
     /// Reads a certkey's files now, in place of what was read before.
     ///
     /// # Errors

@@ -9,10 +9,12 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::Built;
+use super::Running;
 use crate::error::StartError;
+use crate::policy::Policies;
 use crate::traffic::Shared;
 use crate::traffic::listener::{LiveVserver, Vserver, bind, serve};
+use crate::traffic::routes::Routes;
 
 /// All vservers of an instance.
 #[derive(Debug)]
@@ -47,6 +49,7 @@ pub(crate) struct Socket {
 #[derive(Debug)]
 pub(crate) struct Prepared {
     places: Vec<Place>,
+    policies: Arc<Policies>,
 }
 
 #[derive(Debug)]
@@ -81,11 +84,14 @@ impl Live {
     ///
     /// # Errors
     /// When an address cannot be listened on; everything is as before then.
-    pub(crate) fn prepare(&self, vservers: &[Built]) -> Result<Prepared, StartError> {
+    pub(crate) fn prepare(&self, running: &Running) -> Result<Prepared, StartError> {
         let _runtime = self.runtime.enter();
         let entries = self.entries.load_full();
         let entries = by_name(&entries);
-        let built = vservers.iter().map(|built| (&built.vserver, built.address));
+        let built = running
+            .vservers
+            .iter()
+            .map(|built| (&built.vserver, built.address));
         let fixed = self
             .fixed
             .iter()
@@ -105,7 +111,10 @@ impl Live {
             })
         };
         let places = built.chain(fixed).map(place).collect::<Result<_, _>>()?;
-        Ok(Prepared { places })
+        Ok(Prepared {
+            places,
+            policies: running.policies.clone(),
+        })
     }
 
     /// Puts a change in effect: new connections, and the next requests of old ones, meet the new settings. Sockets
@@ -117,6 +126,9 @@ impl Live {
         for place in prepared.places {
             entries.push(self.install(&known, place));
         }
+        let vservers = entries.iter().map(|entry| &entry.live);
+        let routes = Routes::new(prepared.policies, vservers);
+        self.shared.routes.store(Arc::new(routes));
         let entries = Arc::new(entries);
         self.entries.store(entries.clone());
         let entries = by_name(&entries);

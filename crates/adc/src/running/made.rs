@@ -27,18 +27,18 @@ pub(super) struct Made {
 }
 
 impl Made {
-    /// Of a load balancing vserver.
+    /// Of a vserver of this kind and name.
     pub(super) fn of_vserver(
         config: &Config,
         certkeys: &CertKeys,
         singletons: &Closure,
-        name: &str,
+        (kind, name): (&'static str, &str),
     ) -> Self {
         let monitors = config.objects("lb monitor");
         let bound_from_the_other_side = monitors
             .filter(|monitor| !monitor.bindings().is_empty())
             .map(|monitor| ("lb monitor", monitor.key()));
-        let mut roots = vec![("lb vserver", name.to_owned())];
+        let mut roots = vec![(kind, name.to_owned())];
         roots.extend(bound_from_the_other_side);
         let objects = config.closure(roots.iter().map(|(kind, key)| (*kind, key.as_str())));
         let names = (objects.objects().iter())

@@ -7,6 +7,7 @@ pub(crate) mod certkeys;
 pub(crate) mod live;
 mod made;
 mod services;
+mod switch;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use self::made::{Made, ServiceMade, TlsMade};
 use crate::config::Limits;
 use crate::error::StartError;
 use crate::metrics::Metrics;
+use crate::policy::{self, Policies};
 use crate::tls::hot::HotKeys;
 use crate::tls::manual::{ManualBindings, ManualCertificate};
 use crate::tls::profile::{
@@ -58,6 +60,7 @@ pub(crate) struct Running {
     /// In the order of the configuration.
     pub(crate) vservers: Vec<Built>,
     pub(crate) certkeys: CertKeys,
+    pub(crate) policies: Arc<Policies>,
     /// By vserver and service.
     services: HashMap<(String, String), BuiltService>,
     /// By vserver.
@@ -96,6 +99,7 @@ impl Running {
         Self {
             vservers: Vec::new(),
             certkeys,
+            policies: Arc::default(),
             services: HashMap::new(),
             tls: HashMap::new(),
             warnings: Vec::new(),
@@ -127,12 +131,18 @@ impl Running {
         };
         builder.certkeys.retain(config);
         builder.running.default_name = builder.default_name();
-        for object in config.objects("lb vserver") {
-            builder.take_or_build(&object.key())?;
+        for kind in ["lb vserver", "cs vserver"] {
+            for object in config.objects(kind) {
+                builder.take_or_build(kind, &object.key())?;
+            }
         }
-        for view in config.cs_vservers() {
-            builder.warn(format!("cs vserver {} is not served yet", view.name));
-        }
+        let pages = |name: &str| builder.certkeys.files().page(name);
+        let policies = policy::compile(config, &self.policies, &pages);
+        builder
+            .running
+            .warnings
+            .extend_from_slice(policies.warnings());
+        builder.running.policies = Arc::new(policies);
         builder.report();
         let Builder {
             mut running,
@@ -159,14 +169,18 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     /// The vserver as it was, if nothing it is made of changed, or else a new one.
-    fn take_or_build(&mut self, name: &str) -> Result<(), StartError> {
-        let made = Made::of_vserver(self.ns, &self.certkeys, &self.singletons, name);
+    fn take_or_build(&mut self, kind: &'static str, name: &str) -> Result<(), StartError> {
+        let made = Made::of_vserver(self.ns, &self.certkeys, &self.singletons, (kind, name));
         let known = self.known.get(name).copied();
         if let Some(built) = known.filter(|built| built.made == made) {
             self.keep(built.clone());
             return Ok(());
         }
-        let Some(view) = self.ns.vserver(name) else {
+        let view = match kind {
+            "cs vserver" => switch::view(self.ns, name),
+            _ => self.ns.vserver(name),
+        };
+        let Some(view) = view else {
             return Ok(());
         };
         let address = self.address(&view);
@@ -177,7 +191,7 @@ impl Builder<'_> {
             return Ok(());
         };
         // Files may have been read meanwhile.
-        let made = Made::of_vserver(self.ns, &self.certkeys, &self.singletons, name);
+        let made = Made::of_vserver(self.ns, &self.certkeys, &self.singletons, (kind, name));
         self.running.vservers.push(Built {
             vserver: Arc::new(vserver),
             address,
@@ -225,6 +239,7 @@ impl Builder<'_> {
         Ok(Some(Vserver {
             name: view.name.as_str().into(),
             kind,
+            enabled: view.enabled,
             balancer: Balancer::new(services, self.method(view)),
             metrics: self.with.metrics.vserver(&view.name),
             client_idle: client_idle(view, &self.with.limits),
@@ -273,7 +288,8 @@ impl Builder<'_> {
         }
         let configured = view.ip.map(|ip| SocketAddr::new(ip, view.port));
         let address = configured.filter(|address| !matches!(address.port(), 0 | 65535));
-        if address.is_none() {
+        // What content switching leads to needs none.
+        if address.is_none() && self.ns.count("cs vserver") == 0 {
             self.warn(format!(
                 "vserver {} has no address to listen on (on a NetScaler 0.0.0.0 means no address, and ports 0 and 65535 \
                  no port of its own): give `add lb vserver` the address and port to listen on",

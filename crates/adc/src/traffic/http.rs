@@ -1,6 +1,5 @@
 //! HTTP from client to service and back: admission, the exchange, the answer.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -20,9 +19,11 @@ use super::body::{BodyError, BodyProgress, ReplyBody, RequestBody};
 use super::framing::{Violation, Wire};
 use super::headers::{Client, strip_hop_by_hop, to_service};
 use super::listener::{LiveVserver, Vserver};
+use super::policies::{self, Ending, WithoutAnswer};
 use super::pool::Lease;
-use super::stream::Activity;
+use super::stream::{Activity, ResetSwitch};
 use super::websocket;
+use crate::policy::request::Ends;
 
 /// One client connection that speaks HTTP.
 #[derive(Debug)]
@@ -33,6 +34,9 @@ pub(crate) struct HttpConnection {
     pub(crate) vserver: Arc<Vserver>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) client: SocketAddr,
+    pub(crate) ends: Ends,
+    /// A policy resets the connection.
+    pub(crate) reset: ResetSwitch,
     pub(crate) scheme: Scheme,
     pub(crate) sni: Option<Box<str>>,
     pub(crate) asks_clients: bool,
@@ -50,16 +54,25 @@ pub(crate) struct Exchange {
 }
 
 /// Answers one request.
+///
+/// # Errors
+/// When a policy wants no answer given.
 pub(crate) async fn answer(
     connection: Arc<HttpConnection>,
     request: Request<Incoming>,
-) -> Result<Response<ReplyBody>, Infallible> {
+) -> Result<Response<ReplyBody>, WithoutAnswer> {
     let _busy = Busy::new(&connection);
     let version = request.version();
     let vserver = connection.live.now();
     let mut response = match proxy(&connection, &vserver, request).await {
         Ok(response) => response,
-        Err(refusal) => refusal.into_response(version),
+        Err(Ending::Answered(response)) => *response,
+        Err(Ending::Refused(refusal)) => refusal.into_response(version),
+        Err(Ending::Dropped) => return Err(WithoutAnswer),
+        Err(Ending::Reset) => {
+            connection.reset.turn();
+            return Err(WithoutAnswer);
+        }
     };
     if let Some(value) = &vserver.strict_transport_security {
         let headers = response.headers_mut();
@@ -73,7 +86,7 @@ async fn proxy(
     connection: &Arc<HttpConnection>,
     vserver: &Vserver,
     mut request: Request<Incoming>,
-) -> Result<Response<ReplyBody>, Refusal> {
+) -> Result<Response<ReplyBody>, Ending> {
     let limits = &connection.shared.limits;
     let index = connection.requests.fetch_add(1, Ordering::Relaxed);
     connection.wire.check(index).map_err(violation)?;
@@ -84,6 +97,8 @@ async fn proxy(
     if let Some(response) = challenge(connection, &parts.method, &admitted) {
         return Ok(response);
     }
+    let target = policies::apply(connection, vserver, &parts, &admitted, None)?;
+    let vserver = target.as_deref().unwrap_or(vserver);
     let client = Client {
         ip: connection.client.ip(),
         scheme: connection.scheme,
@@ -93,7 +108,7 @@ async fn proxy(
         let exchange = exchange(vserver, head, RequestBody::Empty).await?;
         if is_extended_connect(&admitted) && exchange.response.status().is_success() {
             // A 2xx would tell the client that its tunnel is open (RFC 8441 §5).
-            return Err(SERVICE_BROKE_OFF);
+            return Err(SERVICE_BROKE_OFF.into());
         }
         return Ok(websocket::answer(connection, &admitted, exchange, upgrade));
     }
@@ -101,7 +116,7 @@ async fn proxy(
     let exchange = exchange(vserver, head, body).await?;
     if exchange.response.status() == StatusCode::SWITCHING_PROTOCOLS {
         // Nobody asked for that.
-        return Err(SERVICE_BROKE_OFF);
+        return Err(SERVICE_BROKE_OFF.into());
     }
     Ok(reply(exchange, version, limits.body_idle))
 }
@@ -260,7 +275,7 @@ async fn silence(progress: Option<&BodyProgress>, limit: Duration) {
     }
 }
 
-const fn gateway(status: StatusCode, why: &'static str) -> Refusal {
+pub(crate) const fn gateway(status: StatusCode, why: &'static str) -> Refusal {
     Refusal { status, why }
 }
 

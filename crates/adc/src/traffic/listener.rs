@@ -21,9 +21,10 @@ use super::backend::Balancer;
 use super::framing::Framing;
 use super::http::{HttpConnection, answer};
 use super::relay::relay;
-use super::stream::{Activity, ClientStream};
+use super::stream::{Activity, ClientStream, ResetSwitch, Resettable};
 use crate::error::Causes;
 use crate::metrics::VserverMetrics;
+use crate::policy::request::{Ends, TlsEnd};
 use crate::tls::profile::VserverTls;
 
 /// Connections that wait to be accepted.
@@ -36,6 +37,8 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 pub(crate) struct Vserver {
     pub(crate) name: Arc<str>,
     pub(crate) kind: VserverKind,
+    /// `disable lb vserver` also keeps content switching away from it.
+    pub(crate) enabled: bool,
     pub(crate) balancer: Balancer,
     pub(crate) metrics: VserverMetrics,
     /// `-cltTimeout`.
@@ -181,11 +184,18 @@ async fn converse(
         tracing::debug!(%error, "a client is gone already");
         return;
     }
-    let http = Conversation {
+    let Ok(server) = tcp.local_addr() else {
+        return;
+    };
+    let mut http = Conversation {
         live,
         vserver,
         shared,
-        client,
+        ends: Ends {
+            client,
+            server,
+            tls: None,
+        },
     };
     let Some(tls) = vserver.tls() else {
         return http.http1(tcp, Scheme::Http, None, false).await;
@@ -199,6 +209,7 @@ async fn converse(
         }
     };
     let asks = tls.asks_clients();
+    http.ends.tls = Some(TlsEnd::of(accepted.stream.get_ref().1));
     match (&vserver.kind, accepted.protocol) {
         (VserverKind::SslTcp(_), _) => http.raw(accepted.stream).await,
         (_, Protocol::Http2) => http.http2(accepted.stream, accepted.sni, asks).await,
@@ -214,18 +225,18 @@ struct Conversation<'a> {
     live: &'a Arc<LiveVserver>,
     vserver: &'a Arc<Vserver>,
     shared: &'a Arc<Shared>,
-    client: SocketAddr,
+    ends: Ends,
 }
 
 impl Conversation<'_> {
     async fn http1<S>(&self, stream: S, scheme: Scheme, sni: Option<Box<str>>, asks_clients: bool)
     where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        S: AsyncRead + AsyncWrite + Resettable + Send + Unpin + 'static,
     {
         let limits = &self.shared.limits;
         let connection = self.connection(scheme, sni, asks_clients);
         let framing = Framing::new(limits.header_bytes, limits.headers);
-        let stream = ClientStream::new(stream, limits.body_idle)
+        let stream = ClientStream::new(stream, limits.body_idle, connection.reset.clone())
             .with_framing(framing, connection.wire.clone());
         let service = service_fn(|request| answer(connection.clone(), request));
         let serving = hyper::server::conn::http1::Builder::new()
@@ -248,11 +259,11 @@ impl Conversation<'_> {
 
     async fn http2<S>(&self, stream: S, sni: Option<Box<str>>, asks_clients: bool)
     where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        S: AsyncRead + AsyncWrite + Resettable + Send + Unpin + 'static,
     {
         let limits = &self.shared.limits;
         let connection = self.connection(Scheme::Https, sni, asks_clients);
-        let stream = ClientStream::new(stream, limits.body_idle);
+        let stream = ClientStream::new(stream, limits.body_idle, connection.reset.clone());
         let service = service_fn(|request| answer(connection.clone(), request));
         let serving = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -273,6 +284,7 @@ impl Conversation<'_> {
                 serving.as_mut().graceful_shutdown();
                 serving.await
             }
+            () = connection.reset.turned() => return,
         };
         self.log(outcome);
     }
@@ -283,7 +295,11 @@ impl Conversation<'_> {
         S: AsyncRead + AsyncWrite + Send + Unpin,
     {
         let mut tried = Vec::new();
-        while let Some(service) = self.vserver.balancer.pick(&tried) {
+        let routes = self.shared.routes.load_full();
+        let default = routes.policies.default_target(&self.vserver.name);
+        let default = default.and_then(|name| routes.target(name));
+        let vserver = default.as_ref().unwrap_or(self.vserver);
+        while let Some(service) = vserver.balancer.pick(&tried) {
             let _active = super::pool::Active::new(service.clone());
             let Ok(backend) = service.connect().await else {
                 tried.push(service);
@@ -307,7 +323,9 @@ impl Conversation<'_> {
             live: self.live.clone(),
             vserver: self.vserver.clone(),
             shared: self.shared.clone(),
-            client: self.client,
+            client: self.ends.client,
+            ends: self.ends.clone(),
+            reset: ResetSwitch::default(),
             scheme,
             sni,
             asks_clients,
@@ -321,7 +339,7 @@ impl Conversation<'_> {
     fn log(&self, outcome: hyper::Result<()>) {
         if let Err(error) = outcome {
             let (vserver, error) = (&self.vserver.name, Causes(&error));
-            tracing::debug!(vserver.name = %vserver, client = %self.client, %error, "connection ended");
+            tracing::debug!(vserver.name = %vserver, client = %self.ends.client, %error, "connection ended");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use evercert_types::SharedClock;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -9,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::challenges::Challenges;
 use crate::config::Limits;
 use crate::sync::report::Observations;
+use routes::Routes;
 
 pub(crate) mod accept;
 pub(crate) mod admission;
@@ -19,8 +22,10 @@ pub(crate) mod framing;
 pub(crate) mod headers;
 pub(crate) mod http;
 pub(crate) mod listener;
+pub(crate) mod policies;
 pub(crate) mod pool;
 pub(crate) mod relay;
+pub(crate) mod routes;
 pub(crate) mod stream;
 pub(crate) mod websocket;
 
@@ -36,6 +41,9 @@ pub(crate) struct Shared {
     /// Connections end at once.
     pub(crate) cut: CancellationToken,
     pub(crate) connections: TaskTracker,
+    /// As the configuration says now.
+    pub(crate) routes: ArcSwap<Routes>,
+    pub(crate) clock: SharedClock,
 }
 
 impl Shared {
@@ -44,6 +52,7 @@ impl Shared {
         limits: Limits,
         observations: Arc<Observations>,
         challenges: Arc<Challenges>,
+        clock: SharedClock,
     ) -> Self {
         Self {
             handshakes: Semaphore::new(limits.handshakes.max(1)),
@@ -53,6 +62,8 @@ impl Shared {
             drain: CancellationToken::new(),
             cut: CancellationToken::new(),
             connections: TaskTracker::new(),
+            routes: ArcSwap::default(),
+            clock,
         }
     }
 }

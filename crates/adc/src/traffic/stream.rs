@@ -3,29 +3,79 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::Instant;
+use tokio_rustls::server::TlsStream;
 
 use super::body::IdleTimer;
 use super::framing::{Framing, Wire};
 
+/// Tells a stream to end with a TCP reset instead of an orderly end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ResetSwitch(Arc<ResetState>);
+
+#[derive(Debug, Default)]
+struct ResetState {
+    is_on: AtomicBool,
+    turned: Notify,
+}
+
+impl ResetSwitch {
+    /// The stream ends with a reset, and soon.
+    pub(crate) fn turn(&self) {
+        self.0.is_on.store(true, Ordering::Release);
+        self.0.turned.notify_one();
+    }
+
+    /// Waits until it is turned; one task may wait.
+    pub(crate) async fn turned(&self) {
+        self.0.turned.notified().await;
+    }
+
+    fn is_on(&self) -> bool {
+        self.0.is_on.load(Ordering::Acquire)
+    }
+}
+
+/// A stream over TCP that can be reset.
+pub(crate) trait Resettable {
+    /// What is dropped next is reset.
+    fn reset_when_dropped(&self) -> io::Result<()>;
+}
+
+impl Resettable for TcpStream {
+    fn reset_when_dropped(&self) -> io::Result<()> {
+        self.set_zero_linger()
+    }
+}
+
+impl Resettable for TlsStream<TcpStream> {
+    fn reset_when_dropped(&self) -> io::Result<()> {
+        self.get_ref().0.set_zero_linger()
+    }
+}
+
 /// A client's stream; a write that makes no progress for too long fails.
 #[derive(Debug)]
-pub(crate) struct ClientStream<S> {
+pub(crate) struct ClientStream<S: Resettable> {
     inner: S,
+    reset: ResetSwitch,
     framing: Option<(Framing, Arc<Wire>)>,
     stall: IdleTimer,
 }
 
-impl<S> ClientStream<S> {
+impl<S: Resettable> ClientStream<S> {
     /// Watches writes only.
-    pub(crate) const fn new(inner: S, write_stall: Duration) -> Self {
+    pub(crate) const fn new(inner: S, write_stall: Duration, reset: ResetSwitch) -> Self {
         Self {
             inner,
+            reset,
             framing: None,
             stall: IdleTimer::new(write_stall),
         }
@@ -53,7 +103,17 @@ impl<S> ClientStream<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
+impl<S: Resettable> Drop for ClientStream<S> {
+    fn drop(&mut self) {
+        if self.reset.is_on()
+            && let Err(error) = self.inner.reset_when_dropped()
+        {
+            tracing::debug!(%error, "a connection is closed instead of reset");
+        }
+    }
+}
+
+impl<S: AsyncRead + Resettable + Unpin> AsyncRead for ClientStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -68,7 +128,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
+impl<S: AsyncWrite + Resettable + Unpin> AsyncWrite for ClientStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -18,6 +18,7 @@ mod clients;
 mod http1;
 mod http2;
 mod live;
+mod policy;
 mod raw;
 mod swap;
 mod sync;
