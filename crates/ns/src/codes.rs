@@ -491,6 +491,13 @@ pub static NO_SUCH_CRL: ErrorCode = row(
     "CRL does not exist",
     "Add the CRL first, or correct its name.",
 );
+/// 1562: Key size not supported.
+pub static KEY_SIZE_UNSUPPORTED: ErrorCode = row(
+    1562,
+    "NSERR_SSL_KEYSIZE",
+    "Key size not supported",
+    "Use 2048, 3072 or 4096 bits.",
+);
 /// 1587: All incompatible CA links/Cert bindings were broken during the update operation.
 pub static LINKS_BROKEN: ErrorCode = row(
     1587,
@@ -547,6 +554,13 @@ pub static FILE_EXISTS: ErrorCode = row(
     "Cannot create output file. File already exists",
     "Remove the file first, or choose another name.",
 );
+/// 1645: Output filepath should be under the partition's default SSL directory.
+pub static OUTPUT_OUTSIDE: ErrorCode = row(
+    1645,
+    "NSERR_SSL_OUTPUTPATH",
+    "Output filepath should be under the partition's default SSL directory",
+    "Give a file name, or a path below /nsconfig/ssl.",
+);
 /// 1647: Input file(s) not present or not accessible in current partition.
 pub static INPUT_FILE_MISSING: ErrorCode = row(
     1647,
@@ -568,12 +582,26 @@ pub static DOMAIN_MISMATCH: ErrorCode = row(
     "Certificate is registered to a different domain; use the no domain check option to force the operation",
     "Add -noDomainCheck if the names are meant to change.",
 );
+/// 3605: Certificate is not a CA certificate.
+pub static NOT_A_CA: ErrorCode = row(
+    3605,
+    "NSERR_SSL_NOTCA",
+    "Certificate is not a CA certificate",
+    "Give a certificate with basicConstraints CA:TRUE.",
+);
 /// 3627: SNI feature not enabled on the vserver/service.
 pub static SNI_DISABLED: ErrorCode = row(
     3627,
     "NSERR_SSL_SNI_DISABLED",
     "SNI feature not enabled on the vserver/service",
     "Use `set ssl vserver <name> -SNIEnable ENABLED`, or the same in its SSL profile.",
+);
+/// 3665: Certificate bundle exceeds the limit of 9 intermediate certificates.
+pub static TOO_MANY_INTERMEDIATES: ErrorCode = row(
+    3665,
+    "NSERR_SSL_BUNDLELIMIT",
+    "Certificate bundle exceeds the limit of 9 intermediate certificates",
+    "Leave out certificates that are not needed between the server's and the root.",
 );
 /// 3679: Operation not permitted. Use set ssl profile.
 pub static USE_SSL_PROFILE: ErrorCode = row(
@@ -708,6 +736,7 @@ pub static CODES: &[&ErrorCode] = &[
     &NOT_A_SERVER_CERTIFICATE,
     &ISSUER_MISMATCH,
     &NO_SUCH_CRL,
+    &KEY_SIZE_UNSUPPORTED,
     &LINKS_BROKEN,
     &NOT_YET_VALID,
     &EXPIRED,
@@ -716,10 +745,13 @@ pub static CODES: &[&ErrorCode] = &[
     &EXPORT_FILES_MISSING,
     &IMPORT_FILE_MISSING,
     &FILE_EXISTS,
+    &OUTPUT_OUTSIDE,
     &INPUT_FILE_MISSING,
     &NOT_AUTHORIZED,
     &DOMAIN_MISMATCH,
+    &NOT_A_CA,
     &SNI_DISABLED,
+    &TOO_MANY_INTERMEDIATES,
     &USE_SSL_PROFILE,
     &PROFILE_IN_USE,
     &NOT_FOR_THIS_PROFILE,

@@ -21,6 +21,7 @@ mod name;
 pub mod pem;
 pub mod pkcs12;
 mod public_key;
+pub mod requested;
 pub mod subject;
 pub mod tls;
 pub mod tls_alpn01;

@@ -13,6 +13,7 @@ mod world;
 
 mod admission;
 mod cache;
+mod certkeys;
 mod choice;
 mod clients;
 mod http1;
