@@ -30,6 +30,7 @@ mod instance;
 pub mod measure;
 mod metrics;
 mod policy;
+mod nitro;
 mod running;
 pub mod status;
 mod sync;

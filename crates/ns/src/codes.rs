@@ -162,6 +162,20 @@ pub static NO_ARGUMENTS: ErrorCode = row(
     "No arguments to set",
     "Name at least one argument to change.",
 );
+/// 444: Session expired or killed. Please login again.
+pub static SESSION_EXPIRED: ErrorCode = row(
+    444,
+    "NSERR_SESSION_EXPIRED",
+    "Session expired or killed. Please login again",
+    "Log in again.",
+);
+/// 446: Connection limit to CFE exceeded.
+pub static TOO_MANY_SESSIONS: ErrorCode = row(
+    446,
+    "NSERR_CONN_LIMIT",
+    "Connection limit to CFE exceeded",
+    "Log out elsewhere, or wait until sessions end by themselves.",
+);
 /// 452: Session does not exist.
 pub static NO_SUCH_SESSION: ErrorCode = row(
     452,
@@ -196,6 +210,20 @@ pub static NO_SUCH_ACTION: ErrorCode = row(
     "NSERR_NOACTION",
     "Action does not exist",
     "Add the action first, or correct its name.",
+);
+/// 1027: Not logged in or connection timed out.
+pub static NOT_LOGGED_IN: ErrorCode = row(
+    1027,
+    "NSERR_AUTHTIMEOUT",
+    "Not logged in or connection timed out",
+    "Log in first.",
+);
+/// 1043: Internal error.
+pub static INTERNAL_ERROR: ErrorCode = row(
+    1043,
+    "NSERR_INTERNAL",
+    "Internal error",
+    "Look at the ADC's log.",
 );
 /// 1067: Feature(s) not enabled.
 pub static FEATURE_NOT_ENABLED: ErrorCode = row(
@@ -386,12 +414,33 @@ pub static INVALID_NITRO_TYPE: ErrorCode = row(
     "Invalid NITRO data type",
     "Name a resource type of the reference.",
 );
+/// 1237: Invalid method name.
+pub static INVALID_METHOD: ErrorCode = row(
+    1237,
+    "NSERR_NITRO_METHOD",
+    "Invalid method name",
+    "Use GET, POST, PUT or DELETE.",
+);
 /// 1240: Invalid nitro action or operation.
 pub static INVALID_NITRO_ACTION: ErrorCode = row(
     1240,
     "NSERR_INVALID_NITRO_ACTION",
     "Invalid nitro action or operation",
     "Use an operation the resource type has.",
+);
+/// 1243: Bulk operation failed.
+pub static BULK_FAILED: ErrorCode = row(
+    1243,
+    "NSERR_NITRO_BULK",
+    "Bulk operation failed",
+    "Look at the answer for each object.",
+);
+/// 1244: Authentication Failed: Use of Basic Authentication is Disabled.
+pub static BASIC_AUTH_DISABLED: ErrorCode = row(
+    1244,
+    "NSERR_BASIC_AUTH",
+    "Authentication Failed: Use of Basic Authentication is Disabled",
+    "Log in, or enable -basicAuth of `set system parameter`.",
 );
 /// 1461: Maximum number of concurrent save configs are in progress.
 pub static SAVES_IN_PROGRESS: ErrorCode = row(
@@ -689,11 +738,15 @@ pub static CODES: &[&ErrorCode] = &[
     &NO_SUCH_CMD_POLICY,
     &IP_MISSING,
     &NO_ARGUMENTS,
+    &SESSION_EXPIRED,
+    &TOO_MANY_SESSIONS,
     &NO_SUCH_SESSION,
     &NO_SUCH_VSERVER,
     &VSERVER_TYPE_MISMATCH,
     &ACTION_EXISTS,
     &NO_SUCH_ACTION,
+    &NOT_LOGGED_IN,
+    &INTERNAL_ERROR,
     &FEATURE_NOT_ENABLED,
     &OBJECT_IN_USE,
     &INVALID_VALUE,
@@ -721,7 +774,10 @@ pub static CODES: &[&ErrorCode] = &[
     &INVALID_JSON,
     &INVALID_JSON_TYPE,
     &INVALID_NITRO_TYPE,
+    &INVALID_METHOD,
     &INVALID_NITRO_ACTION,
+    &BULK_FAILED,
+    &BASIC_AUTH_DISABLED,
     &SAVES_IN_PROGRESS,
     &INVALID_CERTIFICATE,
     &INVALID_PRIVATE_KEY,
