@@ -11,6 +11,7 @@ pub mod certificate;
 pub mod chain;
 pub mod csr;
 pub mod der;
+pub mod details;
 pub mod encrypted_key;
 pub mod fingerprint;
 pub mod forge;
@@ -31,6 +32,7 @@ pub use bundle::{Bundle, BundleError};
 pub use certificate::{Certificate, CertificateError};
 pub use chain::{Chain, ChainError, verify_chain_links};
 pub use csr::{Csr, CsrError, CsrParams, Requested};
+pub use details::Details;
 pub use fingerprint::sha256;
 pub use key::{KeyError, KeyPair};
 pub use matching::{
