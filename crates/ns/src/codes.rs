@@ -176,6 +176,13 @@ pub static TOO_MANY_SESSIONS: ErrorCode = row(
     "Connection limit to CFE exceeded",
     "Log out elsewhere, or wait until sessions end by themselves.",
 );
+/// 449: Current session cannot be killed.
+pub static SESSION_NOT_KILLABLE: ErrorCode = row(
+    449,
+    "NSERR_OWNSESSION",
+    "Current session cannot be killed",
+    "Log out instead.",
+);
 /// 452: Session does not exist.
 pub static NO_SUCH_SESSION: ErrorCode = row(
     452,
@@ -740,6 +747,7 @@ pub static CODES: &[&ErrorCode] = &[
     &NO_ARGUMENTS,
     &SESSION_EXPIRED,
     &TOO_MANY_SESSIONS,
+    &SESSION_NOT_KILLABLE,
     &NO_SUCH_SESSION,
     &NO_SUCH_VSERVER,
     &VSERVER_TYPE_MISMATCH,

@@ -25,7 +25,7 @@ impl Reader<'_> {
 
     fn sessions(&self) -> Result<Vec<Row>, NsError> {
         let sid = self.query.name.as_deref().or(self.arg("sid"));
-        let all = self.instance.sessions.list().into_iter();
+        let all = self.instance.memory.sessions.list().into_iter();
         let wanted = |session: &Session| sid.is_none_or(|sid| session.sid.to_string() == sid);
         let rows: Vec<_> = all
             .filter(wanted)
@@ -39,7 +39,9 @@ impl Reader<'_> {
 
     fn session(&self, session: &Session) -> Row {
         let seconds = session.expires().duration_since(self.now()).as_secs();
-        let client = session.client.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
+        let client = session
+            .client
+            .map_or_else(|| "-".to_owned(), |ip| ip.to_string());
         super::row([
             ("sid", json!(session.sid)),
             ("username", json!(session.user)),
@@ -49,7 +51,10 @@ impl Reader<'_> {
             ("lastactivitytimelocal", json!(local_time(session.last))),
             ("expirytime", json!(seconds.max(0))),
             ("numofconnections", json!(session.requests)),
-            ("currentconn", json!(self.query.session == Some(session.sid))),
+            (
+                "currentconn",
+                json!(self.query.session == Some(session.sid)),
+            ),
             ("clienttype", json!("API")),
             ("partitionname", json!(session.partition)),
             ("clientipaddress", json!(client)),
@@ -62,7 +67,10 @@ impl Reader<'_> {
         if let Some(id) = id.filter(|id| *id != "0") {
             return Err(NsError::argument(&codes::NO_SUCH_RESOURCE, "id", id));
         }
-        let up_for = self.now().duration_since(self.instance.started_at).as_secs();
+        let up_for = self
+            .now()
+            .duration_since(self.instance.started_at)
+            .as_secs();
         Ok(vec![super::row([
             ("id", json!("0")),
             ("name", json!(self.host_name())),

@@ -23,7 +23,7 @@ impl Reader<'_> {
             "nshostname" => |reader| Ok(super::row([("hostname", json!(reader.host_name()))])),
             "nslicense" => |reader| Ok(reader.license()),
             "nsrunningconfig" => |reader| {
-                let text = reader.instance.control.running_config_text();
+                let text = nsconf::print(&reader.config);
                 Ok(super::row([("response", json!(text))]))
             },
             "nssavedconfig" => Self::saved,
@@ -62,24 +62,23 @@ impl Reader<'_> {
         let mask = set.and_then(|object| object.ip("netmask"));
         let zone = set.and_then(|object| object.text("timezone"));
         let address = self.own_address();
-        let control = &self.instance.control;
         let now = self.now();
         let time = |at: jiff::Timestamp| at.strftime("%a %b %e %H:%M:%S %Y").to_string();
         let mut row = super::row([
             ("ipaddress", json!(address)),
-            ("netmask", json!(mask.map_or_else(|| "255.255.255.255".to_owned(), |m| m.to_string()))),
+            (
+                "netmask",
+                json!(mask.map_or_else(|| "255.255.255.255".to_owned(), |m| m.to_string())),
+            ),
             ("systemtype", json!("Stand-alone")),
             ("primaryip", json!(address)),
             ("timezone", json!(zone.unwrap_or("GMT+00:00-GMT-Etc/GMT"))),
-            ("configchanged", json!(control.has_unsaved_changes())),
+            ("configchanged", json!(self.is_unsaved())),
             ("currentsytemtime", json!(time(now))),
             ("systemtime", json!(now.as_second())),
             ("flags", json!("0")),
         ]);
-        if let Some(at) = control.changed_at() {
-            row.insert("lastconfigchangedtime".to_owned(), json!(time(at)));
-        }
-        if let Some(at) = control.saved_at() {
+        if let Some(at) = self.saved_at() {
             row.insert("lastconfigsavetime".to_owned(), json!(time(at)));
         }
         row
@@ -93,7 +92,10 @@ impl Reader<'_> {
         let uuid = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)];
         let uuid = uuid.map(|(from, to)| part(from, to)).join("-");
         super::row([
-            ("hwdescription", json!(format!("Evercert ADC ({})", std::env::consts::ARCH))),
+            (
+                "hwdescription",
+                json!(format!("Evercert ADC ({})", std::env::consts::ARCH)),
+            ),
             ("sysid", json!("450000")),
             ("host", json!(name)),
             ("hostid", json!(part(32, 44))),
@@ -123,8 +125,29 @@ impl Reader<'_> {
     }
 
     fn saved(&self) -> Result<Row, NsError> {
-        let text = self.instance.control.saved_config_text()?;
+        let path = &self.instance.ns_conf;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            tracing::warn!(file.path = %path.display(), %error, "reading the saved configuration");
+            NsError::argument(&codes::NO_SUCH_FILE, "ns.conf", &error.to_string())
+        })?;
         Ok(super::row([("textblob", json!(text))]))
+    }
+
+    /// Whether a restart would lose something.
+    fn is_unsaved(&self) -> bool {
+        let saved = std::fs::read_to_string(&self.instance.ns_conf).unwrap_or_default();
+        match nsconf::load(&saved, nsconf::Policy::Skip) {
+            Ok(loaded) => loaded.config != *self.config,
+            Err(_) => true,
+        }
+    }
+
+    fn saved_at(&self) -> Option<jiff::Timestamp> {
+        let written = std::fs::metadata(&self.instance.ns_conf)
+            .ok()?
+            .modified()
+            .ok()?;
+        jiff::Timestamp::try_from(written).ok()
     }
 
     /// The name set by `set ns hostName`, else the instance's.

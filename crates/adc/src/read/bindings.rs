@@ -47,7 +47,10 @@ impl Reader<'_> {
         for (field, _) in &self.query.args {
             let mut bindings = catalog::bindings_by_nitro(kind);
             let of_binding = bindings.any(|(_, binding)| {
-                let alias = binding.aliases.iter().any(|(_, own)| own.eq_ignore_ascii_case(field));
+                let alias = binding
+                    .aliases
+                    .iter()
+                    .any(|(_, own)| own.eq_ignore_ascii_case(field));
                 alias || binding.attributes.iter().any(|a| a.has_field(field))
             });
             if !of_binding && !resource.keys().any(|key| key.has_field(field)) {
@@ -55,9 +58,16 @@ impl Reader<'_> {
             }
         }
         let owners = self.owners(resource)?;
-        let all = owners.iter().flat_map(|owner| self.bound_rows(resource, owner, kind));
+        let all = owners
+            .iter()
+            .flat_map(|owner| self.bound_rows(resource, owner, kind));
         let mut rows: Vec<_> = all.collect();
-        rows.retain(|row| self.query.args.iter().all(|(field, wanted)| has(row, field, wanted)));
+        rows.retain(|row| {
+            self.query
+                .args
+                .iter()
+                .all(|(field, wanted)| has(row, field, wanted))
+        });
         Ok(rows)
     }
 
@@ -66,7 +76,10 @@ impl Reader<'_> {
         if resource.is_singleton() {
             return Ok(vec![String::new()]);
         }
-        let by_key = resource.keys().next().and_then(|key| self.arg(&key.field()));
+        let by_key = resource
+            .keys()
+            .next()
+            .and_then(|key| self.arg(&key.field()));
         let Some(name) = self.query.name.as_deref().or(by_key) else {
             let owners: &[&str] = match resource.companion_of {
                 [] => &[resource.name],
@@ -101,7 +114,9 @@ impl Reader<'_> {
     pub(super) fn kind_of(&self, bound: &Bound) -> &'static str {
         let target = bound.target();
         let fits = |kind: &&str| {
-            let bound_type = kind.strip_suffix("_binding").and_then(|k| k.split_once('_'));
+            let bound_type = kind
+                .strip_suffix("_binding")
+                .and_then(|k| k.split_once('_'));
             bound_type.is_some_and(|(_, nitro)| is_there(self, nitro, &target))
         };
         let aliases = bound.kind.aliases.iter().map(|(alias, _)| *alias);
@@ -200,6 +215,8 @@ fn implicit(resource: &'static ResourceType, owner: &str, kind: &str) -> Vec<Row
 }
 
 fn has(row: &Row, field: &str, wanted: &str) -> bool {
-    let own = row.iter().find(|(name, _)| name.eq_ignore_ascii_case(field));
+    let own = row
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(field));
     own.is_some_and(|(_, value)| is_value(value, wanted))
 }

@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_certificate_is_told_as_the_appliance_tells_it() {
-        let days = |days| SignedDuration::from_hours(24 * days);
+        let days = |days: i64| SignedDuration::from_hours(24 * days);
         let ca = Authority::self_signed("R1", KeyAlgorithm::EcdsaP256, days(900), now()).unwrap();
         let below = ca
             .intermediate("R2", KeyAlgorithm::EcdsaP256, days(900), now())
@@ -132,8 +132,14 @@ mod tests {
         assert_eq!(later["sandns"], "a.example *.a.example");
         assert_eq!(later["certificatetype"], json!(["CLNT_CERT", "SRVR_CERT"]));
         assert_eq!(of_certificate(&leaf, now() + days(91))["status"], "Expired");
-        assert_eq!(of_certificate(&leaf, now() + days(91))["daystoexpiration"], 0);
-        assert_eq!(of_certificate(&leaf, now() - days(1))["status"], "Not yet valid");
+        assert_eq!(
+            of_certificate(&leaf, now() + days(91))["daystoexpiration"],
+            0
+        );
+        assert_eq!(
+            of_certificate(&leaf, now() - days(1))["status"],
+            "Not yet valid"
+        );
         let kind = |certificate| of_certificate(certificate, now())["certificatetype"].clone();
         assert_eq!(kind(ca.certificate()), json!(["ROOT_CERT"]));
         assert_eq!(kind(below.certificate()), json!(["INTM_CERT"]));

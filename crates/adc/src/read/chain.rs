@@ -16,11 +16,15 @@ impl Reader<'_> {
         Some(match kind {
             "sslcertlink" => self.no_args().map(|()| self.links()),
             "sslcertchain" => self.certkeys_named().map(|certkeys| {
-                let rows = certkeys.iter().map(|c| super::row([("certkeyname", json!(c.name))]));
+                let rows = certkeys
+                    .iter()
+                    .map(|c| super::row([("certkeyname", json!(c.name))]));
                 rows.collect()
             }),
             "sslcertchain_sslcertkey_binding" => self.certkeys_named().map(|certkeys| {
-                let rows = certkeys.iter().flat_map(|certkey| self.chain_rows(&certkey.name));
+                let rows = certkeys
+                    .iter()
+                    .flat_map(|certkey| self.chain_rows(&certkey.name));
                 rows.collect()
             }),
             "sslcertchain_binding" => self.certkeys_named().map(|certkeys| {
@@ -34,7 +38,9 @@ impl Reader<'_> {
                 rows.collect()
             }),
             "sslcertificatechain" => self.certkeys_named().map(|certkeys| {
-                let rows = certkeys.iter().map(|certkey| self.certificate_chain(certkey));
+                let rows = certkeys
+                    .iter()
+                    .map(|certkey| self.certificate_chain(certkey));
                 rows.collect()
             }),
             _ => return None,
@@ -76,8 +82,14 @@ impl Reader<'_> {
     /// The certificates above one: those that are linked, then those that could be.
     fn chain_rows(&self, name: &str) -> Vec<Row> {
         let chain = self.config.certkey_chain(name);
-        let above = chain.iter().skip(1).map(|certkey| (certkey.name.clone(), true));
-        let last = chain.last().map(|certkey| certkey.name.clone()).unwrap_or_default();
+        let above = chain
+            .iter()
+            .skip(1)
+            .map(|certkey| (certkey.name.clone(), true));
+        let last = chain
+            .last()
+            .map(|certkey| certkey.name.clone())
+            .unwrap_or_default();
         let possible = self.issuers_of(&last).into_iter().map(|name| (name, false));
         let rows = above.chain(possible).map(|(link, is_linked)| {
             let is_ca = self.certificate(&link).is_some_and(|c| c.is_ca());
@@ -95,7 +107,9 @@ impl Reader<'_> {
     fn certificate_chain(&self, certkey: &CertKeyView) -> Row {
         let chain = self.config.certkey_chain(&certkey.name);
         let linked: Vec<_> = chain.iter().skip(1).map(|c| c.name.clone()).collect();
-        let last = chain.last().map_or(certkey.name.as_str(), |c| c.name.as_str());
+        let last = chain
+            .last()
+            .map_or(certkey.name.as_str(), |c| c.name.as_str());
         let end = self.certificate(last);
         let is_complete = end.as_ref().is_some_and(|end| end.is_self_issued());
         let mut row = super::row([
@@ -107,7 +121,10 @@ impl Reader<'_> {
         if let Some(details) = end.as_deref().and_then(evercert_x509::Details::of)
             && !is_complete
         {
-            row.insert("chainissuer".to_owned(), json!(format!(" {}", details.issuer)));
+            row.insert(
+                "chainissuer".to_owned(),
+                json!(format!(" {}", details.issuer)),
+            );
         }
         row
     }

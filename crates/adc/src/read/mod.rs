@@ -5,6 +5,7 @@ mod appliance;
 mod bindings;
 mod certkey;
 mod chain;
+mod files;
 mod objects;
 mod reverse;
 mod stat;
@@ -50,16 +51,6 @@ pub(crate) enum Rows {
     List(Vec<Row>),
     /// The one object of its type.
     One(Row),
-}
-
-impl Rows {
-    /// The rows, one or many.
-    pub(crate) fn into_list(self) -> Vec<Row> {
-        match self {
-            Self::List(rows) => rows,
-            Self::One(row) => vec![row],
-        }
-    }
 }
 
 /// Answers a read.
@@ -149,7 +140,7 @@ impl Reader<'_> {
     }
 
     fn now(&self) -> jiff::Timestamp {
-        self.instance.control.clock().now()
+        self.instance.clock.now()
     }
 }
 

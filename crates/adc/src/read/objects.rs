@@ -31,7 +31,8 @@ impl Reader<'_> {
             self.enrich(resource.nitro, row);
         }
         rows.retain(|row| self.fits_args(resource, row));
-        if rows.is_empty() && !resource.is_singleton()
+        if rows.is_empty()
+            && !resource.is_singleton()
             && let Some(name) = &self.query.name
         {
             return Err(missing(resource, name));
@@ -73,7 +74,9 @@ impl Reader<'_> {
         let fields = [key.field(), host_field(key.kind)];
         rows.retain(|row| {
             let values = fields.iter().filter_map(|field| row.get(field));
-            values.filter_map(Json::as_str).any(|have| same_name(have, name))
+            values
+                .filter_map(Json::as_str)
+                .any(|have| same_name(have, name))
         });
         if rows.is_empty() && self.is_refused_by_type(resource, name) {
             return Err(NsError::argument(&codes::NOT_SSL, key.name, name));
@@ -140,7 +143,11 @@ fn plain(object: &Object) -> Row {
         return Row::new();
     };
     row.retain(|field, _| !FORM_OF_A_SECRET.contains(&field.as_str()));
-    let is_record = object.resource().attributes.iter().any(|a| a.name == "recordId");
+    let is_record = object
+        .resource()
+        .attributes
+        .iter()
+        .any(|a| a.name == "recordId");
     if is_record {
         row.insert("recordid".to_owned(), json!(object.number()));
     }
@@ -182,7 +189,9 @@ pub(super) fn is_value(value: &Json, wanted: &str) -> bool {
     match value {
         Json::String(text) => same_name(text, wanted),
         Json::Bool(on) => {
-            let truth = ["true", "yes"].iter().any(|word| word.eq_ignore_ascii_case(wanted));
+            let truth = ["true", "yes"]
+                .iter()
+                .any(|word| word.eq_ignore_ascii_case(wanted));
             *on == truth
         }
         Json::Array(items) => items.iter().any(|item| is_value(item, wanted)),

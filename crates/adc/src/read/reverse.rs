@@ -26,7 +26,9 @@ impl Reader<'_> {
         };
         is_type.then(|| {
             let owners = self.owners(bound)?;
-            let rows = owners.iter().flat_map(|name| self.reverse_rows(bound, name, holder));
+            let rows = owners
+                .iter()
+                .flat_map(|name| self.reverse_rows(bound, name, holder));
             Ok(rows.collect())
         })
     }
@@ -63,13 +65,7 @@ impl Reader<'_> {
         }
     }
 
-    fn certkey_uses(
-        &self,
-        certkey: &str,
-        holder: &str,
-        types: &[&str],
-        field: &str,
-    ) -> Vec<Row> {
+    fn certkey_uses(&self, certkey: &str, holder: &str, types: &[&str], field: &str) -> Vec<Row> {
         let mut rows = Vec::new();
         for object in types.iter().flat_map(|kind| self.config.objects(kind)) {
             for bound in object.bindings() {
@@ -83,7 +79,10 @@ impl Reader<'_> {
                 row.insert(field.to_owned(), json!(object.key()));
                 if holder != "sslprofile" {
                     row.insert("ca".to_owned(), json!(bound.value("CA").is_some()));
-                    row.insert("snicert".to_owned(), json!(bound.value("SNICert").is_some()));
+                    row.insert(
+                        "snicert".to_owned(),
+                        json!(bound.value("SNICert").is_some()),
+                    );
                     row.insert("data".to_owned(), json!(0));
                     row.insert("version".to_owned(), json!(0));
                 }
@@ -122,9 +121,10 @@ impl Reader<'_> {
         let holders = holders(bound).filter(|(resource, _)| resource.nitro == holder);
         for (resource, kind) in holders {
             for object in self.config.objects(resource.name) {
-                let own = object.bindings().iter().filter(|b| {
-                    b.kind == kind && b.target().eq_ignore_ascii_case(name)
-                });
+                let own = object
+                    .bindings()
+                    .iter()
+                    .filter(|b| b.kind == kind && b.target().eq_ignore_ascii_case(name));
                 for binding in own {
                     let mut row = Row::new();
                     if let Some(key) = bound.keys().next() {
@@ -160,12 +160,14 @@ fn certkey_use(holder: &str) -> Option<(&'static [&'static str], &'static str)> 
 fn holders(
     bound: &'static ResourceType,
 ) -> impl Iterator<Item = (&'static ResourceType, &'static BindingType)> {
-    let all = RESOURCES
-        .iter()
-        .flat_map(|resource| resource.bindings.iter().map(move |binding| (*resource, binding)));
+    let all = RESOURCES.iter().flat_map(|resource| {
+        resource
+            .bindings
+            .iter()
+            .map(move |binding| (*resource, binding))
+    });
     all.filter(move |(_, binding)| {
         let target = binding.target().map(|target| target.kind);
         matches!(target, Some(Kind::Reference { to, .. }) if to.contains(&bound.name))
     })
 }
-

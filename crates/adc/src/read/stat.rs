@@ -68,16 +68,26 @@ impl Reader<'_> {
             ("state", json!(self.vserver_state(kind, name))),
         ]);
         if let Some(object) = object {
-            let address = object.ip("IPAddress").map_or_else(|| "0.0.0.0".to_owned(), |ip| ip.to_string());
+            let address = object
+                .ip("IPAddress")
+                .map_or_else(|| "0.0.0.0".to_owned(), |ip| ip.to_string());
             row.insert("primaryipaddress".to_owned(), json!(address));
-            row.insert("primaryport".to_owned(), json!(object.integer("port").unwrap_or(0)));
+            row.insert(
+                "primaryport".to_owned(),
+                json!(object.integer("port").unwrap_or(0)),
+            );
             row.insert("type".to_owned(), json!(object.text("serviceType")));
         }
-        let services = running.iter().flat_map(|vserver| vserver.balancer.services());
+        let services = running
+            .iter()
+            .flat_map(|vserver| vserver.balancer.services());
         let (up, down): (Vec<_>, Vec<_>) = services.partition(|service| service.is_up());
         let all = up.len() + down.len();
         row.extend(super::row([
-            ("vslbhealth", json!(if all == 0 { 0 } else { up.len() * 100 / all })),
+            (
+                "vslbhealth",
+                json!(if all == 0 { 0 } else { up.len() * 100 / all }),
+            ),
             ("actsvcs", json!(up.len())),
             ("inactsvcs", json!(down.len())),
         ]));
@@ -89,8 +99,12 @@ impl Reader<'_> {
 
     fn services_of(&self, name: &str) -> Vec<Row> {
         let running = self.serving(name);
-        let services = running.iter().flat_map(|vserver| vserver.balancer.services());
-        services.map(|service| self.service_counters(&service.name)).collect()
+        let services = running
+            .iter()
+            .flat_map(|vserver| vserver.balancer.services());
+        services
+            .map(|service| self.service_counters(&service.name))
+            .collect()
     }
 
     fn service_counters(&self, name: &str) -> Row {
@@ -118,7 +132,10 @@ impl Reader<'_> {
     fn tls_counters(&self, name: &str) -> Row {
         let mut row = super::row([("vservername", json!(name))]);
         if let Some(vserver) = self.serving(name) {
-            row.insert("state".to_owned(), json!(self.vserver_state("lbvserver", name)));
+            row.insert(
+                "state".to_owned(),
+                json!(self.vserver_state("lbvserver", name)),
+            );
             row.extend(handshakes(std::iter::once(&vserver.metrics)));
         }
         row
@@ -134,16 +151,25 @@ impl Reader<'_> {
     }
 
     fn system(&self) -> Row {
-        let up_for = self.now().duration_since(self.instance.started_at).as_secs();
+        let up_for = self
+            .now()
+            .duration_since(self.instance.started_at)
+            .as_secs();
         let started = self.instance.started_at.strftime("%a %b %e %H:%M:%S %Y");
         let memory = memory();
         let entries = self.instance.vservers();
-        let clients: i64 = entries.iter().map(|e| e.live.now().metrics.connections.get()).sum();
+        let clients: i64 = entries
+            .iter()
+            .map(|e| e.live.now().metrics.connections.get())
+            .sum();
         super::row([
             ("starttime", json!(started.to_string())),
             ("starttimelocal", json!(started.to_string())),
             ("timesincestart", json!(up_for.max(0))),
-            ("numcpus", json!(std::thread::available_parallelism().map_or(1, usize::from))),
+            (
+                "numcpus",
+                json!(std::thread::available_parallelism().map_or(1, usize::from)),
+            ),
             ("memuseinmb", json!(memory / (1 << 20))),
             ("tcpcurclientconn", json!(clients)),
         ])
@@ -181,9 +207,11 @@ fn handshakes<'m>(metrics: impl Iterator<Item = &'m VserverMetrics>) -> Row {
 /// Octets of memory this process has resident; 0 where the system does not tell.
 fn memory() -> u64 {
     const PAGE: u64 = 4096;
-    let pages = std::fs::read_to_string("/proc/self/statm").ok().and_then(|text| {
-        let resident = text.split_whitespace().nth(1)?;
-        resident.parse::<u64>().ok()
-    });
+    let pages = std::fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|text| {
+            let resident = text.split_whitespace().nth(1)?;
+            resident.parse::<u64>().ok()
+        });
     pages.unwrap_or(0) * PAGE
 }

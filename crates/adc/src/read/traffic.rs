@@ -22,7 +22,9 @@ impl Reader<'_> {
         };
         let state = self.vserver_state(kind, &name);
         let counted = self.serving(&name);
-        let services = counted.iter().flat_map(|vserver| vserver.balancer.services());
+        let services = counted
+            .iter()
+            .flat_map(|vserver| vserver.balancer.services());
         let (mut total, mut active) = (0_usize, 0_usize);
         for service in services {
             total += 1;
@@ -73,7 +75,9 @@ impl Reader<'_> {
     /// The virtual server as it runs now.
     pub(super) fn serving(&self, name: &str) -> Option<Arc<Vserver>> {
         let entries = self.instance.vservers();
-        let entry = entries.iter().find(|entry| entry.live.name.eq_ignore_ascii_case(name));
+        let entry = entries
+            .iter()
+            .find(|entry| entry.live.name.eq_ignore_ascii_case(name));
         entry.map(|entry| entry.live.now())
     }
 
@@ -117,7 +121,11 @@ impl Reader<'_> {
         for entry in entries.iter() {
             let vserver = entry.live.now();
             let services = vserver.balancer.services().iter();
-            found.extend(services.filter(|s| s.name.eq_ignore_ascii_case(name)).cloned());
+            found.extend(
+                services
+                    .filter(|s| s.name.eq_ignore_ascii_case(name))
+                    .cloned(),
+            );
         }
         found
     }
@@ -128,7 +136,10 @@ impl Reader<'_> {
             return;
         };
         let members = self.config.service_group(&name);
-        let up = members.iter().filter(|m| self.service_state(&m.name) == UP).count();
+        let up = members
+            .iter()
+            .filter(|m| self.service_state(&m.name) == UP)
+            .count();
         let state = match (up, members.len()) {
             (_, 0) | (0, _) => DOWN,
             (up, all) if up < all => "PARTIAL-UP",
@@ -200,7 +211,10 @@ impl Reader<'_> {
                 row.insert("ipv46".to_owned(), json!(ip.to_string()));
             }
             row.insert("port".to_owned(), json!(view.port));
-            let kind = self.config.object("service", &name).and_then(|s| s.text("serviceType"));
+            let kind = self
+                .config
+                .object("service", &name)
+                .and_then(|s| s.text("serviceType"));
             row.insert("servicetype".to_owned(), json!(kind));
         }
     }

@@ -10,11 +10,20 @@ impl Reader<'_> {
     pub(super) fn zero_touch(&self, row: &mut Row) {
         let status = self.instance.status().zero_touch;
         let is_on = status.console.is_some() || status.counts.held > 0;
-        row.insert("zerotouch".to_owned(), json!(if is_on { "ENABLED" } else { "DISABLED" }));
-        row.insert("admconnectivitystatus".to_owned(), json!(connectivity(status.state)));
+        row.insert(
+            "zerotouch".to_owned(),
+            json!(if is_on { "ENABLED" } else { "DISABLED" }),
+        );
+        row.insert(
+            "admconnectivitystatus".to_owned(),
+            json!(connectivity(status.state)),
+        );
         if let Some(console) = &status.console {
             let host = console.strip_prefix("https://").unwrap_or(console);
-            row.insert("remoteserverip".to_owned(), json!(host.trim_end_matches('/')));
+            row.insert(
+                "remoteserverip".to_owned(),
+                json!(host.trim_end_matches('/')),
+            );
         }
         let time = |at: jiff::Timestamp| at.strftime("%a %b %e %H:%M:%S %Y GMT").to_string();
         if let Some(at) = status.last_poll_at {
