@@ -19,6 +19,7 @@ mod clients;
 mod http1;
 mod http2;
 mod live;
+mod nitro;
 mod policy;
 mod raw;
 mod swap;

@@ -58,7 +58,9 @@ impl Box {
         local.post("systemuser", user).await.is("201 Created");
         let binding = json!({"systemuser_systemcmdpolicy_binding":
             {"username": name, "policyname": "superuser", "priority": 1}});
-        let binding = local.put("systemuser_systemcmdpolicy_binding", binding).await;
+        let binding = local
+            .put("systemuser_systemcmdpolicy_binding", binding)
+            .await;
         binding.is("201 Created");
         started
     }
@@ -140,7 +142,10 @@ impl Client {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
         if let Some(body) = &body {
-            let own = self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case("content-type"));
+            let own = self
+                .headers
+                .iter()
+                .any(|(n, _)| n.eq_ignore_ascii_case("content-type"));
             if !own {
                 request.push_str("Content-Type: application/json\r\n");
             }
@@ -149,7 +154,9 @@ impl Client {
         request.push_str("\r\n");
         request.push_str(body.as_deref().unwrap_or_default());
         match &self.door {
-            Door::Http(address) => exchange(TcpStream::connect(address).await.unwrap(), &request).await,
+            Door::Http(address) => {
+                exchange(TcpStream::connect(address).await.unwrap(), &request).await
+            }
             Door::Local(path) => exchange(UnixStream::connect(path).await.unwrap(), &request).await,
         }
     }
@@ -185,12 +192,15 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, request: &st
 impl Answer {
     /// The body, whose envelope must be whole: clients look for its members without asking whether they are there.
     pub(crate) fn json(&self) -> Json {
-        let body: Json = serde_json::from_str(&self.text)
-            .unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        let body: Json =
+            serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"));
         assert!(body["errorcode"].is_u64(), "{self:?}");
         assert!(body["message"].is_string(), "{self:?}");
         let severity = body["severity"].as_str();
-        assert!(matches!(severity, Some("NONE" | "WARNING" | "ERROR")), "{self:?}");
+        assert!(
+            matches!(severity, Some("NONE" | "WARNING" | "ERROR")),
+            "{self:?}"
+        );
         body
     }
 
