@@ -193,6 +193,7 @@ pub(crate) fn listener(
         metrics: metrics.vserver(LISTENER),
         client_idle: limits.handshake_timeout,
         strict_transport_security: None,
+        inspection: None,
     };
     (Arc::new(vserver), address)
 }

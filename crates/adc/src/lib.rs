@@ -26,21 +26,20 @@ mod control;
 pub mod error;
 mod files;
 mod handle;
+mod icap;
 mod instance;
 pub mod measure;
 mod metrics;
-mod nitro;
 mod policy;
-mod read;
 mod running;
 pub mod status;
 mod sync;
 mod tls;
 mod traffic;
 
-pub use config::{AdcConfig, ConsoleLink, NitroConfig, NsConf};
+pub use config::{AdcConfig, ConsoleLink, NsConf};
 pub use error::StartError;
-pub use handle::{Adc, AdcHandle, Executed, NitroAddrs};
+pub use handle::{Adc, AdcHandle, Executed};
 pub use status::Status;
 pub use tls::explain::{
     Candidate, ExplainQuery, ExplainedStep, Explanation, Outcome, SignatureName, SignatureNameError,

@@ -18,6 +18,7 @@
 
 pub mod acme_stub;
 pub mod bind;
+pub mod c_icap;
 pub mod card;
 pub mod challtestsrv;
 pub mod knot;
@@ -31,6 +32,7 @@ pub mod wait;
 pub mod zone;
 
 pub use bind::Bind;
+pub use c_icap::CIcap;
 pub use challtestsrv::Challtestsrv;
 pub use knot::Knot;
 pub use pdns::Pdns;

@@ -182,6 +182,18 @@ impl Daemon {
         }
     }
 
+    /// As [`Daemon::wait_for_exit`], without a runtime.
+    pub fn wait_blocking(&mut self, limit: Duration) -> bool {
+        let end = Instant::now() + limit;
+        while Instant::now() < end {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return true;
+            }
+            std::thread::sleep(POLL);
+        }
+        false
+    }
+
     /// Waits until the process ends by itself, at most for the given time; whether it did.
     pub async fn wait_for_exit(&mut self, limit: Duration) -> bool {
         tokio::time::timeout(limit, self.child.wait()).await.is_ok()

@@ -248,10 +248,7 @@ impl Authority {
         crate::Chain::from_certificates(certificates).map_err(MintError::Chain)
     }
 
-    pub(crate) fn issuer<S: rcgen::SigningKey>(
-        &self,
-        signer: S,
-    ) -> Result<Issuer<'static, S>, MintError> {
+    fn issuer<S: rcgen::SigningKey>(&self, signer: S) -> Result<Issuer<'static, S>, MintError> {
         Issuer::from_ca_cert_der(&CertificateDer::from(self.certificate.der()), signer)
             .map_err(|error| encode(&self.certificate.display_name(), &error))
     }
@@ -355,30 +352,30 @@ fn ca_params(
 }
 
 /// 16 random octets; the first is between 0x40 and 0x7f, so that DER neither pads nor shortens it.
-pub(crate) fn random_serial() -> Result<SerialNumber, MintError> {
+fn random_serial() -> Result<SerialNumber, MintError> {
     let mut octets = [0u8; 16];
     rand::fill(&mut octets).map_err(|_| MintError::Random)?;
     octets[0] = (octets[0] & 0x3f) | 0x40;
     Ok(SerialNumber::from(octets.to_vec()))
 }
 
-pub(crate) fn back(now: Timestamp) -> Timestamp {
+fn back(now: Timestamp) -> Timestamp {
     now.checked_sub(BACKDATE).unwrap_or(now)
 }
 
-pub(crate) fn ahead(now: Timestamp, by: SignedDuration) -> Timestamp {
+fn ahead(now: Timestamp, by: SignedDuration) -> Timestamp {
     now.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
-pub(crate) fn offset(at: Timestamp) -> OffsetDateTime {
+fn offset(at: Timestamp) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(at.as_second()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-pub(crate) fn parse(der: &[u8]) -> Result<Certificate, MintError> {
+fn parse(der: &[u8]) -> Result<Certificate, MintError> {
     Certificate::from_der(der).map_err(MintError::Certificate)
 }
 
-pub(crate) fn encode(what: &str, error: &rcgen::Error) -> MintError {
+fn encode(what: &str, error: &rcgen::Error) -> MintError {
     MintError::Encode {
         what: what.to_owned(),
         why: error.to_string(),

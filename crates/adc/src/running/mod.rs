@@ -4,6 +4,7 @@
 //! touches, and the rest stays the very same, with its tickets, pools and counters.
 
 pub(crate) mod certkeys;
+mod inspection;
 pub(crate) mod live;
 mod made;
 mod services;
@@ -23,9 +24,11 @@ use evercert_types::{DomainName, SharedClock};
 use http::HeaderValue;
 
 use self::certkeys::{CertKeys, is_server_certkey};
+use self::inspection::{Ground, IcapServices};
 use self::made::{Made, ServiceMade, TlsMade};
 use crate::config::Limits;
 use crate::error::StartError;
+use crate::icap::Inspection;
 use crate::metrics::Metrics;
 use crate::policy::{self, Policies};
 use crate::tls::hot::HotKeys;
@@ -65,6 +68,7 @@ pub(crate) struct Running {
     services: HashMap<(String, String), BuiltService>,
     /// By vserver.
     tls: HashMap<String, BuiltTls>,
+    icap: IcapServices,
     /// What is configured and has no effect.
     pub(crate) warnings: Vec<String>,
     /// The instance's default certificate, where it is a name and not a certkey.
@@ -102,14 +106,10 @@ impl Running {
             policies: Arc::default(),
             services: HashMap::new(),
             tls: HashMap::new(),
+            icap: IcapServices::default(),
             warnings: Vec::new(),
             default_name: None,
         }
-    }
-
-    /// The same with other certkeys, of which none is in use.
-    pub(crate) fn with_certkeys(self, certkeys: CertKeys) -> Self {
-        Self { certkeys, ..self }
     }
 
     /// Builds what the configuration describes; what did not change since this was built is taken over.
@@ -219,6 +219,9 @@ impl Builder<'_> {
                 self.running.services.insert(key, service.clone());
             }
         }
+        if let Some(inspection) = &built.vserver.inspection {
+            self.running.icap.adopt(inspection, &before.icap);
+        }
         self.running.warnings.extend(built.warnings.clone());
         self.running.vservers.push(built);
     }
@@ -249,7 +252,34 @@ impl Builder<'_> {
             metrics: self.with.metrics.vserver(&view.name),
             client_idle: client_idle(view, &self.with.limits),
             strict_transport_security: view.ssl.as_ref().and_then(strict_transport_security),
+            inspection: self.inspection(view)?,
         }))
+    }
+
+    fn inspection(&mut self, view: &VserverView) -> Result<Option<Arc<Inspection>>, StartError> {
+        let mut warnings = Vec::new();
+        let mut ground = Ground {
+            config: self.ns,
+            certkeys: &mut self.certkeys,
+            with: self.with,
+            before: &self.before.icap,
+            services: &mut self.running.icap,
+            warnings: &mut warnings,
+        };
+        let inspection = ground.inspection(&view.name)?;
+        for warning in warnings {
+            self.warn(warning);
+        }
+        match view.kind.is_http() {
+            true => Ok(inspection),
+            false => {
+                if inspection.is_some() {
+                    let name = &view.name;
+                    self.warn(format!("vserver {name}: only HTTP is inspected"));
+                }
+                Ok(None)
+            }
+        }
     }
 
     /// The service with its pool and counters as it was, if its settings are the same.

@@ -56,9 +56,9 @@ pub(crate) struct ServiceParts {
 }
 
 /// A byte stream to a service, encrypted or not.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin> Stream for T {}
 
 /// A service could not be connected to.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,6 @@
 //! Bodies on their way through: streamed, with limits, and never waited for without end.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -83,8 +84,12 @@ impl BodyProgress {
     }
 }
 
+/// A body of a message on its way through, whatever it is made of.
+pub(crate) trait MessageBody: Body<Data = Bytes, Error = BodyError> + Send + Unpin {}
+
+impl<B: Body<Data = Bytes, Error = BodyError> + Send + Unpin> MessageBody for B {}
+
 /// A request's body on its way to a service.
-#[derive(Debug)]
 pub(crate) enum RequestBody {
     /// None, or none any more.
     Empty,
@@ -96,6 +101,21 @@ pub(crate) enum RequestBody {
         idle: IdleTimer,
         progress: Arc<BodyProgress>,
     },
+    /// What content inspection let through.
+    Inspected {
+        inner: Box<dyn MessageBody>,
+        progress: Arc<BodyProgress>,
+    },
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "Empty",
+            Self::Client { .. } => "Client",
+            Self::Inspected { .. } => "Inspected",
+        })
+    }
 }
 
 impl RequestBody {
@@ -112,6 +132,17 @@ impl RequestBody {
         }
     }
 
+    /// Wraps what content inspection let through; limits are those of what is in it.
+    pub(crate) fn inspected(inner: impl MessageBody + 'static) -> Self {
+        if inner.is_end_stream() {
+            return Self::Empty;
+        }
+        Self::Inspected {
+            inner: Box::new(inner),
+            progress: BodyProgress::new(),
+        }
+    }
+
     /// Whether there is nothing to send.
     pub(crate) const fn is_empty(&self) -> bool {
         matches!(self, Self::Empty)
@@ -121,7 +152,9 @@ impl RequestBody {
     pub(crate) fn progress(&self) -> Option<Arc<BodyProgress>> {
         match self {
             Self::Empty => None,
-            Self::Client { progress, .. } => Some(progress.clone()),
+            Self::Client { progress, .. } | Self::Inspected { progress, .. } => {
+                Some(progress.clone())
+            }
         }
     }
 }
@@ -134,14 +167,15 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Self::Client {
-            inner,
-            allowance,
-            idle,
-            progress,
-        } = &mut *self
-        else {
-            return Poll::Ready(None);
+        let (inner, allowance, idle, progress) = match &mut *self {
+            Self::Empty => return Poll::Ready(None),
+            Self::Inspected { inner, progress } => return poll_inspected(inner, progress, cx),
+            Self::Client {
+                inner,
+                allowance,
+                idle,
+                progress,
+            } => (inner, allowance, idle, progress),
         };
         match Pin::new(inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
@@ -175,6 +209,7 @@ impl Body for RequestBody {
         match self {
             Self::Empty => true,
             Self::Client { inner, .. } => inner.is_end_stream(),
+            Self::Inspected { inner, .. } => inner.is_end_stream(),
         }
     }
 
@@ -182,17 +217,45 @@ impl Body for RequestBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Client { inner, .. } => inner.size_hint(),
+            Self::Inspected { inner, .. } => inner.size_hint(),
         }
     }
 }
 
+fn poll_inspected(
+    inner: &mut Box<dyn MessageBody>,
+    progress: &BodyProgress,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    let polled = Pin::new(inner).poll_frame(cx);
+    match &polled {
+        Poll::Ready(Some(Err(error))) => {
+            progress.fail(*error);
+        }
+        Poll::Ready(_) => progress.touch(),
+        Poll::Pending => progress.waiting.store(true, Ordering::Relaxed),
+    }
+    polled
+}
+
 /// An answer's body on its way to the client.
-#[derive(Debug)]
 pub(crate) enum ReplyBody {
     /// Written by ourselves.
     Text(Bytes),
     /// What a service sends.
     Service(Box<ServiceBody>),
+    /// What content inspection let through.
+    Inspected(Box<dyn MessageBody>),
+}
+
+impl fmt::Debug for ReplyBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text(_) => "Text",
+            Self::Service(_) => "Service",
+            Self::Inspected(_) => "Inspected",
+        })
+    }
 }
 
 /// What a service sends, with the connection it comes on.
@@ -213,6 +276,11 @@ impl ReplyBody {
         };
         body.give_back_at_end();
         Self::Service(Box::new(body))
+    }
+
+    /// Wraps what content inspection let through.
+    pub(crate) fn inspected(inner: impl MessageBody + 'static) -> Self {
+        Self::Inspected(Box::new(inner))
     }
 }
 
@@ -264,6 +332,7 @@ impl Body for ReplyBody {
             Self::Text(text) if text.is_empty() => Poll::Ready(None),
             Self::Text(text) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(text))))),
             Self::Service(body) => body.poll(cx),
+            Self::Inspected(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
@@ -271,6 +340,7 @@ impl Body for ReplyBody {
         match self {
             Self::Text(text) => text.is_empty(),
             Self::Service(body) => body.inner.is_end_stream(),
+            Self::Inspected(body) => body.is_end_stream(),
         }
     }
 
@@ -278,6 +348,7 @@ impl Body for ReplyBody {
         match self {
             Self::Text(text) => SizeHint::with_exact(text.len() as u64),
             Self::Service(body) => body.inner.size_hint(),
+            Self::Inspected(body) => body.size_hint(),
         }
     }
 }

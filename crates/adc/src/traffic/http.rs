@@ -18,11 +18,13 @@ use super::backend::{Freshness, Service};
 use super::body::{BodyError, BodyProgress, ReplyBody, RequestBody};
 use super::framing::{Violation, Wire};
 use super::headers::{Client, strip_hop_by_hop, to_service};
+use super::inspection;
 use super::listener::{LiveVserver, Vserver};
 use super::policies::{self, Ending, WithoutAnswer};
 use super::pool::Lease;
 use super::stream::{Activity, ResetSwitch};
 use super::websocket;
+use crate::icap::Verdict;
 use crate::policy::request::Ends;
 
 /// One client connection that speaks HTTP.
@@ -98,12 +100,25 @@ async fn proxy(
         return Ok(response);
     }
     let target = policies::apply(connection, vserver, &parts, &admitted, None)?;
+    let reached = vserver;
     let vserver = target.as_deref().unwrap_or(vserver);
     let client = Client {
         ip: connection.client.ip(),
         scheme: connection.scheme,
     };
+    let chosen = inspection::choose(connection, [reached, vserver], &parts, &admitted);
     let head = to_service(parts, &admitted, &client, limits.underscores);
+    let body = match admitted.kind {
+        Kind::Plain => RequestBody::new(body, limits.body_bytes, limits.body_idle),
+        Kind::WebSocket | Kind::ExtendedConnect => RequestBody::Empty,
+    };
+    let (head, body) = match chosen.request(&connection.ends, head, body).await? {
+        Verdict::Pass(head, body) => (head, body),
+        Verdict::Answer(mut response) => {
+            *response.version_mut() = version;
+            return Ok(*response);
+        }
+    };
     if admitted.kind != Kind::Plain {
         let exchange = exchange(vserver, head, RequestBody::Empty).await?;
         if is_extended_connect(&admitted) && exchange.response.status().is_success() {
@@ -112,13 +127,17 @@ async fn proxy(
         }
         return Ok(websocket::answer(connection, &admitted, exchange, upgrade));
     }
-    let body = RequestBody::new(body, limits.body_bytes, limits.body_idle);
+    let asked = chosen.sees_answer().then(|| head.clone());
     let exchange = exchange(vserver, head, body).await?;
     if exchange.response.status() == StatusCode::SWITCHING_PROTOCOLS {
         // Nobody asked for that.
         return Err(SERVICE_BROKE_OFF.into());
     }
-    Ok(reply(exchange, version, limits.body_idle))
+    let response = reply(exchange, version, limits.body_idle);
+    match asked {
+        None => Ok(response),
+        Some(asked) => chosen.answer(&connection.ends, &asked, response).await,
+    }
 }
 
 /// The answer to a CA that looks for http-01, before anything else is done with the request.
@@ -296,7 +315,7 @@ const SERVICE_TIMEOUT: Refusal = gateway(
     "the service did not answer in time",
 );
 
-const fn body_refusal(fault: BodyError) -> Refusal {
+pub(crate) const fn body_refusal(fault: BodyError) -> Refusal {
     match fault {
         BodyError::TooLong => super::admission::BODY_TOO_LARGE,
         BodyError::Stalled => gateway(

@@ -23,6 +23,7 @@ use super::http::{HttpConnection, answer};
 use super::relay::relay;
 use super::stream::{Activity, ClientStream, ResetSwitch, Resettable};
 use crate::error::Causes;
+use crate::icap::Inspection;
 use crate::metrics::VserverMetrics;
 use crate::policy::request::{Ends, TlsEnd};
 use crate::tls::profile::VserverTls;
@@ -45,6 +46,8 @@ pub(crate) struct Vserver {
     pub(crate) client_idle: Duration,
     /// Sent with every answer, where the SSL profile has HSTS on (RFC 6797).
     pub(crate) strict_transport_security: Option<HeaderValue>,
+    /// What is shown to ICAP servers.
+    pub(crate) inspection: Option<Arc<Inspection>>,
 }
 
 /// A vserver as clients find it: its settings change, it stays.

@@ -21,6 +21,7 @@ pub(crate) mod drain;
 pub(crate) mod framing;
 pub(crate) mod headers;
 pub(crate) mod http;
+pub(crate) mod inspection;
 pub(crate) mod listener;
 pub(crate) mod policies;
 pub(crate) mod pool;

@@ -114,6 +114,12 @@ async fn answer(
             Response::new(Script::text("paused"))
         }
         "/stuck-body" => Response::new(Script::stuck()),
+        "/events" => {
+            let mut response = Response::new(Script::stuck());
+            let kind = HeaderValue::from_static("text/event-stream; charset=utf-8");
+            response.headers_mut().insert("content-type", kind);
+            response
+        }
         "/stream" => Response::new(Script::stream(200)),
         "/hop" => {
             let mut response = Response::new(Script::text("hop"));
