@@ -1,6 +1,6 @@
 //! The local status interface: HTTP on a socket in the state directory that only its owner may open.
 //!
-//! `GET /status`, `/zerotouch`, `/explain?sni=NAME&vserver=V&sigalgs=rsa,ecdsa` (JSON) and `/metrics` (text).
+//! NITRO as the local superuser (`/nitro/v1/…`), and `GET /status`, `/zerotouch`, `/explain?sni=NAME&vserver=V&sigalgs=rsa,ecdsa` (JSON) and `/metrics` (text).
 
 use std::convert::Infallible;
 use std::io;
@@ -21,6 +21,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::instance::Instance;
+use crate::nitro;
 use crate::tls::explain::{ExplainQuery, SignatureName};
 
 /// The socket's name in the state directory.
@@ -180,6 +181,9 @@ async fn answer(
     instance: Arc<Instance>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
+    if nitro::is_nitro(request.uri().path()) {
+        return Ok(nitro::answer(instance, nitro::Peer::Local, request).await);
+    }
     Ok(match (request.method(), request.uri().path()) {
         (&Method::GET, "/status") => to_json(&instance.status()),
         (&Method::GET, "/zerotouch") => to_json(&instance.status().zero_touch),

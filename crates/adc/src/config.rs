@@ -32,6 +32,32 @@ pub struct AdcConfig {
     pub cache_key: Option<PathBuf>,
     /// Limits and timeouts.
     pub limits: Limits,
+    /// Where NetScaler's API is offered; nowhere unless asked.
+    pub nitro: NitroConfig,
+}
+
+/// Where NITRO, NetScaler's HTTP API, is offered besides the status socket.
+#[derive(Clone, Debug, Default)]
+pub struct NitroConfig {
+    /// Address of HTTPS.
+    pub https: Option<SocketAddr>,
+    /// Address of HTTP, where passwords travel in clear text.
+    pub http: Option<SocketAddr>,
+    /// From where HTTP may be reached.
+    pub http_exposure: Exposure,
+    /// The certkey HTTPS is served with; default `ns-server-certificate`. One without files is stood in for by a
+    /// certificate made once in the state directory.
+    pub certificate: Option<String>,
+}
+
+/// From where something may be reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Exposure {
+    /// From this machine.
+    #[default]
+    Loopback,
+    /// From everywhere.
+    Anywhere,
 }
 
 /// An `ns.conf`.
@@ -135,6 +161,7 @@ impl AdcConfig {
             default_certificate: None,
             cache_key: None,
             limits: Limits::default(),
+            nitro: NitroConfig::default(),
         }
     }
 }

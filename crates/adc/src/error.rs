@@ -71,6 +71,18 @@ pub enum StartError {
         #[source]
         source: rustls::Error,
     },
+    /// NITRO cannot be offered.
+    #[error("NITRO cannot be offered: {0}")]
+    Nitro(String),
+    /// An address for NITRO cannot be listened on.
+    #[error("NITRO cannot listen on {address}")]
+    NitroListen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The Console's URL or token cannot be used.
     #[error("the link to the Console cannot be used ({0})")]
     Link(String),
@@ -104,6 +116,10 @@ impl StartError {
                 "Free the address, or give the vserver another one; ports below 1024 need CAP_NET_BIND_SERVICE."
             }
             Self::Tls { .. } => "Correct the vserver's SSL profile and its CA bindings.",
+            Self::Nitro(_) => {
+                "Give --nitro-certificate a certkey of ns.conf, and --nitro-http-listen an address of this machine."
+            }
+            Self::NitroListen { .. } => "Free the address, or give --nitro-listen another one.",
             Self::Link(_) => {
                 "Give --console https://HOST:PORT, and a token from `evercert instance token create`."
             }

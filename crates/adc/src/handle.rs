@@ -21,6 +21,7 @@ use crate::error::StartError;
 use crate::files::Files;
 use crate::instance::Instance;
 use crate::metrics::Metrics;
+use crate::nitro::{Memory, listener};
 use crate::running::certkeys::CertKeys;
 use crate::running::live::Live;
 use crate::running::{Running, Surroundings};
@@ -44,6 +45,16 @@ pub struct AdcHandle {
     instance: Arc<Instance>,
     agent: Option<JoinHandle<()>>,
     stop: CancellationToken,
+    nitro: NitroAddrs,
+}
+
+/// Where NITRO is offered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NitroAddrs {
+    /// Over HTTPS.
+    pub https: Option<SocketAddr>,
+    /// Over HTTP.
+    pub http: Option<SocketAddr>,
 }
 
 /// What a command did.
@@ -81,7 +92,7 @@ impl Adc {
             ns_conf: config.ns_conf.path.clone(),
         };
         let files = Files::new(&config.ns_conf.path, &config.state_dir);
-        let loaded = control::load(&config.ns_conf, CertKeys::new(files))?;
+        let loaded = control::load(&config.ns_conf, CertKeys::new(files.clone()))?;
         let running = Running::new(loaded.certkeys.clone());
         let running = running.rebuilt(&loaded.config, loaded.certkeys.clone(), &surroundings)?;
         let keeper = Arc::new(Keeper::open(cache, store.clone(), config.clock.clone()));
@@ -107,10 +118,19 @@ impl Adc {
                 metrics.clone(),
             ))
         });
+        let opened_nitro = listener::Opened::new(&config.nitro)?;
+        let nitro = NitroAddrs {
+            https: opened_nitro.https_address(),
+            http: opened_nitro.http_address(),
+        };
         let instance = Arc::new(Instance {
             name: config.name.clone(),
             started_at: config.clock.now(),
             control: Control::new(loaded, running, live.clone(), surroundings),
+            clock: config.clock.clone(),
+            memory: Memory::new(config.clock.clone()),
+            files,
+            ns_conf: config.ns_conf.path.clone(),
             shared,
             store,
             keeper,
@@ -123,12 +143,14 @@ impl Adc {
         let stop = CancellationToken::new();
         let socket = admin::bind(&config.state_dir).map_err(system("the status socket"))?;
         tokio::spawn(admin::serve(socket, instance.clone(), stop.clone()));
+        opened_nitro.serve(&config.nitro, &config.state_dir, &instance, &stop)?;
         live.commit(opened).await;
         let agent = start_agent(instance.clone(), config.limits.tick, stop.clone(), lock)?;
         Ok(AdcHandle {
             instance,
             agent: Some(agent),
             stop,
+            nitro,
         })
     }
 }
@@ -142,6 +164,11 @@ impl AdcHandle {
             Some((entry.live.name.to_string(), socket.address))
         });
         listening.collect()
+    }
+
+    /// Where NITRO is offered, with the ports the system chose for port 0.
+    pub const fn nitro_addrs(&self) -> NitroAddrs {
+        self.nitro
     }
 
     /// Carries out one line of the command line, as the local superuser; the answer is what the command did, e.g.

@@ -1,13 +1,16 @@
 //! What a running instance knows of itself: shared by its handle and its status interface.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use evercert_types::{DomainName, ItemState};
+use evercert_types::{DomainName, ItemState, SharedClock};
 use jiff::Timestamp;
 
 use crate::control::Control;
+use crate::files::Files;
 use crate::metrics::Metrics;
+use crate::nitro::Memory;
 use crate::running::live::Entry;
 use crate::status::{
     AgentState, ItemCounts, ItemStatus, MAX_ITEMS, ServiceStatus, Status, VserverStatus,
@@ -26,6 +29,13 @@ pub(crate) struct Instance {
     pub(crate) name: String,
     pub(crate) started_at: Timestamp,
     pub(crate) control: Control,
+    pub(crate) clock: SharedClock,
+    /// Who has logged in to the management plane.
+    pub(crate) memory: Memory,
+    /// Where NetScaler's file names lead.
+    pub(crate) files: Files,
+    /// The file the configuration is read from and saved to.
+    pub(crate) ns_conf: PathBuf,
     pub(crate) shared: Arc<Shared>,
     pub(crate) store: Arc<Store>,
     pub(crate) keeper: Arc<Keeper>,

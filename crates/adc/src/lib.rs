@@ -30,16 +30,18 @@ mod icap;
 mod instance;
 pub mod measure;
 mod metrics;
+mod nitro;
 mod policy;
+mod read;
 mod running;
 pub mod status;
 mod sync;
 mod tls;
 mod traffic;
 
-pub use config::{AdcConfig, ConsoleLink, NsConf};
+pub use config::{AdcConfig, ConsoleLink, NitroConfig, NsConf};
 pub use error::StartError;
-pub use handle::{Adc, AdcHandle, Executed};
+pub use handle::{Adc, AdcHandle, Executed, NitroAddrs};
 pub use status::Status;
 pub use tls::explain::{
     Candidate, ExplainQuery, ExplainedStep, Explanation, Outcome, SignatureName, SignatureNameError,

@@ -60,6 +60,13 @@ pub(crate) struct VserverMetrics {
     requests: [Counter; 5],
 }
 
+impl VserverMetrics {
+    /// Requests of every class.
+    pub(crate) fn total_requests(&self) -> u64 {
+        self.requests.iter().map(Counter::get).sum()
+    }
+}
+
 impl Metrics {
     /// An empty registry with every metric of this crate.
     pub(crate) fn new() -> Self {

@@ -162,6 +162,27 @@ pub static NO_ARGUMENTS: ErrorCode = row(
     "No arguments to set",
     "Name at least one argument to change.",
 );
+/// 444: Session expired or killed. Please login again.
+pub static SESSION_EXPIRED: ErrorCode = row(
+    444,
+    "NSERR_SESSION_EXPIRED",
+    "Session expired or killed. Please login again",
+    "Log in again.",
+);
+/// 446: Connection limit to CFE exceeded.
+pub static TOO_MANY_SESSIONS: ErrorCode = row(
+    446,
+    "NSERR_CONN_LIMIT",
+    "Connection limit to CFE exceeded",
+    "Log out elsewhere, or wait until sessions end by themselves.",
+);
+/// 449: Current session cannot be killed.
+pub static SESSION_NOT_KILLABLE: ErrorCode = row(
+    449,
+    "NSERR_OWNSESSION",
+    "Current session cannot be killed",
+    "Log out instead.",
+);
 /// 452: Session does not exist.
 pub static NO_SUCH_SESSION: ErrorCode = row(
     452,
@@ -196,6 +217,20 @@ pub static NO_SUCH_ACTION: ErrorCode = row(
     "NSERR_NOACTION",
     "Action does not exist",
     "Add the action first, or correct its name.",
+);
+/// 1027: Not logged in or connection timed out.
+pub static NOT_LOGGED_IN: ErrorCode = row(
+    1027,
+    "NSERR_AUTHTIMEOUT",
+    "Not logged in or connection timed out",
+    "Log in first.",
+);
+/// 1043: Internal error.
+pub static INTERNAL_ERROR: ErrorCode = row(
+    1043,
+    "NSERR_INTERNAL",
+    "Internal error",
+    "Look at the ADC's log.",
 );
 /// 1067: Feature(s) not enabled.
 pub static FEATURE_NOT_ENABLED: ErrorCode = row(
@@ -386,12 +421,33 @@ pub static INVALID_NITRO_TYPE: ErrorCode = row(
     "Invalid NITRO data type",
     "Name a resource type of the reference.",
 );
+/// 1237: Invalid method name.
+pub static INVALID_METHOD: ErrorCode = row(
+    1237,
+    "NSERR_NITRO_METHOD",
+    "Invalid method name",
+    "Use GET, POST, PUT or DELETE.",
+);
 /// 1240: Invalid nitro action or operation.
 pub static INVALID_NITRO_ACTION: ErrorCode = row(
     1240,
     "NSERR_INVALID_NITRO_ACTION",
     "Invalid nitro action or operation",
     "Use an operation the resource type has.",
+);
+/// 1243: Bulk operation failed.
+pub static BULK_FAILED: ErrorCode = row(
+    1243,
+    "NSERR_NITRO_BULK",
+    "Bulk operation failed",
+    "Look at the answer for each object.",
+);
+/// 1244: Authentication Failed: Use of Basic Authentication is Disabled.
+pub static BASIC_AUTH_DISABLED: ErrorCode = row(
+    1244,
+    "NSERR_BASIC_AUTH",
+    "Authentication Failed: Use of Basic Authentication is Disabled",
+    "Log in, or enable -basicAuth of `set system parameter`.",
 );
 /// 1461: Maximum number of concurrent save configs are in progress.
 pub static SAVES_IN_PROGRESS: ErrorCode = row(
@@ -491,6 +547,13 @@ pub static NO_SUCH_CRL: ErrorCode = row(
     "CRL does not exist",
     "Add the CRL first, or correct its name.",
 );
+/// 1562: Key size not supported.
+pub static KEY_SIZE_UNSUPPORTED: ErrorCode = row(
+    1562,
+    "NSERR_SSL_KEYSIZE",
+    "Key size not supported",
+    "Use 2048, 3072 or 4096 bits.",
+);
 /// 1587: All incompatible CA links/Cert bindings were broken during the update operation.
 pub static LINKS_BROKEN: ErrorCode = row(
     1587,
@@ -547,6 +610,13 @@ pub static FILE_EXISTS: ErrorCode = row(
     "Cannot create output file. File already exists",
     "Remove the file first, or choose another name.",
 );
+/// 1645: Output filepath should be under the partition's default SSL directory.
+pub static OUTPUT_OUTSIDE: ErrorCode = row(
+    1645,
+    "NSERR_SSL_OUTPUTPATH",
+    "Output filepath should be under the partition's default SSL directory",
+    "Give a file name, or a path below /nsconfig/ssl.",
+);
 /// 1647: Input file(s) not present or not accessible in current partition.
 pub static INPUT_FILE_MISSING: ErrorCode = row(
     1647,
@@ -568,12 +638,26 @@ pub static DOMAIN_MISMATCH: ErrorCode = row(
     "Certificate is registered to a different domain; use the no domain check option to force the operation",
     "Add -noDomainCheck if the names are meant to change.",
 );
+/// 3605: Certificate is not a CA certificate.
+pub static NOT_A_CA: ErrorCode = row(
+    3605,
+    "NSERR_SSL_NOTCA",
+    "Certificate is not a CA certificate",
+    "Give a certificate with basicConstraints CA:TRUE.",
+);
 /// 3627: SNI feature not enabled on the vserver/service.
 pub static SNI_DISABLED: ErrorCode = row(
     3627,
     "NSERR_SSL_SNI_DISABLED",
     "SNI feature not enabled on the vserver/service",
     "Use `set ssl vserver <name> -SNIEnable ENABLED`, or the same in its SSL profile.",
+);
+/// 3665: Certificate bundle exceeds the limit of 9 intermediate certificates.
+pub static TOO_MANY_INTERMEDIATES: ErrorCode = row(
+    3665,
+    "NSERR_SSL_BUNDLELIMIT",
+    "Certificate bundle exceeds the limit of 9 intermediate certificates",
+    "Leave out certificates that are not needed between the server's and the root.",
 );
 /// 3679: Operation not permitted. Use set ssl profile.
 pub static USE_SSL_PROFILE: ErrorCode = row(
@@ -661,11 +745,16 @@ pub static CODES: &[&ErrorCode] = &[
     &NO_SUCH_CMD_POLICY,
     &IP_MISSING,
     &NO_ARGUMENTS,
+    &SESSION_EXPIRED,
+    &TOO_MANY_SESSIONS,
+    &SESSION_NOT_KILLABLE,
     &NO_SUCH_SESSION,
     &NO_SUCH_VSERVER,
     &VSERVER_TYPE_MISMATCH,
     &ACTION_EXISTS,
     &NO_SUCH_ACTION,
+    &NOT_LOGGED_IN,
+    &INTERNAL_ERROR,
     &FEATURE_NOT_ENABLED,
     &OBJECT_IN_USE,
     &INVALID_VALUE,
@@ -693,7 +782,10 @@ pub static CODES: &[&ErrorCode] = &[
     &INVALID_JSON,
     &INVALID_JSON_TYPE,
     &INVALID_NITRO_TYPE,
+    &INVALID_METHOD,
     &INVALID_NITRO_ACTION,
+    &BULK_FAILED,
+    &BASIC_AUTH_DISABLED,
     &SAVES_IN_PROGRESS,
     &INVALID_CERTIFICATE,
     &INVALID_PRIVATE_KEY,
@@ -708,6 +800,7 @@ pub static CODES: &[&ErrorCode] = &[
     &NOT_A_SERVER_CERTIFICATE,
     &ISSUER_MISMATCH,
     &NO_SUCH_CRL,
+    &KEY_SIZE_UNSUPPORTED,
     &LINKS_BROKEN,
     &NOT_YET_VALID,
     &EXPIRED,
@@ -716,10 +809,13 @@ pub static CODES: &[&ErrorCode] = &[
     &EXPORT_FILES_MISSING,
     &IMPORT_FILE_MISSING,
     &FILE_EXISTS,
+    &OUTPUT_OUTSIDE,
     &INPUT_FILE_MISSING,
     &NOT_AUTHORIZED,
     &DOMAIN_MISMATCH,
+    &NOT_A_CA,
     &SNI_DISABLED,
+    &TOO_MANY_INTERMEDIATES,
     &USE_SSL_PROFILE,
     &PROFILE_IN_USE,
     &NOT_FOR_THIS_PROFILE,

@@ -2,7 +2,7 @@
 //!
 //! The command line and NITRO both come through here, so that they accept and refuse the same things.
 
-use crate::catalog::{Attribute, Kind, SSL_CERTKEY};
+use crate::catalog::{Attribute, BindingType, Kind, SSL_CERTKEY};
 use crate::codes::{self, ErrorCode};
 use crate::command::{Command, Verb};
 use crate::error::NsError;
@@ -101,9 +101,20 @@ pub fn complete(mut command: Command) -> Result<Command, NsError> {
             check_dependencies(&command, attribute)?;
         }
     }
+    check_target(&command)?;
     check_one_of(&command)?;
     check_not_empty(&command)?;
     Ok(command)
+}
+
+/// What is bound must be named.
+fn check_target(command: &Command) -> Result<(), NsError> {
+    match command.binding().and_then(BindingType::target) {
+        Some(target) if !command.has(target.name) => {
+            Err(NsError::about(&codes::ARGUMENT_MISSING, target.name))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Of some arguments exactly one must be given: `kill system session` takes a number or `-all`.

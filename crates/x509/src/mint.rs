@@ -248,7 +248,10 @@ impl Authority {
         crate::Chain::from_certificates(certificates).map_err(MintError::Chain)
     }
 
-    fn issuer<S: rcgen::SigningKey>(&self, signer: S) -> Result<Issuer<'static, S>, MintError> {
+    pub(crate) fn issuer<S: rcgen::SigningKey>(
+        &self,
+        signer: S,
+    ) -> Result<Issuer<'static, S>, MintError> {
         Issuer::from_ca_cert_der(&CertificateDer::from(self.certificate.der()), signer)
             .map_err(|error| encode(&self.certificate.display_name(), &error))
     }
@@ -352,30 +355,30 @@ fn ca_params(
 }
 
 /// 16 random octets; the first is between 0x40 and 0x7f, so that DER neither pads nor shortens it.
-fn random_serial() -> Result<SerialNumber, MintError> {
+pub(crate) fn random_serial() -> Result<SerialNumber, MintError> {
     let mut octets = [0u8; 16];
     rand::fill(&mut octets).map_err(|_| MintError::Random)?;
     octets[0] = (octets[0] & 0x3f) | 0x40;
     Ok(SerialNumber::from(octets.to_vec()))
 }
 
-fn back(now: Timestamp) -> Timestamp {
+pub(crate) fn back(now: Timestamp) -> Timestamp {
     now.checked_sub(BACKDATE).unwrap_or(now)
 }
 
-fn ahead(now: Timestamp, by: SignedDuration) -> Timestamp {
+pub(crate) fn ahead(now: Timestamp, by: SignedDuration) -> Timestamp {
     now.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
-fn offset(at: Timestamp) -> OffsetDateTime {
+pub(crate) fn offset(at: Timestamp) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(at.as_second()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-fn parse(der: &[u8]) -> Result<Certificate, MintError> {
+pub(crate) fn parse(der: &[u8]) -> Result<Certificate, MintError> {
     Certificate::from_der(der).map_err(MintError::Certificate)
 }
 
-fn encode(what: &str, error: &rcgen::Error) -> MintError {
+pub(crate) fn encode(what: &str, error: &rcgen::Error) -> MintError {
     MintError::Encode {
         what: what.to_owned(),
         why: error.to_string(),

@@ -47,7 +47,7 @@ fn attribute_name(oid: &str) -> &str {
     }
 }
 
-fn attribute_text(text: Option<&str>, raw: &[u8]) -> String {
+pub(crate) fn attribute_text(text: Option<&str>, raw: &[u8]) -> String {
     match text {
         Some(text) => text.to_owned(),
         // `BMPString` and TeletexString: old roots have them. Latin-1 shows most of them rightly.

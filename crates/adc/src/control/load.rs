@@ -2,8 +2,9 @@
 
 use evercert_ns::model::Config;
 use evercert_ns::nsconf::{self, LineError, Policy};
-use evercert_ns::{Command, NsError, Verb};
 
+use super::certkey::{expand, tell_family};
+use super::draft::Draft;
 use crate::config::NsConf;
 use crate::error::StartError;
 use crate::running::certkeys::CertKeys;
@@ -42,6 +43,11 @@ pub(crate) fn load(ns_conf: &NsConf, mut certkeys: CertKeys) -> Result<Loaded, S
             )),
         }
     }
+    let mut draft = Draft::new(config, certkeys);
+    warnings.extend(expand_bundles(&mut draft));
+    let Draft {
+        config, certkeys, ..
+    } = draft;
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
@@ -52,30 +58,23 @@ pub(crate) fn load(ns_conf: &NsConf, mut certkeys: CertKeys) -> Result<Loaded, S
     })
 }
 
-/// Reads what a command names.
-///
-/// # Errors
-/// 1647, 1536 to 1538 for files that cannot be used.
-pub(crate) fn certkey(
-    config: &mut Config,
-    certkeys: &mut CertKeys,
-    command: &Command,
-) -> Result<(), NsError> {
-    if command.resource().name != "ssl certKey"
-        || !matches!(command.verb(), Verb::Add | Verb::Update)
-    {
-        return Ok(());
+/// A bundle whose intermediates nobody linked: ns.conf was written by hand.
+fn expand_bundles(draft: &mut Draft) -> Vec<String> {
+    let bundles = draft.config.certkeys();
+    let bundles: Vec<_> = bundles
+        .filter(|view| view.bundle && view.linked.is_none())
+        .collect();
+    let mut warnings = Vec::new();
+    for view in bundles {
+        let Some(loaded) = draft.certkeys.loaded(&view.name).cloned() else {
+            continue;
+        };
+        if let Err(error) = expand(draft, &view, &loaded) {
+            warnings.push(format!(
+                "certkey {}: its bundle was not opened: {error}",
+                view.name
+            ));
+        }
     }
-    let Some(view) = config.certkey(&command.key()) else {
-        return Ok(());
-    };
-    let read = certkeys.read(&view)?;
-    tell_family(config, &view.name, &read);
-    Ok(())
-}
-
-fn tell_family(config: &mut Config, name: &str, read: &crate::running::certkeys::LoadedCertKey) {
-    if let Some(key) = &read.key {
-        config.set_key_family(name, key.algorithm().family());
-    }
+    warnings
 }

@@ -3,19 +3,26 @@
 //! A command is applied to a copy, what it needs is built and opened, and only then the copy takes the place of the
 //! running configuration: a refused command changes nothing, and no connection notices.
 
+mod certkey;
+mod draft;
 mod load;
+mod make;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use evercert_ns::model::{Config, Effect};
-use evercert_ns::{Command, NsError, codes};
+use evercert_ns::{Command, NsError, Verb, codes};
 use evercert_types::Secret;
 use serde_json::{Map, Value as Json};
 use tokio::sync::Mutex;
 
+use self::draft::Draft;
 pub(crate) use self::load::{Loaded, load};
+use crate::files::Files;
 use crate::running::live::Live;
 use crate::running::{Running, Surroundings};
 
@@ -36,6 +43,7 @@ struct Inner {
     running: ArcSwap<Running>,
     live: Arc<Live>,
     surroundings: Surroundings,
+    files: Files,
     /// What of ns.conf could not be carried out.
     at_start: Vec<String>,
 }
@@ -112,6 +120,7 @@ impl Control {
             inner: Arc::new(Inner {
                 config: ArcSwap::new(Arc::new(loaded.config)),
                 turn: Mutex::new(()),
+                files: loaded.certkeys.files().clone(),
                 running: ArcSwap::new(Arc::new(running)),
                 live,
                 surroundings: with,
@@ -128,6 +137,11 @@ impl Control {
     /// What runs now: the vservers with their settings, and the certkeys as they were read.
     pub(crate) fn running(&self) -> Arc<Running> {
         self.inner.running.load_full()
+    }
+
+    /// NetScaler's directories.
+    pub(crate) fn files(&self) -> &Files {
+        &self.inner.files
     }
 
     /// The vservers and their sockets.
@@ -203,43 +217,91 @@ impl Control {
 
     async fn carry_out(&self, actor: &Actor, command: &Command) -> Result<Done, NsError> {
         self.authorise(actor, command)?;
-        let before = self.config();
-        let mut config = Config::clone(&before);
-        let mut certkeys = self.running().certkeys.clone();
-        let applied = config.apply(command)?;
-        let mut done = Done::new(applied.effect);
-        done.warnings = applied.warnings;
-        if applied.effect != Effect::Unchanged {
-            load::certkey(&mut config, &mut certkeys, command)?;
-            self.put_in_effect(&before, config, certkeys).await?;
-            tracing::info!(user.name = actor.user, %command, "configuration changed");
-        }
+        let done = match (command.resource().name, command.verb()) {
+            (_, verb) if verb.is_read_only() => return Ok(Done::new(Effect::Unchanged)),
+            ("system file", Verb::Add | Verb::Rm) => self.file(command)?,
+            (_, Verb::Create | Verb::Convert) => self.make(command).await?,
+            _ => self.change(command).await?,
+        };
+        tracing::info!(user.name = actor.user, %command, effect = ?done.effect, "done");
         Ok(done)
     }
 
-    async fn put_in_effect(
-        &self,
-        before: &Config,
-        config: Config,
-        certkeys: crate::running::certkeys::CertKeys,
-    ) -> Result<(), NsError> {
-        let running = self.running();
-        let changes = config.changes_since(before);
-        if changes
-            .iter()
-            .any(|(kind, key)| reaches_vservers(before, kind, key))
-        {
+    /// A command that changes the configuration.
+    async fn change(&self, command: &Command) -> Result<Done, NsError> {
+        let config = Config::clone(&self.config());
+        let mut draft = Draft::new(config, self.running().certkeys.clone());
+        let effect = match command.resource().name {
+            "ssl certKey" => {
+                certkey::carry_out(&mut draft, command, &*self.inner.surroundings.clock)?
+            }
+            _ => draft.apply(command)?,
+        };
+        let (warnings, doomed) = (
+            std::mem::take(&mut draft.warnings),
+            std::mem::take(&mut draft.doomed),
+        );
+        if effect != Effect::Unchanged {
+            self.put_in_effect(draft).await?;
+        }
+        for path in doomed {
+            if let Err(error) = std::fs::remove_file(&path) {
+                tracing::warn!(path = %path.display(), %error, "a certkey's file was not removed");
+            }
+        }
+        Ok(Done {
+            warnings,
+            ..Done::new(effect)
+        })
+    }
+
+    async fn put_in_effect(&self, draft: Draft) -> Result<(), NsError> {
+        let Draft {
+            config, certkeys, ..
+        } = draft;
+        let (running, before) = (self.running(), self.config());
+        let changes = config.changes_since(&before);
+        let is_seen = |(kind, key): &(&str, String)| reaches_vservers(&before, kind, key);
+        let next = if changes.iter().any(is_seen) {
             let next = running.rebuilt(&config, certkeys, &self.inner.surroundings)?;
             let prepared = self.inner.live.prepare(&next)?;
             self.inner.live.commit(prepared).await;
-            self.inner.running.store(Arc::new(next));
+            next
         } else {
-            let mut next = Running::clone(&running);
-            next.certkeys = certkeys;
-            self.inner.running.store(Arc::new(next));
-        }
+            Running::clone(&running).with_certkeys(certkeys)
+        };
+        self.inner.running.store(Arc::new(next));
         self.inner.config.store(Arc::new(config));
         Ok(())
+    }
+
+    /// `add system file`, `rm system file`.
+    fn file(&self, command: &Command) -> Result<Done, NsError> {
+        let files = self.files();
+        let location = command.text("fileLocation").unwrap_or_default();
+        let name = command.text("fileName").unwrap_or_default();
+        if command.verb() == Verb::Rm {
+            files.remove(location, name)?;
+            return Ok(Done::new(Effect::Removed));
+        }
+        let content = command.text("fileContent").unwrap_or_default();
+        let decoded = STANDARD.decode(content.as_bytes()).map_err(|_| {
+            NsError::argument(&codes::INVALID_ARGUMENT_VALUE, "fileContent", "not base64")
+        })?;
+        let decoded = Secret::new(decoded);
+        files.create(location, name, decoded.expose())?;
+        Ok(Done::new(Effect::Added))
+    }
+
+    /// `create ssl …`, `convert ssl …`: on a thread of their own, for they take their time.
+    async fn make(&self, command: &Command) -> Result<Done, NsError> {
+        let (files, command) = (self.files().clone(), command.clone());
+        let clock = self.inner.surroundings.clock.clone();
+        let work = move || make::make(&files, &command, &*clock);
+        match tokio::task::spawn_blocking(work).await {
+            Ok(made) => made.map(|()| Done::new(Effect::Added)),
+            Err(error) => Err(NsError::about(&codes::SYSTEM_ERROR, error.to_string())),
+        }
     }
 
     /// Undoes what was done since then.

@@ -84,14 +84,14 @@ impl CertKeys {
         }
     }
 
+    /// Where files lie.
+    pub(crate) const fn files(&self) -> &Files {
+        &self.files
+    }
+
     /// The contents of a certkey, if they were read.
     pub(crate) fn loaded(&self, name: &str) -> Option<&Arc<LoadedCertKey>> {
         self.loaded.get(&name.to_ascii_lowercase())
-    }
-
-    /// Where files are.
-    pub(crate) const fn files(&self) -> &Files {
-        &self.files
     }
 
     /// Reads a certkey's files now, in place of what was read before.
@@ -179,7 +179,13 @@ impl CertKeys {
     }
 
     /// What was read, or else read now.
-    fn contents(&mut self, view: &CertKeyView) -> Result<Arc<LoadedCertKey>, StartError> {
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) fn contents(
+        &mut self,
+        view: &CertKeyView,
+    ) -> Result<Arc<LoadedCertKey>, StartError> {
         if let Some(loaded) = self.loaded(&view.name)
             && loaded.source == Source::of(view)
         {

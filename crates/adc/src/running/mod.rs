@@ -112,6 +112,11 @@ impl Running {
         }
     }
 
+    /// The same with other certkeys, of which none is in use.
+    pub(crate) fn with_certkeys(self, certkeys: CertKeys) -> Self {
+        Self { certkeys, ..self }
+    }
+
     /// Builds what the configuration describes; what did not change since this was built is taken over.
     ///
     /// # Errors

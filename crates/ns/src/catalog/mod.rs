@@ -14,6 +14,7 @@ mod cs;
 mod dns;
 mod files;
 mod gateway;
+mod index;
 mod keys;
 mod lb;
 mod monitor;
@@ -47,6 +48,8 @@ pub use dns::{
 };
 pub use files::SYSTEM_FILE;
 pub use gateway::{AUTHENTICATION_VSERVER, VPN_GLOBAL, VPN_VSERVER};
+pub(crate) use index::{Form, form};
+pub use index::{bindings_by_nitro, resource, resource_by_nitro};
 pub use keys::{
     SSL_CERT, SSL_CERT_REQ, SSL_DSA_KEY, SSL_ECDSA_KEY, SSL_PKCS8, SSL_PKCS12, SSL_RSA_KEY,
 };
@@ -166,41 +169,6 @@ pub static RESOURCES: &[&ResourceType] = &[
 
 /// The types an SSL virtual server or service may have.
 pub static SSL_SERVICE_TYPES: &[&str] = &["SSL", "SSL_TCP", "SSL_DIAMETER", "SSL_FIX", "SIP_SSL"];
-
-/// The resource type of that name, e.g. `ssl certKey`; any case.
-pub fn resource(name: &str) -> Option<&'static ResourceType> {
-    RESOURCES
-        .iter()
-        .copied()
-        .find(|resource| resource.name.eq_ignore_ascii_case(name))
-}
-
-/// The resource type with that NITRO name, e.g. `sslcertkey`; any case.
-pub fn resource_by_nitro(nitro: &str) -> Option<&'static ResourceType> {
-    RESOURCES
-        .iter()
-        .copied()
-        .find(|resource| resource.nitro.eq_ignore_ascii_case(nitro))
-}
-
-/// The binding types with that NITRO name or alias, and the resource types they belong to; any case.
-pub fn bindings_by_nitro(
-    nitro: &str,
-) -> impl Iterator<Item = (&'static ResourceType, &'static BindingType)> {
-    RESOURCES.iter().copied().flat_map(move |resource| {
-        resource
-            .bindings
-            .iter()
-            .filter(move |binding| {
-                binding.nitro.eq_ignore_ascii_case(nitro)
-                    || binding
-                        .aliases
-                        .iter()
-                        .any(|(alias, _)| alias.eq_ignore_ascii_case(nitro))
-            })
-            .map(move |binding| (resource, binding))
-    })
-}
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 //! Reads the arguments of a command: positional ones, named ones, lists, and what follows a value.
 
-use crate::catalog::{Attribute, BindingType, Kind, ResourceType};
+use evercert_types::Secret;
+
+use crate::catalog::{self, Attribute, BindingType, Form, Kind, ResourceType};
 use crate::codes;
 use crate::command::{Command, Verb};
 use crate::error::NsError;
@@ -16,12 +18,13 @@ pub(super) struct Arguments<'t> {
     verb: Verb,
     resource: &'static ResourceType,
     binding: Option<&'static BindingType>,
-    named: Vec<&'static Attribute>,
-    positional: std::vec::IntoIter<&'static Attribute>,
+    form: &'static Form,
+    positional: std::slice::Iter<'static, &'static Attribute>,
     tokens: &'t [Token],
     next: usize,
     values: Values,
     end: usize,
+    answer: Option<&'t Secret<String>>,
 }
 
 impl<'t> Arguments<'t> {
@@ -36,20 +39,27 @@ impl<'t> Arguments<'t> {
         } else {
             None
         };
-        let (positional, named): (Vec<_>, Vec<_>) = resource
-            .attributes_for(verb, binding)
-            .partition(|a| a.positional.contains(verb));
+        let Some(form) = catalog::form(verb, resource, binding) else {
+            return Err(nothing_to_bind(resource, tokens, end));
+        };
         Ok(Self {
             verb,
             resource,
             binding,
-            named,
-            positional: positional.into_iter(),
+            form,
+            positional: form.positional.iter(),
             tokens,
             next: 0,
             values: Values::new(),
             end,
+            answer: None,
         })
+    }
+
+    /// Puts the secret where one is wanted and was not given.
+    pub(super) const fn answering(mut self, secret: Option<&'t Secret<String>>) -> Self {
+        self.answer = secret;
+        self
     }
 
     pub(super) fn read(mut self) -> Result<Command, ParseError> {
@@ -59,6 +69,7 @@ impl<'t> Arguments<'t> {
                 None => self.read_positional(token)?,
             }
         }
+        self.answer_missing();
         let command = match self.binding {
             Some(binding) => Command::binding_of(self.verb, self.resource, binding),
             None => Command::new(self.verb, self.resource),
@@ -87,6 +98,23 @@ impl<'t> Arguments<'t> {
         })
     }
 
+    /// The answer in place of a secret that must be given, and behind `-password` alone.
+    fn answer_missing(&mut self) {
+        let Some(answer) = self.answer else { return };
+        let told = KNOWN_SECRETS.iter().any(|name| self.values.contains(name));
+        for attribute in self.resource.attributes_for(self.verb, self.binding) {
+            let wanted = match (attribute.kind, self.values.get(attribute.name)) {
+                (Kind::OptionalSecret, Some(Value::Flag)) => !told,
+                (Kind::Secret, None) => attribute.required.contains(self.verb),
+                _ => false,
+            };
+            if wanted {
+                self.values
+                    .insert(attribute.name, Value::Secret(answer.clone()));
+            }
+        }
+    }
+
     fn take(&mut self) -> Option<&'t Token> {
         let token = self.tokens.get(self.next)?;
         self.next += 1;
@@ -104,8 +132,8 @@ impl<'t> Arguments<'t> {
     }
 
     fn read_positional(&mut self, token: &'t Token) -> Result<(), ParseError> {
-        let Some(attribute) = self.positional.next() else {
-            let expected = if self.named.is_empty() {
+        let Some(attribute) = self.positional.next().copied() else {
+            let expected = if self.form.named.is_empty() {
                 "nothing more".to_owned()
             } else {
                 "an argument name that begins with -".to_owned()
@@ -116,8 +144,12 @@ impl<'t> Arguments<'t> {
     }
 
     fn read_named(&mut self, token: &'t Token, name: &str) -> Result<(), ParseError> {
-        let known = self.named.iter().map(|a| (*a, a.name));
-        let attribute = match lookup::by_prefix(known, name) {
+        let known = || self.form.named.iter().map(|a| (*a, a.name));
+        let found = match self.form.named(name) {
+            Some(attribute) => Found::One(attribute),
+            None => lookup::by_prefix(known(), name),
+        };
+        let attribute = match found {
             Found::One(attribute) => attribute,
             Found::Many(names) => {
                 let expected = format!("one of -{}", names.join(", -"));
@@ -138,6 +170,11 @@ impl<'t> Arguments<'t> {
             Some(word) => self.read_value(attribute, word),
             None if matches!(attribute.kind, Kind::OptionalSecret) => {
                 self.put(attribute, token, Value::Flag)
+            }
+            None if matches!(attribute.kind, Kind::Secret)
+                && let Some(answer) = self.answer =>
+            {
+                self.put(attribute, token, Value::Secret(answer.clone()))
             }
             None => Err(ParseError {
                 error: NsError::about(&codes::ARGUMENT_VALUE_MISSING, attribute.name),
@@ -188,7 +225,7 @@ impl<'t> Arguments<'t> {
         let Some(tail) = attribute.tail else {
             return Ok(());
         };
-        let Some(tail) = self.named.iter().copied().find(|a| a.name == tail) else {
+        let Some(tail) = self.form.named(tail) else {
             return Ok(());
         };
         match self.take_value() {
@@ -228,7 +265,7 @@ impl<'t> Arguments<'t> {
         if let Some(excluded) = self.of_another_binding(token, name) {
             return excluded;
         }
-        let near = lookup::nearest(self.named.iter().map(|a| a.name), name);
+        let near = lookup::nearest(self.form.named.iter().map(|a| a.name), name);
         let elsewhere = self
             .resource
             .attributes
@@ -245,11 +282,14 @@ impl<'t> Arguments<'t> {
                 .collect();
             format!("-{} only after {}", attribute.name, verbs.join(" or "))
         } else {
-            some_of(&self.named)
+            some_of(&self.form.named)
         };
         fault(&codes::NO_SUCH_ARGUMENT, token, expected)
     }
 }
+
+/// Arguments that tell a pass phrase, so that none need be asked for.
+const KNOWN_SECRETS: &[&str] = &["passcrypt", "passplain"];
 
 /// What a command that is not complete lacks.
 fn incomplete(

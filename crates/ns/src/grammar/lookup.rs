@@ -1,6 +1,6 @@
 //! Finds verbs, resource types and argument names by any unambiguous beginning.
 
-use crate::catalog::{RESOURCES, ResourceType};
+use crate::catalog::{self, RESOURCES, ResourceType};
 use crate::command::Verb;
 
 /// What a word stands for.
@@ -48,6 +48,17 @@ pub(super) fn resource(verb: Verb, words: &[&str]) -> Found<(&'static ResourceTy
         return Found::None;
     };
     let second = words.get(1).copied().unwrap_or_default();
+    if let Some(resource) = catalog::resource(&format!("{first} {second}"))
+        && resource.supports(verb)
+    {
+        return Found::One((resource, 2));
+    }
+    // Only types without a group have names of one word.
+    if let Some(resource) = catalog::resource(first)
+        && resource.supports(verb)
+    {
+        return Found::One((resource, 1));
+    }
     let candidates: Vec<_> = RESOURCES
         .iter()
         .copied()

@@ -8,11 +8,12 @@ mod lexer;
 mod lookup;
 mod parser;
 mod print;
+mod several;
 
 pub use completion::{Candidate, complete, complete_with};
 pub use fault::ParseError;
 pub(crate) use help::expectation;
 pub use help::{overview, synopsis, usage};
 pub use lexer::{LexError, Token, quote, tokenize};
-pub use parser::parse_line;
+pub use parser::{parse_all, parse_all_with, parse_line, secret_wanted};
 pub use print::{mask_line, print, print_masked};

@@ -1,5 +1,7 @@
 //! Reads one line into a command, or says which word is wrong and what was expected.
 
+use evercert_types::Secret;
+
 use crate::catalog::{RESOURCES, ResourceType};
 use crate::codes;
 use crate::command::{Command, Verb};
@@ -8,6 +10,7 @@ use crate::grammar::arguments::Arguments;
 use crate::grammar::fault::{ParseError, fault};
 use crate::grammar::lexer::{Token, tokenize};
 use crate::grammar::lookup::{self, Found};
+use crate::grammar::several;
 
 /// Reads one line.
 ///
@@ -24,15 +27,65 @@ pub fn parse_line(line: &str) -> Result<Command, ParseError> {
     read_line(line).map_err(|fault| fault.without_secrets(line))
 }
 
+/// Reads one line that may stand for several commands: `rm server a b`, `add server s[1-3] 192.0.2.[1-3]`.
+///
+/// # Errors
+/// The first fault of the line.
+pub fn parse_all(line: &str) -> Result<Vec<Command>, ParseError> {
+    read_lines(line, None).map_err(|fault| fault.without_secrets(line))
+}
+
+/// Reads one line, with the secret that was asked for because [`secret_wanted`] said so.
+///
+/// # Errors
+/// The first fault of the line.
+pub fn parse_all_with(line: &str, secret: &Secret<String>) -> Result<Vec<Command>, ParseError> {
+    read_lines(line, Some(secret)).map_err(|fault| fault.without_secrets(line))
+}
+
+/// The argument whose secret a person must be asked for: `add ssl certKey c -cert a -password`, `add system user u`.
+pub fn secret_wanted(line: &str) -> Option<&'static str> {
+    let asking = Secret::from("asked".to_owned());
+    let with = parse_all_with(line, &asking).ok()?;
+    let without = parse_all(line).ok();
+    let first = with.first()?;
+    first
+        .attributes()
+        .filter(|attribute| attribute.kind.is_secret())
+        .find(|attribute| {
+            let before = without.as_ref().and_then(|commands| commands.first());
+            first.value(attribute.name) != before.and_then(|command| command.value(attribute.name))
+        })
+        .map(|attribute| attribute.name)
+}
+
+fn read_lines(line: &str, secret: Option<&Secret<String>>) -> Result<Vec<Command>, ParseError> {
+    let tokens = words(line)?;
+    let (verb, resource, rest) = head(&tokens, line.len())?;
+    let read = |tokens: &[Token]| {
+        Arguments::new(verb, resource, tokens, line.len())?
+            .answering(secret)
+            .read()
+    };
+    several::variants(verb, resource, rest, &read)?
+        .iter()
+        .map(|tokens| read(tokens))
+        .collect()
+}
+
 fn read_line(line: &str) -> Result<Command, ParseError> {
-    let tokens = tokenize(line).map_err(|fault| ParseError {
+    let tokens = words(line)?;
+    let (verb, resource, rest) = head(&tokens, line.len())?;
+    Arguments::new(verb, resource, rest, line.len())?.read()
+}
+
+fn words(line: &str) -> Result<Vec<Token>, ParseError> {
+    tokenize(line).map_err(|fault| ParseError {
         word: line.get(fault.span.clone()).unwrap_or_default().to_owned(),
         span: fault.span,
         expected: String::new(),
         error: fault.error,
-    })?;
-    let (verb, resource, rest) = head(&tokens, line.len())?;
-    Arguments::new(verb, resource, rest, line.len())?.read()
+    })
 }
 
 /// The verb and the resource type, and the words after them.
@@ -186,6 +239,37 @@ mod tests {
         insta::assert_snapshot!(read("add ssl certKey c -password -cert a -key b"), @"add ssl certKey c -cert a -key b -password");
         insta::assert_snapshot!(read("unbind lb vserver v svc1"), @"unbind lb vserver v svc1");
         insta::assert_snapshot!(read("unbind lb vserver v -policyName p -type REQUEST"), @"unbind lb vserver v -policyName p -type REQUEST");
+    }
+
+    #[test]
+    fn secrets_that_were_left_out_are_asked_for() {
+        let secret = Secret::from("hunter2".to_owned());
+        let with = |line: &str| {
+            let commands = parse_all_with(line, &secret).unwrap();
+            print(&commands[0])
+        };
+
+        assert_eq!(
+            secret_wanted("add ssl certKey c -cert a -password -inform PFX"),
+            Some("password")
+        );
+        assert_eq!(secret_wanted("add system user u"), Some("password"));
+        assert_eq!(
+            secret_wanted("create ssl rsakey k 2048 -aes256 -password"),
+            Some("password")
+        );
+        assert_eq!(
+            secret_wanted("add ssl certKey c -cert a -password -passplain x"),
+            None
+        );
+        assert_eq!(secret_wanted("add system user u pw"), None);
+        assert_eq!(secret_wanted("show version"), None);
+        assert_eq!(secret_wanted("add system user"), None);
+        assert_eq!(with("add system user u"), "add system user u hunter2");
+        assert_eq!(
+            with("add ssl certKey c -cert a -password"),
+            "add ssl certKey c -cert a -password hunter2"
+        );
     }
 
     #[test]

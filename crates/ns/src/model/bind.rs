@@ -250,9 +250,7 @@ impl Config {
             .and_then(|words| {
                 let name = words.concat();
                 let ip = name.parse().ok();
-                let by_address = self
-                    .objects("server")
-                    .find(|server| ip.is_some() && server.ip("IPAddress") == ip);
+                let by_address = ip.and_then(|ip| self.at_address("server", ip).next());
                 Some(self.object("server", &name).or(by_address)?.key())
             });
         match known {

@@ -23,6 +23,7 @@ mod view_ssl;
 mod view_types;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use evercert_types::KeyFamily;
@@ -113,6 +114,18 @@ impl Config {
     /// The object of a resource type with that number ([`Object::number`]).
     pub fn numbered(&self, resource: &str, number: u64) -> Option<&Object> {
         self.tables.get(resource)?.numbered(number)
+    }
+
+    /// The objects of a resource type whose argument `IPAddress` is the address, in the order they were added.
+    pub(crate) fn at_address(
+        &self,
+        resource: &str,
+        ip: IpAddr,
+    ) -> impl Iterator<Item = &Object> + use<'_> {
+        self.tables
+            .get(resource)
+            .into_iter()
+            .flat_map(move |table| table.at_address(ip))
     }
 
     /// How many objects of a resource type there are.

@@ -125,9 +125,7 @@ impl Config {
         };
         let taken = VSERVERS
             .iter()
-            .flat_map(|name| self.objects(name))
-            // The address alone tells most apart: this runs once for each virtual server that is added.
-            .filter(|other| other.value("IPAddress") == values.get("IPAddress"))
+            .flat_map(|name| self.at_address(name, own.ip))
             .any(|other| {
                 Listener::of(other.values()) == Some(own)
                     && !other.values().contains("Listenpolicy")
@@ -277,11 +275,7 @@ impl Config {
     /// The server that is named by the address, or else one that has it.
     fn server_at(&self, ip: IpAddr) -> Option<String> {
         let named = self.object("server", &ip.to_string()).map(Object::key);
-        named.or_else(|| {
-            self.objects("server")
-                .find(|server| server.value("IPAddress") == Some(&Value::Ip(ip)))
-                .map(Object::key)
-        })
+        named.or_else(|| self.at_address("server", ip).next().map(Object::key))
     }
 
     /// NetScaler takes the configuration of a feature that is off, and warns.

@@ -1,15 +1,19 @@
 //! The objects of one resource type: in the order they were added, and by name.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 
 use crate::model::object::Object;
+use crate::value::Value;
 
 /// Objects by the number they were added with; names are found in any case.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table {
     objects: BTreeMap<u64, Arc<Object>>,
     index: HashMap<String, u64>,
+    /// Numbers of the objects that have an address; made when first asked for, forgotten when an object changes.
+    by_address: OnceLock<HashMap<IpAddr, BTreeSet<u64>>>,
     /// Whether case tells names apart: the strings of TXT records are part of their names here.
     is_exact: bool,
 }
@@ -34,6 +38,7 @@ impl Table {
 
     pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Object> {
         let number = self.number(key)?;
+        self.by_address.take();
         self.objects.get_mut(&number).map(Arc::make_mut)
     }
 
@@ -41,6 +46,11 @@ impl Table {
     pub(super) fn insert(&mut self, number: u64, mut object: Object) {
         let number = self.place(number, &object);
         object.set_number(number);
+        if self.objects.contains_key(&number) {
+            self.by_address.take();
+        } else if let (Some(index), Some(ip)) = (self.by_address.get_mut(), address(&object)) {
+            index.entry(ip).or_default().insert(number);
+        }
         self.objects.insert(number, Arc::new(object));
     }
 
@@ -48,6 +58,7 @@ impl Table {
     pub(super) fn get_or_insert(&mut self, number: u64, mut object: Object) -> &mut Object {
         let number = self.place(number, &object);
         object.set_number(number);
+        self.by_address.take();
         Arc::make_mut(
             self.objects
                 .entry(number)
@@ -60,6 +71,7 @@ impl Table {
         let Some(number) = self.index.remove(&self.indexed(key)) else {
             return;
         };
+        self.by_address.take();
         if let Some(object) = self.objects.get_mut(&number) {
             let object = Arc::make_mut(object);
             change(object);
@@ -72,7 +84,27 @@ impl Table {
         let Some(number) = self.index.remove(&self.indexed(key)) else {
             return false;
         };
-        self.objects.remove(&number).is_some()
+        let removed = self.objects.remove(&number);
+        let ip = removed.as_deref().and_then(address);
+        if let (Some(index), Some(ip)) = (self.by_address.get_mut(), ip) {
+            index.entry(ip).or_default().remove(&number);
+        }
+        removed.is_some()
+    }
+
+    /// The objects whose argument `IPAddress` is the address, in the order they were added.
+    pub(super) fn at_address(&self, ip: IpAddr) -> impl Iterator<Item = &Object> {
+        let index = self.by_address.get_or_init(|| {
+            let mut index: HashMap<IpAddr, BTreeSet<u64>> = HashMap::new();
+            for (number, object) in &self.objects {
+                if let Some(ip) = address(object) {
+                    index.entry(ip).or_default().insert(*number);
+                }
+            }
+            index
+        });
+        let numbers = index.get(&ip).into_iter().flatten();
+        numbers.filter_map(|number| self.numbered(*number))
     }
 
     /// The object that was added with the number.
@@ -129,4 +161,8 @@ pub(super) fn differences(now: Option<&Table>, then: Option<&Table>) -> Vec<Stri
         }),
     );
     keys
+}
+
+fn address(object: &Object) -> Option<IpAddr> {
+    object.value("IPAddress").and_then(Value::as_ip)
 }

@@ -1,0 +1,217 @@
+//! `stat`: counters of virtual servers, services, TLS and the appliance.
+
+use evercert_ns::catalog;
+use evercert_ns::command::Verb;
+use evercert_ns::{NsError, codes};
+use serde_json::json;
+
+use super::traffic::connections;
+use super::{Reader, Row, Rows, missing};
+use crate::metrics::VserverMetrics;
+
+impl Reader<'_> {
+    /// Answers a read of statistics.
+    pub(super) fn statistics(&self) -> Result<Rows, NsError> {
+        match self.query.kind.as_str() {
+            "hanode" => Ok(Rows::One(super::row([
+                ("hacurstatus", json!("Standalone")),
+                ("hacurstate", json!("UP")),
+                ("hacurmasterstate", json!("Primary")),
+                ("haerrsyncfailure", json!(0)),
+            ]))),
+            "ns" | "system" => Ok(Rows::One(self.system())),
+            "ssl" => Ok(Rows::One(self.all_tls())),
+            kind => self.of_objects(kind).map(Rows::List),
+        }
+    }
+
+    fn of_objects(&self, kind: &str) -> Result<Vec<Row>, NsError> {
+        let resource = catalog::resource_by_nitro(kind)
+            .ok_or_else(|| NsError::about(&codes::INVALID_NITRO_TYPE, kind))?;
+        let write: fn(&Self, &str) -> Row = match kind {
+            "lbvserver" => |reader, name| reader.vserver_counters("lbvserver", name),
+            "csvserver" => |reader, name| reader.vserver_counters("csvserver", name),
+            "sslvserver" => Self::tls_counters,
+            "service" => Self::service_counters,
+            _ if resource.rule(Verb::Stat).is_some() => |reader, name| {
+                let _ = reader;
+                super::row([("name", json!(name))])
+            },
+            _ => return Err(NsError::about(&codes::INVALID_NITRO_ACTION, "stat")),
+        };
+        let owners = match resource.is_singleton() {
+            true => vec![String::new()],
+            false => self.owners(resource)?,
+        };
+        if owners.is_empty()
+            && let Some(name) = &self.query.name
+        {
+            return Err(missing(resource, name));
+        }
+        let rows = owners.iter().map(|name| {
+            let mut row = write(self, name);
+            if self.query.bindings && kind == "lbvserver" {
+                let services = self.services_of(name);
+                row.insert("service".to_owned(), json!(services));
+            }
+            row
+        });
+        Ok(rows.collect())
+    }
+
+    fn vserver_counters(&self, kind: &str, name: &str) -> Row {
+        let running = self.serving(name);
+        let object = catalog::resource_by_nitro(kind)
+            .and_then(|resource| self.config.object(resource.name, name));
+        let mut row = super::row([
+            ("name", json!(name)),
+            ("state", json!(self.vserver_state(kind, name))),
+        ]);
+        if let Some(object) = object {
+            let address = object
+                .ip("IPAddress")
+                .map_or_else(|| "0.0.0.0".to_owned(), |ip| ip.to_string());
+            row.insert("primaryipaddress".to_owned(), json!(address));
+            row.insert(
+                "primaryport".to_owned(),
+                json!(object.integer("port").unwrap_or(0)),
+            );
+            row.insert("type".to_owned(), json!(object.text("serviceType")));
+        }
+        let services = running
+            .iter()
+            .flat_map(|vserver| vserver.balancer.services());
+        let (up, down): (Vec<_>, Vec<_>) = services.partition(|service| service.is_up());
+        let all = up.len() + down.len();
+        row.extend(super::row([
+            (
+                "vslbhealth",
+                json!(if all == 0 { 0 } else { up.len() * 100 / all }),
+            ),
+            ("actsvcs", json!(up.len())),
+            ("inactsvcs", json!(down.len())),
+        ]));
+        if let Some(vserver) = running {
+            row.extend(traffic(&vserver.metrics));
+        }
+        row
+    }
+
+    fn services_of(&self, name: &str) -> Vec<Row> {
+        let running = self.serving(name);
+        let services = running
+            .iter()
+            .flat_map(|vserver| vserver.balancer.services());
+        services
+            .map(|service| self.service_counters(&service.name))
+            .collect()
+    }
+
+    fn service_counters(&self, name: &str) -> Row {
+        let running = self.running_services(name);
+        let active: usize = running.iter().map(|service| connections(service)).sum();
+        let idle: usize = running.iter().map(|service| service.pool.len()).sum();
+        let mut row = super::row([
+            ("name", json!(name)),
+            ("state", json!(self.service_state(name))),
+            ("cursrvrconnections", json!(active + idle)),
+            ("svrestablishedconn", json!(active)),
+            ("curreusepool", json!(idle)),
+        ]);
+        if let Some(view) = self.config.service(name) {
+            let address = match view.address {
+                evercert_ns::model::ServiceAddress::Ip(ip) => ip.to_string(),
+                evercert_ns::model::ServiceAddress::Domain(domain) => domain,
+            };
+            row.insert("primaryipaddress".to_owned(), json!(address));
+            row.insert("primaryport".to_owned(), json!(view.port));
+        }
+        row
+    }
+
+    fn tls_counters(&self, name: &str) -> Row {
+        let mut row = super::row([("vservername", json!(name))]);
+        if let Some(vserver) = self.serving(name) {
+            row.insert(
+                "state".to_owned(),
+                json!(self.vserver_state("lbvserver", name)),
+            );
+            row.extend(handshakes(std::iter::once(&vserver.metrics)));
+        }
+        row
+    }
+
+    fn all_tls(&self) -> Row {
+        let entries = self.instance.vservers();
+        let vservers: Vec<_> = entries.iter().map(|entry| entry.live.now()).collect();
+        let tls = vservers.iter().filter(|vserver| vserver.tls().is_some());
+        let mut row = handshakes(tls.map(|vserver| &vserver.metrics));
+        row.insert("sslenginestatus".to_owned(), json!(1));
+        row
+    }
+
+    fn system(&self) -> Row {
+        let up_for = self
+            .now()
+            .duration_since(self.instance.started_at)
+            .as_secs();
+        let started = self.instance.started_at.strftime("%a %b %e %H:%M:%S %Y");
+        let memory = memory();
+        let entries = self.instance.vservers();
+        let clients: i64 = entries
+            .iter()
+            .map(|e| e.live.now().metrics.connections.get())
+            .sum();
+        super::row([
+            ("starttime", json!(started.to_string())),
+            ("starttimelocal", json!(started.to_string())),
+            ("timesincestart", json!(up_for.max(0))),
+            (
+                "numcpus",
+                json!(std::thread::available_parallelism().map_or(1, usize::from)),
+            ),
+            ("memuseinmb", json!(memory / (1 << 20))),
+            ("tcpcurclientconn", json!(clients)),
+        ])
+    }
+}
+
+fn traffic(metrics: &VserverMetrics) -> Row {
+    let requests = metrics.total_requests();
+    super::row([
+        ("tothits", json!(requests)),
+        ("totalrequests", json!(requests)),
+        ("totalresponses", json!(requests)),
+        ("curclntconnections", json!(metrics.connections.get())),
+        ("establishedconn", json!(metrics.connections.get())),
+    ])
+}
+
+fn handshakes<'m>(metrics: impl Iterator<Item = &'m VserverMetrics>) -> Row {
+    let (mut full, mut resumed, mut refused, mut failed) = (0, 0, 0, 0);
+    for metrics in metrics {
+        full += metrics.handshakes_full.get();
+        resumed += metrics.handshakes_resumed.get();
+        refused += metrics.handshakes_refused.get();
+        failed += metrics.handshakes_failed.get();
+    }
+    super::row([
+        ("ssltotsessions", json!(full + resumed)),
+        ("ssltotnewsessions", json!(full)),
+        ("ssltotsessionhits", json!(resumed)),
+        ("ssltothandshakesrefused", json!(refused)),
+        ("ssltothandshakesfailed", json!(failed)),
+    ])
+}
+
+/// Octets of memory this process has resident; 0 where the system does not tell.
+fn memory() -> u64 {
+    const PAGE: u64 = 4096;
+    let pages = std::fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|text| {
+            let resident = text.split_whitespace().nth(1)?;
+            resident.parse::<u64>().ok()
+        });
+    pages.unwrap_or(0) * PAGE
+}
