@@ -171,6 +171,12 @@ impl AdcHandle {
         self.nitro
     }
 
+    /// Where each service that answers DNS listens, by its name.
+    pub fn dns_addrs(&self) -> BTreeMap<String, SocketAddr> {
+        let addresses = self.instance.control.live().dns.addresses();
+        addresses.into_iter().collect()
+    }
+
     /// Carries out one line of the command line, as the local superuser; the answer is what the command did, e.g.
     /// `Changed`, with its warnings.
     ///

@@ -23,6 +23,7 @@ pub mod admin;
 mod challenges;
 pub mod config;
 mod control;
+mod dns;
 pub mod error;
 mod files;
 mod handle;

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::Running;
+use crate::dns;
 use crate::error::StartError;
 use crate::policy::Policies;
 use crate::traffic::Shared;
@@ -25,6 +26,7 @@ pub(crate) struct Live {
     entries: ArcSwap<Vec<Entry>>,
     /// Vservers that are no part of the configuration.
     fixed: Vec<(Arc<Vserver>, SocketAddr)>,
+    pub(crate) dns: dns::Sockets,
 }
 
 /// One vserver with its socket, if it listens.
@@ -50,6 +52,7 @@ pub(crate) struct Socket {
 pub(crate) struct Prepared {
     places: Vec<Place>,
     policies: Arc<Policies>,
+    dns: dns::Prepared,
 }
 
 #[derive(Debug)]
@@ -67,7 +70,9 @@ enum Ready {
 impl Live {
     /// Nothing open yet; `fixed` ones are there whatever the configuration says.
     pub(crate) fn new(shared: Arc<Shared>, fixed: Vec<(Arc<Vserver>, SocketAddr)>) -> Self {
+        let dns = dns::Sockets::new(shared.connections.clone(), shared.drain.clone());
         Self {
+            dns,
             shared,
             runtime: Handle::current(),
             entries: ArcSwap::default(),
@@ -114,12 +119,14 @@ impl Live {
         Ok(Prepared {
             places,
             policies: running.policies.clone(),
+            dns: self.dns.prepare(&running.dns)?,
         })
     }
 
     /// Puts a change in effect: new connections, and the next requests of old ones, meet the new settings. Sockets
     /// nobody wants any more are closed, and connections of vservers that are gone finish what they do.
     pub(crate) async fn commit(&self, prepared: Prepared) {
+        self.dns.commit(prepared.dns, &self.runtime).await;
         let before = self.entries.load_full();
         let mut entries = Vec::with_capacity(prepared.places.len());
         let known = by_name(&before);

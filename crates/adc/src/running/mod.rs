@@ -27,6 +27,7 @@ use self::certkeys::{CertKeys, is_server_certkey};
 use self::inspection::{Ground, IcapServices};
 use self::made::{Made, ServiceMade, TlsMade};
 use crate::config::Limits;
+use crate::dns::Dns;
 use crate::error::StartError;
 use crate::icap::Inspection;
 use crate::metrics::Metrics;
@@ -64,6 +65,7 @@ pub(crate) struct Running {
     pub(crate) vservers: Vec<Built>,
     pub(crate) certkeys: CertKeys,
     pub(crate) policies: Arc<Policies>,
+    pub(crate) dns: Dns,
     /// By vserver and service.
     services: HashMap<(String, String), BuiltService>,
     /// By vserver.
@@ -104,6 +106,7 @@ impl Running {
             vservers: Vec::new(),
             certkeys,
             policies: Arc::default(),
+            dns: Dns::default(),
             services: HashMap::new(),
             tls: HashMap::new(),
             icap: IcapServices::default(),
@@ -153,6 +156,7 @@ impl Running {
             .warnings
             .extend_from_slice(policies.warnings());
         builder.running.policies = Arc::new(policies);
+        builder.running.dns = Dns::of(config, |name| with.listen.get(name).copied());
         builder.report();
         let Builder {
             mut running,

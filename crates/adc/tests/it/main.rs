@@ -18,6 +18,7 @@ mod cache;
 mod certkeys;
 mod choice;
 mod clients;
+mod dns;
 mod http1;
 mod http2;
 mod icap;
