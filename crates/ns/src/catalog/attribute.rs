@@ -215,9 +215,14 @@ impl Attribute {
         self
     }
 
-    /// Demands it with these verbs.
+    /// Demands it with these verbs; what `add` demands cannot be unset.
     pub const fn required(mut self, verbs: &[Verb]) -> Self {
         self.required = VerbSet::of(verbs);
+        let names_the_object =
+            self.required.contains(Verb::Unset) || self.positional.contains(Verb::Unset);
+        if self.required.contains(Verb::Add) && !names_the_object {
+            self.verbs = self.verbs.without(VerbSet::of(&[Verb::Unset]));
+        }
         self
     }
 

@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn verbs_and_types_are_completed() {
         insta::assert_snapshot!(words("un"), @"unbind unlink unset");
-        insta::assert_snapshot!(words("add "), @"authentication contentInspection cs dns HA lb ns responder route server service serviceGroup ssl system vpn");
+        insta::assert_snapshot!(words("add "), @"authentication contentInspection cs dns HA lb ns policy responder route server service serviceGroup ssl system vpn");
         insta::assert_snapshot!(words("add ssl "), @"action caCertBundle caCertGroup certificateChain certKey certKeyBundle cipher crl ocspResponder policy profile");
         insta::assert_snapshot!(words("show ssl v"), @"vserver");
     }

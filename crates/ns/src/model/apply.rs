@@ -88,9 +88,9 @@ impl Config {
 
     fn add(&mut self, command: &Command, warnings: &mut Vec<NsError>) -> Result<Effect, NsError> {
         let resource = command.resource();
-        // Saved configurations write the built-in certificate again; a changed copy of a built-in takes its place.
+        // Saved configurations write the built-in certificate again; a changed copy of it takes its place.
         if let Some(existing) = self.object(resource.name, &command.key())
-            && !existing.is_factory()
+            && !(existing.is_factory() && *resource == SSL_CERTKEY)
         {
             return Err(self.about_key(resource.exists, command));
         }

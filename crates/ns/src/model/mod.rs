@@ -69,14 +69,13 @@ pub struct Config {
 /// Equal when the same objects, with the same values and bindings, were added in the same order.
 impl PartialEq for Config {
     fn eq(&self, other: &Self) -> bool {
-        let filled = |config: &'_ Self| -> Vec<(&'static str, Arc<Table>)> {
-            let tables = config.tables.iter();
-            tables
-                .filter(|(_, table)| table.len() > 0)
-                .map(|(name, table)| (*name, Arc::clone(table)))
-                .collect()
-        };
-        filled(self) == filled(other)
+        let empty = Table::default();
+        let names = self.tables.keys().chain(other.tables.keys());
+        let table = |config: &'_ Self, name: &str| config.tables.get(name).cloned();
+        names.copied().all(|name| {
+            let (own, others) = (table(self, name), table(other, name));
+            own.as_deref().unwrap_or(&empty) == others.as_deref().unwrap_or(&empty)
+        })
     }
 }
 

@@ -187,6 +187,18 @@ impl PartialEq for Object {
 impl Eq for Object {}
 
 impl Object {
+    /// Whether a configuration with it is the same as one without: nothing was set or bound, and nobody added it.
+    pub(super) fn says_nothing(&self) -> bool {
+        !self.is_factory()
+            && !self.resource.supports(crate::verb::Verb::Add)
+            && self.bindings.is_empty()
+            && self.telling().all(|(name, value)| {
+                let attribute = self.resource.attribute(name);
+                let is_key = attribute.is_some_and(|attribute| attribute.is_key);
+                is_key || value.as_list().is_some_and(<[String]>::is_empty)
+            })
+    }
+
     /// The values that differ from their defaults.
     fn telling(&self) -> impl Iterator<Item = (&'static str, &Value)> {
         self.values

@@ -66,6 +66,8 @@ pub(super) static ORDER: &[Step] = &[
     Objects("authentication vserver"),
     Later("lb vserver"),
     Later("cs vserver"),
+    Objects("policy patset"),
+    Bindings("policy patset"),
     Objects("cs action"),
     Objects("cs policy"),
     Objects("responder param"),

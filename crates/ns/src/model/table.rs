@@ -21,7 +21,8 @@ pub(super) struct Table {
 /// Equal when the same objects were added in the same order.
 impl PartialEq for Table {
     fn eq(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
+        let telling = |object: &&Object| !object.says_nothing();
+        self.iter().filter(telling).eq(other.iter().filter(telling))
     }
 }
 

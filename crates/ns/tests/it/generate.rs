@@ -70,6 +70,11 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         .prop_map(|(form, seeds)| make(form, &seeds, &any_name))
 }
 
+/// A command of one form.
+pub(crate) fn command_of(form: Form) -> impl Strategy<Value = Command> {
+    seeds(r#"[ -~äß"'\\{}]{0,12}"#).prop_map(move |seeds| make(form, &seeds, &any_name))
+}
+
 /// A command about few names, so that many commands meet.
 pub(crate) fn command_about_few() -> impl Strategy<Value = Command> {
     let forms: Vec<_> = forms()
