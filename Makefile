@@ -2,8 +2,9 @@
 # `make demo` needs a C compiler and Rust only; `make test` installs the servers that the tests run against.
 
 CARGO ?= cargo
+FUZZ_SECONDS ?= 600
 
-.PHONY: demo demo-check test test-deps check fmt lint layers deny bench clean help
+.PHONY: demo demo-check test test-deps check fmt lint layers deny fuzz bench clean help
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -36,6 +37,13 @@ layers:
 
 deny:            ## licences, advisories and bans (needs cargo-deny)
 	$(CARGO) deny check
+
+fuzz:            ## every fuzz target for ten minutes (needs cargo-fuzz); FUZZ_SECONDS=60 for one minute
+	@for target in cli_line ns_conf nitro_json expression; do \
+	  mkdir -p fuzz/corpus/$$target && \
+	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target \
+	    -- -max_total_time=$(FUZZ_SECONDS) -timeout=25 || exit 1; \
+	done
 
 bench:           ## the benchmark programs, printed as ratios
 	$(CARGO) bench --locked --workspace

@@ -18,7 +18,9 @@ pub fn nitro_json(text: &str) {
         Ok(commands) => commands.iter().for_each(round),
         Err(error) => {
             let shown = format!("{error} {error:?} {request:?}");
-            for secret in secrets(request.body.as_ref()) {
+            let secrets = secrets(request.body.as_ref()).into_iter();
+            // What stands elsewhere too is no secret.
+            for secret in secrets.filter(|secret| text.matches(secret).count() == 1) {
                 assert!(!shown.contains(secret), "{shown}");
             }
         }

@@ -7,9 +7,16 @@ use crate::grammar::synopsis;
 /// Every resource type: synopses, arguments, bindings, NITRO names.
 pub fn markdown() -> String {
     let mut page = String::from(
-        "# Resource types\n\n\
+        "# Commands and resource types\n\n\
          Generated from the catalogue (`crates/ns/src/catalog`). *Kept only* means: accepted, shown and saved, without\n\
-         effect here. Types and arguments that are not listed are refused with NetScaler's error.\n\n",
+         effect here. Types and arguments that are not listed are refused with NetScaler's error.\n\n\
+         Keywords, types and arguments may be abbreviated as long as they are unambiguous, in any case; `--name` is\n\
+         `-name`. Quote with `\"…\"` or `'…'`, or with `q` and a delimiter (`q{…}`, `q/…/`), where nothing is escaped.\n\
+         `rm` takes several names. A name or address may hold a range: `add server s[1-3] 192.0.2.[1-3]` is three\n\
+         commands. A secret that is left out is asked for. `( a | b )` is one of the two, `[x]` may be left out,\n\
+         `<x> ...` may be repeated.\n\n\
+         In NITRO a type is `/nitro/v1/config/<type>`: `add` is POST, `set` and `bind` are PUT, `rm` and `unbind` are\n\
+         DELETE, `show` is GET, and every other verb is POST with `?action=<verb>`, in any case.\n\n",
     );
     for resource in RESOURCES {
         let anchor = resource.name.to_ascii_lowercase().replace(' ', "-");

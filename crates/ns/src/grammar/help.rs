@@ -1,6 +1,6 @@
 //! Help texts: verbs, synopses, arguments. All from the catalogue.
 
-use crate::catalog::{Attribute, BindingType, Effect, Kind, RESOURCES, ResourceType};
+use crate::catalog::{Attribute, BindingType, Effect, Kind, OneOf, RESOURCES, ResourceType};
 use crate::command::Verb;
 
 /// The verbs, and the object types each takes.
@@ -67,6 +67,16 @@ pub(crate) fn synopsis_of(
     let mut open = 0;
     for attribute in resource.attributes_for(verb, binding) {
         let required = attribute.required.contains(verb);
+        let alternatives = resource
+            .one_of
+            .iter()
+            .find(|rule| rule.verb == verb && rule.names.contains(&attribute.name));
+        if let Some(rule) = alternatives {
+            if rule.names.first() == Some(&attribute.name) {
+                line.push_str(&format!(" {}", alternatives_of(rule, resource)));
+            }
+            continue;
+        }
         if attribute.positional.contains(verb) {
             let dots = if attribute.kind.is_repeated() {
                 " ..."
@@ -92,6 +102,30 @@ pub(crate) fn synopsis_of(
     }
     line.push_str(&"]".repeat(open));
     line
+}
+
+/// `( <sid> | -all )`.
+fn alternatives_of(rule: &OneOf, resource: &'static ResourceType) -> String {
+    let each: Vec<String> = rule
+        .names
+        .iter()
+        .filter_map(|name| resource.attribute(name))
+        .map(|attribute| {
+            if attribute.positional.contains(rule.verb) {
+                let dots = if attribute.kind.is_repeated() {
+                    " ..."
+                } else {
+                    ""
+                };
+                return format!("<{}>{dots}", attribute.name);
+            }
+            match value_shape(attribute) {
+                shape if shape.is_empty() => format!("-{}", attribute.name),
+                shape => format!("-{} {shape}", attribute.name),
+            }
+        })
+        .collect();
+    format!("( {} )", each.join(" | "))
 }
 
 /// What may be written for the attribute, in words: `one of ENABLED, DISABLED`.

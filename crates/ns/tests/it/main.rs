@@ -2,5 +2,6 @@
 
 mod arbitrary_text;
 mod generate;
+mod reference_page;
 mod round_trips;
 mod site;
