@@ -11,6 +11,8 @@ mod exit;
 mod logging;
 #[cfg(any(feature = "client", feature = "adc", feature = "console"))]
 mod output;
+#[cfg(feature = "adc")]
+mod shell;
 
 use std::process::ExitCode;
 
@@ -85,6 +87,9 @@ enum Command {
     /// Show and change what holds for the whole Console.
     #[cfg(feature = "client")]
     Settings(commands::settings::Args),
+    /// NetScaler's command line at an ADC: interactive, one line, or a batch.
+    #[cfg(feature = "adc")]
+    Shell(commands::shell::Args),
     /// Make and revoke API tokens.
     #[cfg(feature = "client")]
     Token(commands::token::Args),
@@ -124,7 +129,7 @@ impl Command {
             Self::Ca(_) => true,
             #[cfg(feature = "console")]
             Self::Console(args) => args.is_role(),
-            #[cfg(any(feature = "client", feature = "demo"))]
+            #[cfg(any(feature = "adc", feature = "client", feature = "demo"))]
             _ => false,
         }
     }
@@ -155,6 +160,8 @@ impl Command {
             Self::Order(args) => Box::pin(commands::order::run(args)).await,
             #[cfg(feature = "client")]
             Self::Settings(args) => Box::pin(commands::settings::run(args)).await,
+            #[cfg(feature = "adc")]
+            Self::Shell(args) => Box::pin(commands::shell::run(args)).await,
             #[cfg(feature = "client")]
             Self::Token(args) => Box::pin(commands::token::run(args)).await,
             #[cfg(feature = "client")]

@@ -27,6 +27,8 @@ pub(crate) mod instance;
 pub(crate) mod order;
 #[cfg(feature = "client")]
 pub(crate) mod settings;
+#[cfg(feature = "adc")]
+pub(crate) mod shell;
 #[cfg(any(feature = "adc", feature = "ca", feature = "console", feature = "demo"))]
 pub(crate) mod stop;
 #[cfg(feature = "client")]

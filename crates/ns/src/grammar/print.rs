@@ -46,6 +46,11 @@ pub fn mask_line(line: &str) -> String {
     masked
 }
 
+/// Whether a line may hold a secret, so that it must not be kept in a history.
+pub fn has_secret(line: &str) -> bool {
+    !secret_spans(line).is_empty()
+}
+
 /// Where in a line words stand that may be secret, as far as can be told without understanding it.
 pub(super) fn secret_spans(line: &str) -> Vec<Range<usize>> {
     if let Ok(tokens) = tokenize(line) {
@@ -196,6 +201,14 @@ mod tests {
 
         insta::assert_snapshot!(print_masked(&parse_line(line).unwrap()), @"add ssl certKey c -cert a -inform PFX -passplain ***");
         insta::assert_snapshot!(mask_line(line), @"add ssl certKey c -cert a -inform PFX -passplain ***");
+    }
+
+    #[test]
+    fn lines_with_secrets_are_told_from_others() {
+        assert!(has_secret("add system user u hunter2"));
+        assert!(has_secret("add ssl certKey c -cert a -passpl hunter2"));
+        assert!(!has_secret("add ssl certKey c -cert a -password -key b"));
+        assert!(!has_secret("show ssl certKey"));
     }
 
     #[test]

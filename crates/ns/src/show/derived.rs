@@ -13,8 +13,8 @@ pub(super) fn text(row: &Row, field: &str) -> Option<String> {
         "@checks" => Some(checks(row)),
         "@curves" => curves(row),
         "@side" => Some(side(row)),
-        "@members" => Some(members(row).to_string()),
-        "@up" => Some(members_up(row).to_string()),
+        "@members" => has_members(row).then(|| members(row).to_string()),
+        "@up" => has_members(row).then(|| members_up(row).to_string()),
         "@opname" => name_of_service(row),
         _ => plain(row.get(field)?),
     }
@@ -131,6 +131,11 @@ const MEMBERS: &[&str] = &[
     "lbvserver_servicegroup_binding",
     "lbvserver_servicegroupmember_binding",
 ];
+
+/// Whether the row tells of its members at all; in a list it does not.
+fn has_members(row: &Row) -> bool {
+    MEMBERS.iter().any(|nitro| row.contains_key(*nitro))
+}
 
 fn members(row: &Row) -> usize {
     MEMBERS.iter().flat_map(|nitro| rows_of(row, nitro)).count()
