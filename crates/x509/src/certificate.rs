@@ -6,7 +6,9 @@ use std::sync::Arc;
 use evercert_types::{DomainName, Fingerprint, KeyAlgorithm};
 use jiff::Timestamp;
 use x509_parser::der_parser::{Oid, oid};
-use x509_parser::extensions::{AccessDescription, ExtendedKeyUsage, GeneralName, ParsedExtension};
+use x509_parser::extensions::{
+    AuthorityInfoAccess, ExtendedKeyUsage, GeneralName, ParsedExtension,
+};
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate, X509Name};
 use x509_parser::x509::SubjectPublicKeyInfo;
 
@@ -15,6 +17,8 @@ use crate::name::{common_name, name_text};
 use crate::pem::{self, PemError};
 use crate::public_key::key_algorithm;
 
+/// `id-ad-ocsp` (RFC 5280 §4.2.2.1).
+const OCSP: Oid<'static> = oid!(1.3.6.1.5.5.7.48.1);
 /// `id-ad-caIssuers` (RFC 5280 §4.2.2.1).
 const CA_ISSUERS: Oid<'static> = oid!(1.3.6.1.5.5.7.48.2);
 /// RSA with MD5 and SHA-1 in both spellings, ECDSA with SHA-1.
@@ -47,6 +51,7 @@ struct Parsed {
     authority_key_id: Option<Vec<u8>>,
     subject_key_id: Option<Vec<u8>>,
     issuer_urls: Vec<String>,
+    ocsp_urls: Vec<String>,
     has_weak_signature: bool,
 }
 
@@ -243,6 +248,11 @@ impl Certificate {
         &self.0.issuer_urls
     }
 
+    /// Where its status can be asked: the `ocsp` URLs of its authority information access (RFC 5280 §4.2.2.1).
+    pub fn ocsp_urls(&self) -> &[String] {
+        &self.0.ocsp_urls
+    }
+
     /// Whether it is signed with MD5 or SHA-1, which no TLS client takes any more.
     pub fn has_weak_signature(&self) -> bool {
         self.0.has_weak_signature
@@ -322,7 +332,8 @@ impl Parsed {
         let (_, x509) = X509Certificate::from_der(&der).map_err(malformed)?;
         let spki = x509.public_key();
         let (mut names, mut authority_key_id, mut subject_key_id) = (Names::default(), None, None);
-        let (mut is_ca, mut usages, mut issuer_urls) = (false, Vec::new(), Vec::new());
+        let (mut is_ca, mut usages) = (false, Vec::new());
+        let (mut issuer_urls, mut ocsp_urls) = (Vec::new(), Vec::new());
         for extension in x509.extensions() {
             match extension.parsed_extension() {
                 ParsedExtension::SubjectAlternativeName(san) => {
@@ -334,7 +345,8 @@ impl Parsed {
                 ParsedExtension::SubjectKeyIdentifier(ski) => subject_key_id = Some(ski.0.to_vec()),
                 ParsedExtension::BasicConstraints(constraints) => is_ca = constraints.ca,
                 ParsedExtension::AuthorityInfoAccess(access) => {
-                    issuer_urls = access.iter().filter_map(issuer_url).collect();
+                    issuer_urls = access_urls(access, &CA_ISSUERS);
+                    ocsp_urls = access_urls(access, &OCSP);
                 }
                 ParsedExtension::ExtendedKeyUsage(usage) => usages = usage_names(usage),
                 ParsedExtension::ParseError { error } => {
@@ -362,6 +374,7 @@ impl Parsed {
             authority_key_id,
             subject_key_id,
             issuer_urls,
+            ocsp_urls,
             has_weak_signature: WEAK_SIGNATURES.contains(&x509.signature_algorithm.algorithm),
             der: Vec::new(),
         };
@@ -393,11 +406,14 @@ impl Names {
     }
 }
 
-fn issuer_url(access: &AccessDescription<'_>) -> Option<String> {
-    match &access.access_location {
-        GeneralName::URI(uri) if access.access_method == CA_ISSUERS => Some((*uri).to_owned()),
-        _ => None,
-    }
+fn access_urls(access: &AuthorityInfoAccess<'_>, method: &Oid<'_>) -> Vec<String> {
+    let of_method = access.iter().filter(|a| a.access_method == *method);
+    of_method
+        .filter_map(|access| match &access.access_location {
+            GeneralName::URI(uri) => Some((*uri).to_owned()),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The extended key usages by name, others by object identifier.

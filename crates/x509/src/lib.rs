@@ -3,7 +3,7 @@
 //! Pure functions and values: no files, no network, no runtime. `x509-parser` reads, `rcgen` writes,
 //! `p12-keystore` does PKCS#12, aws-lc-rs signs and generates. Start with [`Certificate`],
 //! [`Chain`] and [`KeyPair`]; [`matching`] says whether they belong together, [`mint`] issues,
-//! [`tls`] hands them to rustls, [`forge`] copies clients'. An empty subject is accepted everywhere: public CAs issue them.
+//! [`tls`] hands them to rustls, [`forge`] copies clients', [`ocsp`] tells whether they are revoked. An empty subject is accepted everywhere: public CAs issue them.
 
 pub mod ari;
 pub mod bundle;
@@ -19,6 +19,7 @@ pub mod key;
 pub mod matching;
 pub mod mint;
 mod name;
+pub mod ocsp;
 pub mod pem;
 pub mod pkcs12;
 mod public_key;
