@@ -94,6 +94,7 @@ mod tests {
                     not_before: now,
                     not_after: now + life / 2,
                     usage: Usage::Server,
+                    ocsp_url: None,
                 };
                 let leaf = issuing.issue(&request).unwrap();
                 let pem = format!("{}{}", leaf.to_pem(), issuing.chain_pem());

@@ -22,6 +22,7 @@ use crate::files::Files;
 use crate::instance::Instance;
 use crate::metrics::Metrics;
 use crate::nitro::{Memory, listener};
+use crate::ocsp::{Settings, Stapler};
 use crate::running::certkeys::CertKeys;
 use crate::running::live::Live;
 use crate::running::{Running, Surroundings};
@@ -81,11 +82,14 @@ impl Adc {
         let hot = Arc::new(HotKeys::new(config.limits.hot_keys));
         let store = Store::new(hot.clone(), config.clock.clone());
         let metrics = Arc::new(Metrics::new());
+        let stapling = Settings::of(&evercert_ns::Config::default().zero_touch_params());
+        let stapler = Arc::new(Stapler::new(config.clock.clone(), stapling));
         let surroundings = Surroundings {
             table: store.table.clone(),
             hot,
             clock: config.clock.clone(),
             metrics: metrics.clone(),
+            stapler: stapler.clone(),
             limits: config.limits.clone(),
             listen: config.listen.clone(),
             default_certificate: config.default_certificate.clone(),
@@ -93,6 +97,7 @@ impl Adc {
         };
         let files = Files::new(&config.ns_conf.path, &config.state_dir);
         let loaded = control::load(&config.ns_conf, CertKeys::new(files.clone()))?;
+        stapler.configure(Settings::of(&loaded.config.zero_touch_params()));
         let running = Running::new(loaded.certkeys.clone());
         let running = running.rebuilt(&loaded.config, loaded.certkeys.clone(), &surroundings)?;
         let keeper = Arc::new(Keeper::open(cache, store.clone(), config.clock.clone()));
@@ -144,6 +149,7 @@ impl Adc {
         let socket = admin::bind(&config.state_dir).map_err(system("the status socket"))?;
         tokio::spawn(admin::serve(socket, instance.clone(), stop.clone()));
         opened_nitro.serve(&config.nitro, &config.state_dir, &instance, &stop)?;
+        tokio::spawn(stapler.run(stop.clone()));
         live.commit(opened).await;
         let agent = start_agent(instance.clone(), config.limits.tick, stop.clone(), lock)?;
         Ok(AdcHandle {

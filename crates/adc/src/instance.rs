@@ -96,6 +96,7 @@ impl Instance {
         let Some(sni) = sni.map(str::to_ascii_lowercase) else {
             return Vec::new();
         };
+        let now = self.store.now();
         let covers = |name: &DomainName| name.covers(&sni) || name.as_str() == sni;
         self.store.look(|ledger| {
             let problems = ledger.problems(usize::MAX);
@@ -106,8 +107,14 @@ impl Instance {
                     Some(record) => record.parts().names.iter().any(covers),
                     None => DomainName::new(&held.name).is_ok_and(|name| covers(&name)),
                 };
-                is_about
-                    .then(|| item_status(problem.id, held, Some((&problem.code, &problem.detail))))
+                is_about.then(|| {
+                    item_status(
+                        problem.id,
+                        held,
+                        Some((&problem.code, &problem.detail)),
+                        now,
+                    )
+                })
             });
             items.collect()
         })
@@ -163,6 +170,7 @@ impl Instance {
 
     /// Exceptions first, then the others.
     fn items(&self) -> Vec<ItemStatus> {
+        let now = self.store.now();
         self.store.look(|ledger| {
             let problems = ledger.problems(MAX_ITEMS);
             let exceptions = problems.iter().filter_map(|problem| {
@@ -171,12 +179,13 @@ impl Instance {
                     problem.id,
                     held,
                     Some((&problem.code, &problem.detail)),
+                    now,
                 ))
             });
             let active = ledger
                 .iter()
                 .filter(|(_, held)| matches!(held.state, HeldState::Active(_)))
-                .map(|(id, held)| item_status(*id, held, None));
+                .map(|(id, held)| item_status(*id, held, None, now));
             exceptions.chain(active).take(MAX_ITEMS).collect()
         })
     }
@@ -186,6 +195,7 @@ fn item_status(
     id: evercert_api::sync::ItemId,
     held: &Held,
     exception: Option<(&String, &String)>,
+    now: Timestamp,
 ) -> ItemStatus {
     let shown = held.record().or(held.serving());
     let handshakes = held.serving().map_or(0, |record| record.handshakes());
@@ -212,6 +222,8 @@ fn item_status(
         }),
         not_after: shown.map(|record| record.parts().not_after),
         handshakes,
+        ocsp: (held.serving().and_then(|record| record.staple.load_full()))
+            .map(|staple| staple.word(now).to_owned()),
         serving_generation: held
             .previous
             .as_ref()

@@ -32,6 +32,7 @@ mod instance;
 pub mod measure;
 mod metrics;
 mod nitro;
+mod ocsp;
 mod policy;
 mod read;
 mod running;

@@ -53,6 +53,7 @@ impl Probe {
                 default_sni: None,
                 instance_default: None,
                 table: table.clone(),
+                stapler: None,
             },
             writer: TableWriter::new(table),
             store,

@@ -185,6 +185,9 @@ pub struct ItemStatus {
     pub not_after: Option<Timestamp>,
     /// Handshakes completed with what is served of it.
     pub handshakes: u64,
+    /// What its OCSP responder said last: `VALID`, `EXPIRED`, `REVOKED`, `UNKNOWN`; absent when it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ocsp: Option<String>,
     /// The earlier generation that is served while this one is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serving_generation: Option<i64>,

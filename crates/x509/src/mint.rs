@@ -6,8 +6,8 @@ use aws_lc_rs::rand;
 use evercert_types::{DomainName, KeyAlgorithm};
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyUsagePurpose, SerialNumber, SubjectPublicKeyInfo,
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose, SerialNumber, SubjectPublicKeyInfo,
 };
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 use crate::certificate::{Certificate, CertificateError};
 use crate::chain::ChainError;
 use crate::csr::{Csr, CsrError, alt_names};
+use crate::der;
 use crate::key::{KeyError, KeyPair};
 use crate::matching::{MatchError, verify_key_matches};
 use crate::subject::Subject;
@@ -63,6 +64,8 @@ pub struct LeafRequest {
     pub not_after: Timestamp,
     /// Its extended key usage.
     pub usage: Usage,
+    /// Where its status can be asked (`id-ad-ocsp`), if anywhere.
+    pub ocsp_url: Option<String>,
 }
 
 /// A certificate could not be issued.
@@ -269,6 +272,7 @@ impl LeafRequest {
             not_before,
             not_after,
             usage: Usage::Server,
+            ocsp_url: None,
         }
     }
 
@@ -328,8 +332,23 @@ impl LeafRequest {
             ],
         };
         params.use_authority_key_identifier_extension = true;
+        if let Some(url) = &self.ocsp_url {
+            params.custom_extensions.push(ocsp_access(url));
+        }
         Ok(params)
     }
+}
+
+/// Authority information access (RFC 5280 §4.2.2.1) with one responder.
+fn ocsp_access(url: &str) -> CustomExtension {
+    const ACCESS: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 1, 1];
+    let method = der::oid_content("1.3.6.1.5.5.7.48.1").unwrap_or_default();
+    let method = der::tlv(der::OID, &method);
+    // GeneralName [6]: uniformResourceIdentifier.
+    let location = der::tlv(der::context(6), url.as_bytes());
+    let description = der::wrap(der::SEQUENCE, &[&method, &location]);
+    let access = der::wrap(der::SEQUENCE, &[&description]);
+    CustomExtension::from_oid_content(ACCESS, access)
 }
 
 fn ca_params(

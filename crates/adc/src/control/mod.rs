@@ -23,6 +23,7 @@ use tokio::sync::Mutex;
 use self::draft::Draft;
 pub(crate) use self::load::{Loaded, load};
 use crate::files::Files;
+use crate::ocsp::Settings;
 use crate::running::live::Live;
 use crate::running::{Running, Surroundings};
 
@@ -271,6 +272,8 @@ impl Control {
             Running::clone(&running).with_certkeys(certkeys)
         };
         self.inner.running.store(Arc::new(next));
+        let stapling = Settings::of(&config.zero_touch_params());
+        self.inner.surroundings.stapler.configure(stapling);
         self.inner.config.store(Arc::new(config));
         Ok(())
     }
@@ -310,6 +313,8 @@ impl Control {
             Ok(prepared) => {
                 self.inner.live.commit(prepared).await;
                 self.inner.running.store(running);
+                let stapling = Settings::of(&config.zero_touch_params());
+                self.inner.surroundings.stapler.configure(stapling);
                 self.inner.config.store(config);
             }
             // Another program took a port that was free for a moment.

@@ -136,9 +136,8 @@ impl Ground<'_> {
             reached.push(at_address(&address.to_string(), &self.with.limits));
         }
         for server in servers.iter().filter(|server| server.enabled) {
-            let limits = &self.with.limits;
             let kind = ServiceType::SslTcp;
-            match services::service(server, kind, self.config, self.certkeys, limits)? {
+            match services::service(server, kind, self.config, self.certkeys, self.with)? {
                 Ok(service) => reached.push(service),
                 Err(warning) => self.warn(warning),
             }

@@ -31,6 +31,7 @@ use crate::dns::Dns;
 use crate::error::StartError;
 use crate::icap::Inspection;
 use crate::metrics::Metrics;
+use crate::ocsp::Stapler;
 use crate::policy::{self, Policies};
 use crate::tls::hot::HotKeys;
 use crate::tls::manual::{ManualBindings, ManualCertificate};
@@ -49,6 +50,7 @@ pub(crate) struct Surroundings {
     pub(crate) hot: Arc<HotKeys>,
     pub(crate) clock: SharedClock,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) stapler: Arc<Stapler>,
     pub(crate) limits: Limits,
     /// Where vservers listen instead of their configured address.
     pub(crate) listen: BTreeMap<String, SocketAddr>,
@@ -303,8 +305,8 @@ impl Builder<'_> {
         let service = match before.filter(|built| built.made == made) {
             Some(built) => built.service.clone(),
             None => {
-                let (ns, limits) = (self.ns, &self.with.limits);
-                match services::service(view, vserver.kind, ns, &mut self.certkeys, limits)? {
+                let ns = self.ns;
+                match services::service(view, vserver.kind, ns, &mut self.certkeys, self.with)? {
                     Ok(service) => service,
                     Err(warning) => {
                         self.warn(warning);
@@ -394,6 +396,7 @@ impl Builder<'_> {
             default_sni: self.default_certificate(ssl.default_sni.as_deref())?,
             instance_default: self.default_certificate(instance_default.as_deref())?,
             table: self.with.table.clone(),
+            stapler: ssl.ocsp_stapling.then(|| self.with.stapler.clone()),
         };
         let made = TlsMade::of(self.ns, &self.certkeys, view, ssl, &policy);
         let before = self.before.tls.get(&view.name);

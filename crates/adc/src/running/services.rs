@@ -5,6 +5,7 @@ use std::sync::Arc;
 use evercert_ns::model::{
     BackendSslView, Config, ServiceAddress, ServiceType, ServiceView, TlsVersions,
 };
+use evercert_types::DomainName;
 use evercert_x509::tls::crypto_provider;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -17,9 +18,10 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
+use super::Surroundings;
 use super::certkeys::CertKeys;
-use crate::config::Limits;
 use crate::error::StartError;
+use crate::tls::client_choice::ZeroTouchClient;
 use crate::traffic::backend::{Service, ServiceParts, ServiceTls};
 
 /// Makes a service, or a warning where it cannot carry the vserver's traffic.
@@ -28,7 +30,7 @@ pub(super) fn service(
     vserver: ServiceType,
     config: &Config,
     certkeys: &mut CertKeys,
-    limits: &Limits,
+    with: &Surroundings,
 ) -> Result<Result<Arc<Service>, String>, StartError> {
     let fits = match vserver {
         ServiceType::SslTcp => {
@@ -47,9 +49,10 @@ pub(super) fn service(
         return Ok(Err(warning));
     }
     let tls = match &view.ssl {
-        Some(ssl) if view.kind.is_ssl() => Some(service_tls(view, ssl, config, certkeys)?),
+        Some(ssl) if view.kind.is_ssl() => Some(service_tls(view, ssl, config, certkeys, with)?),
         _ => None,
     };
+    let limits = &with.limits;
     Ok(Ok(Arc::new(Service::new(ServiceParts {
         name: view.name.as_str().into(),
         address: address(view),
@@ -74,6 +77,7 @@ fn service_tls(
     ssl: &BackendSslView,
     config: &Config,
     certkeys: &mut CertKeys,
+    with: &Surroundings,
 ) -> Result<ServiceTls, StartError> {
     let failed = |source| StartError::Tls {
         vserver: view.name.clone(),
@@ -96,9 +100,12 @@ fn service_tls(
         .map_err(failed)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
-    let mut tls = match ssl.client_certkeys.first() {
-        None => builder.with_no_client_auth(),
-        Some(certkey) => {
+    let mut tls = match (ssl.client_certkeys.first(), &ssl.zero_touch_cert) {
+        (None, None) => builder.with_no_client_auth(),
+        (None, Some(named)) => {
+            builder.with_client_cert_resolver(Arc::new(zero_touch(view, named, with)?))
+        }
+        (Some(certkey), _) => {
             let certified = certkeys.server(config, &certkey.name)?.certified.clone();
             builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
         }
@@ -109,6 +116,24 @@ fn service_tls(
     Ok(ServiceTls {
         config: Arc::new(tls),
         server_name: name,
+    })
+}
+
+/// A certificate bound by hand goes before it.
+fn zero_touch(
+    view: &ServiceView,
+    named: &str,
+    with: &Surroundings,
+) -> Result<ZeroTouchClient, StartError> {
+    let name = DomainName::new(named).map_err(|error| StartError::Tls {
+        vserver: view.name.clone(),
+        source: Error::General(format!("-zeroTouchCert: {error}")),
+    })?;
+    Ok(ZeroTouchClient {
+        service: view.name.as_str().into(),
+        name,
+        table: with.table.clone(),
+        hot: with.hot.clone(),
     })
 }
 

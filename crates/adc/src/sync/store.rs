@@ -205,6 +205,11 @@ impl Store {
         self.changed.notified().await;
     }
 
+    /// The time now.
+    pub(crate) fn now(&self) -> jiff::Timestamp {
+        self.clock.now()
+    }
+
     /// Where this instance stands.
     pub(crate) fn cursor(&self) -> Cursor {
         self.lock().ledger.cursor()

@@ -31,6 +31,7 @@ impl Bench {
                 default_sni: None,
                 instance_default: None,
                 table,
+                stapler: None,
             },
         }
     }

@@ -109,7 +109,7 @@ impl Ring {
         if held.referenced.swap(false, Ordering::Relaxed) {
             return false;
         }
-        held.hot.store(None);
+        held.cool();
         true
     }
 }

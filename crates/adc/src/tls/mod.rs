@@ -1,5 +1,6 @@
 //! Certificates: the table of names, the choice per handshake, and TLS settings.
 
+pub(crate) mod client_choice;
 pub(crate) mod explain;
 pub(crate) mod hot;
 pub(crate) mod intern;

@@ -1,7 +1,7 @@
 //! One certificate with its key as the table holds it: compact bytes, parsed when first asked for.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use evercert_api::sync::ItemId;
@@ -14,6 +14,7 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use zeroize::Zeroize;
 
 use super::intern::Intermediates;
+use crate::ocsp::{Source, Staple};
 
 /// What a record is made of.
 pub(crate) struct RecordParts {
@@ -42,6 +43,13 @@ pub(crate) struct Record {
     /// Whether it was used since the clock hand last passed.
     pub(super) referenced: AtomicBool,
     counts: Counts,
+    source: OnceLock<Option<Box<Source>>>,
+    /// What its OCSP responder said last.
+    pub(crate) staple: ArcSwapOption<Staple>,
+    /// Whether its responder is being asked.
+    pub(crate) staple_asked: AtomicBool,
+    /// The last handshake that a response could be stapled to, in seconds since 1970.
+    pub(crate) staple_used: AtomicI64,
 }
 
 /// Completed handshakes.
@@ -75,6 +83,10 @@ impl Record {
             hot: ArcSwapOption::empty(),
             referenced: AtomicBool::new(false),
             counts: Counts::default(),
+            source: OnceLock::new(),
+            staple: ArcSwapOption::empty(),
+            staple_asked: AtomicBool::new(false),
+            staple_used: AtomicI64::new(0),
         }
     }
 
@@ -126,6 +138,21 @@ impl Record {
                 .map(|der| CertificateDer::from(der.to_vec())),
         );
         Ok(Arc::new(CertifiedKey::new(chain, key)))
+    }
+
+    /// Who can tell whether it is revoked; read from the certificate when it is first wanted.
+    pub(crate) fn source(&self) -> Option<&Source> {
+        self.source
+            .get_or_init(|| Source::of(self).map(Box::new))
+            .as_deref()
+    }
+
+    /// Forgets the parsed key.
+    pub(super) fn cool(&self) {
+        self.hot.store(None);
+        if let Some(staple) = &*self.staple.load() {
+            staple.certified.store(None);
+        }
     }
 
     /// Counts one completed handshake.

@@ -13,6 +13,7 @@ use super::manual::{self, ManualBindings, ManualCertificate};
 use super::record::Record;
 use super::slot::{CertificateSet, Slot};
 use super::table::Table;
+use crate::ocsp::Stapler;
 
 /// What one vserver chooses from.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct ChoicePolicy {
     /// Of the instance.
     pub(crate) instance_default: Option<DefaultCertificate>,
     pub(crate) table: Arc<Table>,
+    /// Staples OCSP responses to zero-touch certificates, where `-ocspStapling` is on.
+    pub(crate) stapler: Option<Arc<Stapler>>,
 }
 
 /// A certificate for clients that send no name, or one nothing is held for.
@@ -288,7 +291,10 @@ impl ConnectionResolver {
         let certified = match &served {
             Served::Manual(certificate) => certificate.certified.clone(),
             Served::ZeroTouch(record) => match self.hot.certified(record) {
-                Ok(certified) => certified,
+                Ok(certified) => match &self.policy.stapler {
+                    Some(stapler) => stapler.staple(record, &certified).unwrap_or(certified),
+                    None => certified,
+                },
                 Err(error) => {
                     tracing::error!(item = ?record, %error, "a verified key could not be parsed");
                     return None;

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 /// Issues everything the tests serve.
 pub(crate) struct TestCa {
     pub(crate) root: Authority,
-    issuing: Authority,
+    pub(crate) issuing: Authority,
 }
 
 /// What an item is to be; valid from an hour ago for 90 days unless told otherwise.
@@ -29,6 +29,8 @@ pub(crate) struct ItemSpec {
     pub(crate) names: Vec<DomainName>,
     pub(crate) not_before: Timestamp,
     pub(crate) not_after: Timestamp,
+    pub(crate) ocsp_url: Option<String>,
+    pub(crate) usage: Usage,
 }
 
 pub(crate) fn now() -> Timestamp {
@@ -51,6 +53,8 @@ impl ItemSpec {
             names: names(text),
             not_before: now() - SignedDuration::from_hours(1),
             not_after: now() + SignedDuration::from_hours(24 * 90),
+            ocsp_url: None,
+            usage: Usage::Server,
         }
     }
 
@@ -88,6 +92,8 @@ impl TestCa {
         let key = key(spec.algorithm);
         let mut request = LeafRequest::new(key.spki_der(), spec.not_before, spec.not_after);
         request.names.clone_from(&spec.names);
+        request.ocsp_url.clone_from(&spec.ocsp_url);
+        request.usage = spec.usage;
         let leaf = self.issuing.issue(&request).unwrap();
         Item {
             id: ItemId {

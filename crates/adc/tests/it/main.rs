@@ -13,6 +13,7 @@ mod icap_server;
 mod world;
 
 mod admission;
+mod back_end;
 mod c_icap;
 mod cache;
 mod certkeys;
@@ -24,6 +25,7 @@ mod http2;
 mod icap;
 mod live;
 mod nitro;
+mod ocsp;
 mod policy;
 mod raw;
 mod swap;

@@ -449,6 +449,7 @@ pub static SSL_PROFILE: ResourceType = ResourceType::new("ssl profile", "sslprof
             .stored(),
         DEFAULT_SNI,
         SSL_CLIENT_LOGS,
+        ZERO_TOUCH_CERT,
         yes_no("allowLegacyKDF", "Legacy key derivation.")
             .default("NO")
             .stored(),
@@ -547,6 +548,7 @@ pub static SSL_SERVICE: ResourceType = ResourceType::new("ssl service", "sslserv
         SSL_PROFILE_NAME,
         STRICT_SIG_DIGEST,
         SSL_CLIENT_LOGS,
+        ZERO_TOUCH_CERT,
     ])
     .bindings(&[
         certkey_binding("sslservice_sslcertkey_binding"),
@@ -578,6 +580,7 @@ pub static SSL_SERVICE_GROUP: ResourceType =
             SEND_CLOSE_NOTIFY,
             STRICT_SIG_DIGEST,
             SSL_CLIENT_LOGS,
+            ZERO_TOUCH_CERT,
         ])
         .bindings(&[
             certkey_binding("sslservicegroup_sslcertkey_binding"),

@@ -96,10 +96,11 @@ pub(super) const HSTS_SUBDOMAINS: Attribute = yes_no(
     "Add `includeSubDomains` to the Strict-Transport-Security header.",
 )
 .default("NO");
-pub(super) const OCSP_STAPLING: Attribute =
-    toggle("ocspStapling", "Send OCSP responses in the handshake.")
-        .default("DISABLED")
-        .stored();
+pub(super) const OCSP_STAPLING: Attribute = toggle(
+    "ocspStapling",
+    "Send OCSP responses of zero-touch certificates in the handshake.",
+)
+.default("DISABLED");
 pub(super) const PUSH_ENC_TRIGGER: Attribute = choice(
     "pushEncTrigger",
     &["Always", "Merge", "Ignore", "Timer"],
@@ -325,4 +326,11 @@ pub static BACK_END_ONLY: &[&str] = &[
     "dynamicClientCertUnknownCritical",
     "dynamicClientCertUnknownStatus",
     "serverAuth",
+    "zeroTouchCert",
 ];
+
+/// Ours: NetScaler documents no way to name a zero-touch certificate for the back end.
+pub(super) const ZERO_TOUCH_CERT: Attribute = text(
+    "zeroTouchCert",
+    "Name whose zero-touch certificate is shown to servers that ask for a client certificate.",
+);

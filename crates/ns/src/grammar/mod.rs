@@ -16,5 +16,4 @@ pub(crate) use help::expectation;
 pub use help::{overview, synopsis, usage};
 pub use lexer::{LexError, Token, quote, tokenize};
 pub use parser::{parse_all, parse_all_with, parse_line, secret_wanted};
-pub use parser::parse_line;
 pub use print::{has_secret, mask_line, print, print_masked};

@@ -101,6 +101,8 @@ pub struct SslVserverView {
     pub session_ticket_lifetime: Option<Duration>,
     /// Strict-Transport-Security header to send.
     pub hsts: Option<Hsts>,
+    /// Whether OCSP responses are sent in the handshake.
+    pub ocsp_stapling: bool,
     /// Whether redirects to http are rewritten to https.
     pub ssl_redirect: bool,
     /// Ciphers and cipher groups, by priority; `DEFAULT` when none was bound.
@@ -131,6 +133,8 @@ pub struct BackendSslView {
     pub ca_certkeys: Vec<CaCertKey>,
     /// Client certificates to show when the server asks.
     pub client_certkeys: Vec<CertKeyRef>,
+    /// Name whose zero-touch certificate is the client certificate, when none is bound.
+    pub zero_touch_cert: Option<String>,
     /// Whether the client's SNI is passed on.
     pub sni_enabled: bool,
     /// Whether sessions are resumed.
@@ -167,6 +171,7 @@ impl Config {
                 .seconds("sessionTicketLifeTime")
                 .filter(|_| settings.is("sessionTicket", "ENABLED")),
             hsts: settings.hsts(),
+            ocsp_stapling: settings.is("ocspStapling", "ENABLED"),
             ssl_redirect: settings.is("sslRedirect", "ENABLED"),
             ciphers: settings.listed("cipherName"),
             curves: settings.listed("eccCurveName"),
@@ -194,6 +199,7 @@ impl Config {
             common_name: settings.text("commonName"),
             ca_certkeys: settings.ca_certkeys(),
             client_certkeys: self.bound_certkeys(&settings, None),
+            zero_touch_cert: settings.text("zeroTouchCert"),
             sni_enabled: settings.is("SNIEnable", "ENABLED"),
             session_reuse: settings.is("sessReuse", "ENABLED"),
             dynamic_client_cert: (settings.profile)

@@ -19,7 +19,8 @@ struct Scene {
 fn scene() -> Scene {
     let (root, issuer) = authorities();
     let key = KeyPair::generate(KeyAlgorithm::EcdsaP256).unwrap();
-    let request = LeafRequest::for_key(&key, &names(&["a.example"]), days(90), now());
+    let mut request = LeafRequest::for_key(&key, &names(&["a.example"]), days(90), now());
+    request.ocsp_url = Some("http://ocsp.example/a".to_owned());
     let leaf = issuer.issue(&request).unwrap();
     Scene { root, issuer, leaf }
 }
@@ -152,6 +153,14 @@ fn responders_say_when_they_cannot_answer() {
         let refused = Response::parse(&octets).map(drop);
         assert_eq!(refused, Err(OcspError::Unsuccessful(words)));
     }
+}
+
+#[test]
+fn certificates_name_their_responder() {
+    let scene = scene();
+
+    assert_eq!(scene.leaf.ocsp_urls(), ["http://ocsp.example/a"]);
+    assert!(scene.leaf.issuer_urls().is_empty());
 }
 
 #[test]

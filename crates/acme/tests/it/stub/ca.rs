@@ -33,6 +33,7 @@ impl TestCa {
             not_before: now,
             not_after: now + SignedDuration::from_hours(12),
             usage: Usage::Server,
+            ocsp_url: None,
         };
         let issuing = self.0.get(root)?;
         let leaf = issuing.issue(&request).ok()?;
