@@ -110,7 +110,9 @@ fn service_tls(
             builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
         }
     };
-    if !ssl.session_reuse {
+    // A resumed session shows the certificate of its first handshake, also after a renewal.
+    let renews = ssl.client_certkeys.is_empty() && ssl.zero_touch_cert.is_some();
+    if !ssl.session_reuse || renews {
         tls.resumption = Resumption::disabled();
     }
     Ok(ServiceTls {
