@@ -151,6 +151,8 @@ impl Instance {
             last_poll_at: progress.and_then(|p| p.last_poll_at),
             last_success_at: progress.and_then(|p| p.last_success_at),
             next_poll_at: progress.and_then(|p| p.next_poll_at),
+            http_status: progress.and_then(|p| p.http_status),
+            request: progress.and_then(|p| p.request).map(str::to_owned),
             scope: cursor.scope,
             epoch: cursor.epoch,
             revision: cursor.revision,

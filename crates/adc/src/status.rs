@@ -77,6 +77,12 @@ pub struct ZeroTouchStatus {
     pub last_success_at: Option<Timestamp>,
     /// When it is asked next; absent while a call waits there for changes.
     pub next_poll_at: Option<Timestamp>,
+    /// HTTP status of the Console's last answer; absent when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    /// What was asked last: `Full`, `Poll` or `Long poll`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
     /// The scope's name.
     pub scope: String,
     /// The store's epoch.

@@ -59,6 +59,8 @@ pub(crate) struct Progress {
     pub(crate) last_poll_at: Option<Timestamp>,
     pub(crate) last_success_at: Option<Timestamp>,
     pub(crate) next_poll_at: Option<Timestamp>,
+    pub(crate) http_status: Option<u16>,
+    pub(crate) request: Option<&'static str>,
     client: Option<Arc<ConsoleClient>>,
     guarded: Vec<ItemProblem>,
 }
@@ -135,6 +137,8 @@ impl Agent {
                 last_poll_at: None,
                 last_success_at: None,
                 next_poll_at: None,
+                http_status: None,
+                request: None,
                 client: None,
                 guarded: Vec::new(),
             }),
@@ -204,9 +208,10 @@ impl Agent {
             applied: self.applied(&have, &batch),
             ..request
         };
-        self.polled();
+        self.polled(&request);
         let began = Instant::now();
         let answer: Answer<SyncResponse> = client.post("/zts/v1/sync", &request, wait).await?;
+        self.lock().http_status = Some(answer.status.as_u16());
         batch.acknowledged();
         (session.ask_anew, session.answered) = (false, true);
         let Some(response) = answer.body else {
@@ -447,8 +452,13 @@ impl Agent {
         Ok(())
     }
 
-    fn polled(&self) {
+    fn polled(&self, request: &SyncRequest) {
         let mut progress = self.lock();
+        progress.request = Some(match (request.wait_secs, request.have.scope.is_empty()) {
+            (0, true) => "Full",
+            (0, false) => "Poll",
+            _ => "Long poll",
+        });
         progress.last_poll_at = Some(self.clock.now());
         progress.next_poll_at = None;
     }
@@ -474,6 +484,9 @@ impl Agent {
             );
         }
         progress.state = state;
+        if let AgentError::Call(call) | AgentError::Enroll(EnrollError::Call(call)) = error {
+            progress.http_status = call.status().map(|status| status.as_u16());
+        }
         progress.detail = Some(detail);
         progress.remedy = Some(error.remedy());
         drop(progress);

@@ -28,6 +28,7 @@ pub(crate) struct ConsoleClient {
 /// An answer.
 #[derive(Debug)]
 pub(crate) struct Answer<R> {
+    pub(crate) status: StatusCode,
     /// The body; none for 204 and 304.
     pub(crate) body: Option<R>,
     /// When the Console wants to be asked next, not long-polling.
@@ -93,6 +94,14 @@ impl CallError {
     pub(crate) const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// The HTTP status, if there was an answer.
+    pub(crate) const fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
             _ => None,
         }
     }
@@ -169,6 +178,7 @@ impl ConsoleClient {
         let bytes = read(call, &url, response).await?;
         if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             return Ok(Answer {
+                status,
                 body: None,
                 poll_after,
             });
@@ -183,6 +193,7 @@ impl ConsoleClient {
         }
         let body = serde_json::from_slice(&bytes);
         Ok(Answer {
+            status,
             body: Some(body.map_err(|source| CallError::Malformed { call, source })?),
             poll_after,
         })

@@ -7,7 +7,7 @@ use evercert_ns::catalog::{self, Kind};
 use evercert_ns::grammar::{self, ParseError};
 use evercert_ns::nitro::{self, Method, Request, Tree};
 use evercert_ns::show::{self, Row};
-use evercert_ns::{Command, Value, Verb, codes};
+use evercert_ns::{Command, Verb, codes};
 use evercert_types::Secret;
 use serde_json::Value as Json;
 
@@ -171,14 +171,31 @@ impl Session {
         }
     }
 
+    /// A line may stand for several commands: `rm server a b`, `add server s[1-3] 192.0.2.[1-3]`.
     async fn command(&self, line: &str) -> Result<String, Failure> {
-        let command = self.parse(line)?;
-        if self.asking == Asking::Person && !confirmed(&command)? {
-            return Ok(done(String::new()));
+        let mut text = String::new();
+        let mut rows = Vec::new();
+        for command in self.parse(line)? {
+            if self.asking == Asking::Person && !confirmed(&command)? {
+                continue;
+            }
+            let (said, found) = self.one(&command).await?;
+            text.push_str(&said);
+            rows.extend(found);
         }
-        let reply = self.wire.send(&nitro::to_request(&command)).await?;
-        let reads = matches!(command.verb(), Verb::Show | Verb::Stat);
-        let companion = show::companion(&command);
+        match (self.output, rows.is_empty()) {
+            (Output::Table, _) => Ok(done(text)),
+            (Output::Json, true) if !text.is_empty() => Ok(text),
+            (Output::Json, _) => serde_json::to_string_pretty(&rows)
+                .map(|rows| rows + "\n")
+                .map_err(|error| Failure::plain(&error.to_string())),
+        }
+    }
+
+    /// One command's warnings and rows, as text and as they are.
+    async fn one(&self, command: &Command) -> Result<(String, Vec<Row>), Failure> {
+        let reply = self.wire.send(&nitro::to_request(command)).await?;
+        let companion = show::companion(command);
         // Some types are nothing but what is bound to them.
         let only_bound = companion.is_some()
             && command.resource().is_singleton()
@@ -194,20 +211,14 @@ impl Session {
         if let (Some(request), [row]) = (companion, rows.as_mut_slice()) {
             warnings.extend(self.add_bound(&request, row).await?);
         }
+        let warnings = warnings.iter();
         let mut text: String = warnings
-            .iter()
-            .map(|warning| format!("{}\n", show::warning(warning)))
+            .map(|w| format!("{}\n", show::warning(w)))
             .collect();
-        if self.output == Output::Json {
-            if reads {
-                let rows = serde_json::to_string_pretty(&rows);
-                let rows = rows.map_err(|error| Failure::plain(&error.to_string()))?;
-                return Ok(rows + "\n");
-            }
-            return Ok(text);
+        if self.output == Output::Table {
+            text.push_str(&show::render(command, &rows));
         }
-        text.push_str(&show::render(&command, &rows));
-        Ok(done(text))
+        Ok((text, rows))
     }
 
     /// Puts what is bound to an object into its row; a warning if it may not be seen.
@@ -227,34 +238,14 @@ impl Session {
         Ok(None)
     }
 
-    /// The line's command; secrets it leaves out are asked for.
-    fn parse(&self, line: &str) -> Result<Command, Failure> {
-        let command = match grammar::parse_line(line) {
-            Ok(command) => command,
-            Err(fault) => match with_secret(line).filter(|_| self.asking == Asking::Person) {
-                Some((command, name)) => {
-                    let value = Value::Secret(new_password()?);
-                    command.with(name, value)
-                }
-                None => return Err(Failure::usage(&fault)),
-            },
+    /// The line's commands; a secret it leaves out is asked for.
+    fn parse(&self, line: &str) -> Result<Vec<Command>, Failure> {
+        let wanted = grammar::secret_wanted(line).filter(|_| self.asking == Asking::Person);
+        let parsed = match wanted {
+            Some(name) => grammar::parse_all_with(line, &asked_secret(line, name)?),
+            None => grammar::parse_all(line),
         };
-        let flagged = command.attributes().find(|attribute| {
-            matches!(attribute.kind, Kind::OptionalSecret)
-                && command.verb() != Verb::Unset
-                && command.value(attribute.name) == Some(&Value::Flag)
-        });
-        // A pass phrase may come by another argument, as in `-password -passplain …`.
-        let given = command
-            .attributes()
-            .any(|attribute| matches!(command.value(attribute.name), Some(Value::Secret(_))));
-        match flagged {
-            Some(attribute) if self.asking == Asking::Person && !given => {
-                let secret = read_password("Enter password:")?;
-                Ok(command.with(attribute.name, Value::Secret(secret)))
-            }
-            _ => Ok(command),
-        }
+        parsed.map_err(|fault| Failure::usage(&fault))
     }
 }
 
@@ -265,22 +256,16 @@ fn done(mut text: String) -> String {
     text
 }
 
-/// The command that a line would be with one more word, if that word is a secret; and the secret's name.
-fn with_secret(line: &str) -> Option<(Command, &'static str)> {
-    const STAND_IN: &str = "stand-in";
-    let command = grammar::parse_line(&format!("{line} {STAND_IN}")).ok()?;
-    let name = command.attributes().find_map(|attribute| {
-        let value = command.value(attribute.name)?;
-        (*value == Value::Secret(Secret::new(STAND_IN.to_owned()))).then_some(attribute.name)
-    })?;
-    Some((command, name))
-}
-
-/// A password typed twice.
-fn new_password() -> Result<Secret<String>, Failure> {
+/// The secret of that argument; a new password is typed twice.
+fn asked_secret(line: &str, name: &str) -> Result<Secret<String>, Failure> {
+    let stand_in = Secret::new(String::from("stand-in"));
+    let commands = grammar::parse_all_with(line, &stand_in).map_err(|f| Failure::usage(&f))?;
+    let is_new = commands.iter().any(|command| {
+        let attribute = command.attribute(name);
+        attribute.is_some_and(|attribute| matches!(attribute.kind, Kind::Secret))
+    });
     let first = read_password("Enter password:")?;
-    let second = read_password("Confirm password:")?;
-    if first.expose() != second.expose() {
+    if is_new && first.expose() != read_password("Confirm password:")?.expose() {
         return Err(Failure::plain("Passwords do not match"));
     }
     Ok(first)
@@ -406,14 +391,21 @@ mod tests {
         assert!(session.names("ns version").await.is_empty());
     }
 
-    #[test]
-    fn a_password_left_out_is_missed() {
-        let wanted = |line: &str| with_secret(line).map(|(_, name)| name);
+    #[tokio::test]
+    async fn one_line_may_be_several_commands() {
+        let stub = Stub::start();
+        let session = stub.session(Output::Table);
 
-        assert_eq!(wanted("set system user nsroot"), Some("password"));
-        assert_eq!(wanted("add system user u -timeout 900"), Some("password"));
-        assert_eq!(wanted("set lb vserver v"), None);
-        assert_eq!(wanted("add ssl certKey"), None);
+        session
+            .execute("rm server nowhere other")
+            .await
+            .unwrap_err();
+
+        assert_eq!(
+            stub.asked(),
+            ["DELETE /nitro/v1/config/server/nowhere?warning=yes"],
+            "the first failure ends the line"
+        );
     }
 
     #[tokio::test]
