@@ -85,14 +85,8 @@ async fn connect(host: &str, port: u16, settings: &Settings) -> Result<TcpStream
         host: host.to_owned(),
         source,
     };
-    let limit = settings.resolve_timeout;
-    let resolved = tokio::time::timeout(limit, lookup_host((bare, port))).await;
-    let addresses = resolved
-        .map_err(|_| FetchError::Unresolved {
-            host: host.to_owned(),
-            limit,
-        })?
-        .map_err(unreachable)?;
+    let looked_up = in_time(host, lookup_host((bare, port)), settings.resolve_timeout).await?;
+    let addresses = looked_up.map_err(unreachable)?;
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
         match TcpStream::connect(address).await {
@@ -101,6 +95,20 @@ async fn connect(host: &str, port: u16, settings: &Settings) -> Result<TcpStream
         }
     }
     Err(unreachable(last))
+}
+
+/// Waits for a name's addresses, and no longer.
+async fn in_time<T>(
+    host: &str,
+    lookup: impl Future<Output = T>,
+    limit: Duration,
+) -> Result<T, FetchError> {
+    tokio::time::timeout(limit, lookup)
+        .await
+        .map_err(|_| FetchError::Unresolved {
+            host: host.to_owned(),
+            limit,
+        })
 }
 
 /// By GET where that is wanted and the URL stays short, else by POST.
@@ -131,4 +139,43 @@ fn escaped(question: &[u8]) -> String {
         .replace('+', "%2B")
         .replace('/', "%2F")
         .replace('=', "%3D")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        let mut settings = Settings::of(&evercert_ns::Config::default().zero_touch_params());
+        settings.by_get = true;
+        settings
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_not_resolved_in_time_is_said_so() {
+        let silent = std::future::pending::<()>();
+
+        let failed = in_time("ocsp.example", silent, Duration::from_millis(1)).await;
+
+        assert!(matches!(failed, Err(FetchError::Unresolved { .. })));
+    }
+
+    #[test]
+    fn long_questions_go_by_post_whatever_was_set() {
+        let uri: Uri = "http://ocsp.example/a/".parse().unwrap();
+        let asked = |length| {
+            let mut question = vec![0; length];
+            question[..3].fill(255);
+            request(&uri, &question, &settings()).unwrap()
+        };
+
+        let short = asked(90);
+        assert_eq!(short.method(), Method::GET);
+        assert!(
+            short.uri().path().starts_with("/a/%2F%2F"),
+            "{}",
+            short.uri()
+        );
+        assert_eq!(asked(200).method(), Method::POST);
+    }
 }

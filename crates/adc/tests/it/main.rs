@@ -31,3 +31,4 @@ mod raw;
 mod swap;
 mod sync;
 mod websocket;
+mod zero_touch;
