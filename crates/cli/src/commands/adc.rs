@@ -7,13 +7,16 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use evercert_adc::admin::{self, AdminError};
-use evercert_adc::config::{AdcConfig, ConsoleLink, NsConf, Polling};
+use evercert_adc::config::{AdcConfig, ConsoleLink, Exposure, NitroConfig, NsConf, Polling};
 use evercert_adc::status::ZeroTouchStatus;
 use evercert_adc::{Adc, Explanation, Outcome, Status};
 use evercert_types::{Secret, parse_span};
 
 use crate::exit;
 use crate::output::{self, Output};
+
+/// Where `--help` shows the management interface.
+const NITRO: &str = "NITRO";
 
 /// `evercert adc`.
 #[derive(clap::Args)]
@@ -66,6 +69,18 @@ struct Run {
     /// HTTP at port 80, such as 0.0.0.0:80.
     #[arg(long, value_name = "ADDRESS:PORT")]
     challenge_listen: Option<std::net::SocketAddr>,
+    /// Offer NITRO, NetScaler's HTTP API, over HTTPS at this address; a local `evercert shell` needs none.
+    #[arg(long, value_name = "ADDRESS:PORT", help_heading = NITRO)]
+    nitro: Option<std::net::SocketAddr>,
+    /// The certkey that NITRO is served with; default ns-server-certificate, or else one made in the state directory.
+    #[arg(long, value_name = "CERTKEY", requires = "nitro", help_heading = NITRO)]
+    nitro_certificate: Option<String>,
+    /// Offer NITRO over HTTP too, where passwords travel in clear text: an address of this machine only.
+    #[arg(long, value_name = "ADDRESS:PORT", help_heading = NITRO)]
+    nitro_http: Option<std::net::SocketAddr>,
+    /// NITRO over HTTP may be reached from other machines.
+    #[arg(long, requires = "nitro_http", help_heading = NITRO)]
+    nitro_http_anywhere: bool,
     /// Served where no other certificate fits: a certkey, or a name that a zero-touch certificate serves.
     #[arg(long, value_name = "NAME")]
     default_certificate: Option<String>,
@@ -149,6 +164,16 @@ async fn serve(args: Run) -> Result<ExitCode> {
     config.default_certificate = args.default_certificate;
     config.challenge_listen = args.challenge_listen;
     config.cache_key = args.cache_key;
+    config.nitro = NitroConfig {
+        https: args.nitro,
+        http: args.nitro_http,
+        http_exposure: if args.nitro_http_anywhere {
+            Exposure::Anywhere
+        } else {
+            Exposure::Loopback
+        },
+        certificate: args.nitro_certificate,
+    };
     if let Some(url) = args.console {
         let mut link = ConsoleLink::new(url, args.enroll_token.map(token).transpose()?);
         link.poll_interval = Duration::try_from(args.poll_interval).context("--poll-interval")?;

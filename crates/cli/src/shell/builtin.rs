@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use evercert_ns::catalog::{RESOURCES, ResourceType};
-use evercert_ns::grammar::{self, tokenize};
+use evercert_ns::grammar::{self, Candidate, tokenize};
 use evercert_ns::{Verb, catalog};
 
 /// A command of the shell's own.
@@ -123,12 +123,17 @@ fn types(verb: Verb) -> String {
 
 /// What may come next on an unfinished line, one a line: what `?` shows.
 pub(super) fn next(line: &str, names: &dyn Fn(&str) -> Vec<String>) -> String {
-    let candidates = grammar::complete_with(line, names);
-    if candidates.is_empty() {
-        return match grammar::parse_line(line) {
-            Ok(_) => "  <Enter>\n".to_owned(),
-            Err(fault) => format!("  → {}\n", fault.remedy()),
+    let mut candidates = grammar::complete_with(line, names);
+    let parsed = grammar::parse_all(line);
+    if parsed.is_ok() && (line.is_empty() || line.ends_with(char::is_whitespace)) {
+        let enter = Candidate {
+            text: "<Enter>".to_owned(),
+            doc: "Execute the command.".to_owned(),
         };
+        candidates.insert(0, enter);
+    }
+    if let (Err(fault), true) = (parsed, candidates.is_empty()) {
+        return format!("  → {}\n", fault.remedy());
     }
     let width = candidates
         .iter()

@@ -220,10 +220,10 @@ mod tests {
     #[test]
     fn lines_become_nitro_requests() {
         assert_eq!(
-            sent("show ssl certKey \"a b/c\""),
+            sent("show ssl certKey \"a b:c\""),
             (
                 "GET",
-                "/nitro/v1/config/sslcertkey/a%20b%2Fc".to_owned(),
+                "/nitro/v1/config/sslcertkey/a%20b%3Ac".to_owned(),
                 None
             )
         );

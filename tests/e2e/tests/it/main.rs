@@ -13,6 +13,7 @@ mod kill;
 mod manage;
 mod messages;
 mod pebble;
+mod shell;
 mod small_disk;
 mod two_consoles;
 mod vendors;
