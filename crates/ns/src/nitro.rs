@@ -568,6 +568,14 @@ mod tests {
         insta::assert_snapshot!(request("set lb monitor m HTTP -interval 2 MIN"), @r#"Put lbmonitor {"lbmonitor":{"interval":"2","monitorname":"m","type":"HTTP","units3":"MIN"}}"#);
         insta::assert_snapshot!(request("enable ns feature LB CS"), @r#"Post nsfeature?action=enable {"nsfeature":{"feature":["LB","CS"]}}"#);
         insta::assert_snapshot!(request("save ns config -all"), @r#"Post nsconfig?action=save {"nsconfig":{"all":true}}"#);
+        insta::assert_snapshot!(request("bind responder global p 100 END -type REQ_OVERRIDE"), @r#"Put responderglobal_responderpolicy_binding {"responderglobal_responderpolicy_binding":{"gotopriorityexpression":"END","policyname":"p","priority":100,"type":"REQ_OVERRIDE"}}"#);
+        insta::assert_snapshot!(request("rm dns txtRec a.example v"), @"Delete dnstxtrec/a.example?args=String:v");
+        insta::assert_snapshot!(request("rm dns txtRec a.example -recordId 7"), @"Delete dnstxtrec/a.example?args=recordid:7");
+        insta::assert_snapshot!(request("convert ssl pkcs12 o -import -pkcs12File p.pfx"), @r#"Post sslpkcs12?action=convert {"sslpkcs12":{"Import":true,"outfile":"o","pkcs12file":"p.pfx"}}"#);
+        insta::assert_snapshot!(request("rm ssl certFile a"), @"Delete sslcertfile?args=name:a");
+        insta::assert_snapshot!(request("force HA failover -force"), @r#"Post hafailover?action=Force {"hafailover":{"force":true}}"#);
+        insta::assert_snapshot!(request("switch ns partition p1"), @r#"Post nspartition?action=Switch {"nspartition":{"partitionname":"p1"}}"#);
+        insta::assert_snapshot!(request("rename lb vserver a b"), @r#"Post lbvserver?action=rename {"lbvserver":{"name":"a","newname":"b"}}"#);
         insta::assert_snapshot!(request("show lb vserver v"), @"Get lbvserver/v");
         insta::assert_snapshot!(request("stat lb vserver"), @"Get lbvserver");
     }
@@ -595,6 +603,32 @@ mod tests {
         insta::assert_snapshot!(line(Verb::Link, "lbvserver", json!({"name":"v"})), @"ERROR: Invalid nitro action or operation [link lbvserver]");
         insta::assert_snapshot!(line(Verb::Add, "server", json!({"name":"s","domain":"a.example","ipaddress":"1.2.3.4"})), @"ERROR: Arguments cannot both be specified [ipaddress]");
         insta::assert_snapshot!(line(Verb::Add, "server", json!(["s"])), @"ERROR: Invalid JSON input [server]");
+    }
+
+    #[test]
+    fn lists_in_arguments_are_read_as_clients_write_them() {
+        let removed = |value: &str| {
+            let request = Request {
+                method: Method::Delete,
+                tree: Tree::Config,
+                kind: "dnstxtrec".to_owned(),
+                name: Some("a.example.".to_owned()),
+                action: None,
+                args: vec![("string".to_owned(), value.to_owned())],
+                body: None,
+            };
+            let commands = from_request(&request).unwrap();
+            print(&commands[0])
+        };
+
+        assert_eq!(removed("v"), "rm dns txtRec a.example v");
+        assert_eq!(removed("['v']"), "rm dns txtRec a.example v");
+        assert_eq!(
+            removed(r#"['it\'s', "w"]"#),
+            r#"rm dns txtRec a.example "it's" w"#
+        );
+        assert_eq!(removed(r#"["v","w"]"#), "rm dns txtRec a.example v w");
+        assert_eq!(removed("[v]"), "rm dns txtRec a.example [v]");
     }
 
     #[test]

@@ -115,7 +115,7 @@ impl Config {
             let name = match step {
                 Objects(name) | Later(name) | Bindings(name) => name,
             };
-            for object in self.objects(name) {
+            for object in self.in_saved_order(name) {
                 match step {
                     Objects(_) => commands.extend(object_command(object)),
                     Later(_) => commands.extend(later_commands(object)),
@@ -124,6 +124,25 @@ impl Config {
             }
         }
         commands
+    }
+
+    /// In the order they were added; the SSL sides of virtual servers and services in the order of those.
+    fn in_saved_order(&self, name: &str) -> Vec<&Object> {
+        let mut objects: Vec<&Object> = self.objects(name).collect();
+        let mains = objects
+            .first()
+            .map_or(&[][..], |object| object.resource().companion_of);
+        if !mains.is_empty() {
+            objects.sort_by_cached_key(|object| {
+                let key = object.key();
+                let main = mains.iter().enumerate().find_map(|(index, main)| {
+                    let main = self.object(main, &key)?;
+                    Some((index, main.number()))
+                });
+                (main, key.to_ascii_lowercase())
+            });
+        }
+        objects
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::model::object::Object;
 use crate::value::Value;
+use crate::verb::Verb;
 
 /// Objects by the number they were added with; names are found in any case.
 #[derive(Clone, Debug, Default)]
@@ -18,11 +19,24 @@ pub(super) struct Table {
     is_exact: bool,
 }
 
-/// Equal when the same objects were added in the same order.
+/// Equal when the same objects were added in the same order; objects nobody adds have no order.
 impl PartialEq for Table {
     fn eq(&self, other: &Self) -> bool {
-        let telling = |object: &&Object| !object.says_nothing();
-        self.iter().filter(telling).eq(other.iter().filter(telling))
+        let telling = |table: &'_ Self| -> Vec<Arc<Object>> {
+            let objects = table.objects.values();
+            let mut objects: Vec<_> = objects
+                .filter(|object| !object.says_nothing())
+                .cloned()
+                .collect();
+            if objects
+                .first()
+                .is_some_and(|object| !object.resource().supports(Verb::Add))
+            {
+                objects.sort_by_cached_key(|object| object.key().to_ascii_lowercase());
+            }
+            objects
+        };
+        telling(self) == telling(other)
     }
 }
 

@@ -1,6 +1,9 @@
 //! The rules of the running configuration, one test a rule.
 
+mod access;
+mod certificates;
 mod inspection;
+mod records;
 mod references;
 mod rules;
 mod ssl;
