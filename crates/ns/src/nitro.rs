@@ -424,6 +424,9 @@ fn read(
                 .find(|a| a.has_field(field))
                 .ok_or_else(|| NsError::about(&codes::NO_SUCH_ARGUMENT, field))?,
         };
+        if is_left_open(attribute, json) {
+            continue;
+        }
         if let Some(value) = json_value(command.verb(), attribute, json)? {
             let twice = values.insert(attribute.name, value).is_some();
             if twice {
@@ -435,6 +438,16 @@ fn read(
         add_unit(&command, &mut values, name, unit)?;
     }
     validate::complete(command.with_values(values))
+}
+
+/// Clients with typed members send an empty string for what was not set (lens: `"undefaction":""`), which no value of
+/// these kinds can be.
+fn is_left_open(attribute: &Attribute, json: &Json) -> bool {
+    let never_empty = matches!(
+        attribute.kind,
+        Kind::Choice(_) | Kind::Integer { .. } | Kind::Ip | Kind::Port | Kind::Reference { .. }
+    );
+    never_empty && !attribute.is_key && json.as_str() == Some("")
 }
 
 /// The attribute whose unit this field is.

@@ -12,6 +12,7 @@ mod console;
 mod icap_server;
 mod world;
 
+mod acme;
 mod admission;
 mod back_end;
 mod c_icap;

@@ -100,6 +100,12 @@ impl<'a, R: Request + ?Sized> Evaluation<'a, R> {
         self.value(node)?.written()
     }
 
+    /// A host name of the request, or one that was cast.
+    pub(super) fn hostname(self, bytes: impl Into<Cow<'a, [u8]>>) -> Text<'a> {
+        let shape = Shape::Hostname(self.request.server().port());
+        Text::new(bytes).shaped(shape).ignoring_case()
+    }
+
     fn compare(self, left: &'a Node, by: Comparison, right: &'a Node) -> Result<bool, Undef> {
         match (self.value(left)?, self.value(right)?) {
             (Value::Number(a), Value::Number(b)) => Ok(by.of(&a, &b)),
@@ -171,8 +177,8 @@ impl<'a, R: Request + ?Sized> Evaluation<'a, R> {
         let text = |bytes: &'a [u8]| Text::new(bytes);
         Ok(match part {
             Part::Url => Value::Text(text(request.url()).shaped(Shape::Url { is_request: true })),
-            Part::Hostname => Value::Text(hostname(request.host())),
-            Part::ServerName => Value::Text(hostname(request.server_name().as_bytes())),
+            Part::Hostname => Value::Text(self.hostname(request.host())),
+            Part::ServerName => Value::Text(self.hostname(request.server_name().as_bytes())),
             Part::Method => Value::Text(text(request.method().as_bytes())),
             Part::Version => {
                 let (major, minor) = request.version();
@@ -222,10 +228,6 @@ impl<'a> Value<'a> {
             Self::Certificate(_) => return Err(Undef),
         })
     }
-}
-
-fn hostname(bytes: &[u8]) -> Text<'_> {
-    Text::new(bytes).shaped(Shape::Hostname).ignoring_case()
 }
 
 /// HTTP/2 clients may send several fields (RFC 9113 §8.2.3).

@@ -70,7 +70,7 @@ impl<'a, R: Request + ?Sized> Evaluation<'a, R> {
                 self.element(text, call).map(Value::Text)
             }
             Op::SetTextMode | Op::ToList | Op::ToPairs | Op::ToType => {
-                cast(text, call).map(Value::Text)
+                self.cast(text, call).map(Value::Text)
             }
             _ => self.changed(text, call).map(Value::Text),
         }
@@ -175,7 +175,7 @@ impl<'a, R: Request + ?Sized> Evaluation<'a, R> {
 
     fn url_part(self, text: Text<'a>, op: Op) -> Result<Text<'a>, Undef> {
         let parts = match text.shape {
-            Shape::Hostname => return host_part(text, op),
+            Shape::Hostname(_) => return host_part(text, op),
             _ => url::parts(&text.bytes),
         };
         let length = text.bytes.len();
@@ -207,7 +207,7 @@ impl<'a, R: Request + ?Sized> Evaluation<'a, R> {
                     true => Text::new(self.request.host()),
                     false => text.part(parts.host.0, parts.host.1),
                 };
-                return host_part(host.shaped(Shape::Hostname).ignoring_case(), op);
+                return host_part(self.hostname(host.bytes), op);
             }
         })
     }
@@ -241,6 +241,33 @@ impl<'a, R: Request + ?Sized> Evaluation<'a, R> {
             }
             _ => Err(Undef),
         }
+    }
+
+    fn cast(self, text: Text<'a>, call: &'a Call) -> Result<Text<'a>, Undef> {
+        let mut text = text;
+        match (call.function.op, call.arguments.as_slice()) {
+            (Op::SetTextMode, [Argument::Word(word)]) => match *word {
+                "IGNORECASE" => text.mode.ignore_case = true,
+                "NOIGNORECASE" => text.mode.ignore_case = false,
+                "URLENCODED" => text.mode.url_encoded = true,
+                _ => text.mode.url_encoded = false,
+            },
+            (Op::ToList, [Argument::Char(delimiter)]) => text.shape = Shape::List(*delimiter),
+            (Op::ToPairs, [Argument::Char(after_name), Argument::Char(between)]) => {
+                text.shape = Shape::Pairs {
+                    between: *between,
+                    after_name: *after_name,
+                };
+            }
+            (Op::ToType, _)
+                if call.function.gives == super::functions::Gives::Is(Type::Hostname) =>
+            {
+                text = self.hostname(text.bytes);
+            }
+            (Op::ToType, _) => text.shape = Shape::Url { is_request: false },
+            _ => return Err(Undef),
+        }
+        Ok(text)
     }
 
     fn changed(self, text: Text<'a>, call: &'a Call) -> Result<Text<'a>, Undef> {
@@ -401,35 +428,10 @@ fn any_of(text: &Text<'_>, patset: &Patset, op: Op) -> bool {
     })
 }
 
-fn cast<'a>(text: Text<'a>, call: &'a Call) -> Result<Text<'a>, Undef> {
-    let mut text = text;
-    match (call.function.op, call.arguments.as_slice()) {
-        (Op::SetTextMode, [Argument::Word(word)]) => match *word {
-            "IGNORECASE" => text.mode.ignore_case = true,
-            "NOIGNORECASE" => text.mode.ignore_case = false,
-            "URLENCODED" => text.mode.url_encoded = true,
-            _ => text.mode.url_encoded = false,
-        },
-        (Op::ToList, [Argument::Char(delimiter)]) => text.shape = Shape::List(*delimiter),
-        (Op::ToPairs, [Argument::Char(after_name), Argument::Char(between)]) => {
-            text.shape = Shape::Pairs {
-                between: *between,
-                after_name: *after_name,
-            };
-        }
-        (Op::ToType, _) if call.function.gives == super::functions::Gives::Is(Type::Hostname) => {
-            text = text.shaped(Shape::Hostname).ignoring_case();
-        }
-        (Op::ToType, _) => text.shape = Shape::Url { is_request: false },
-        _ => return Err(Undef),
-    }
-    Ok(text)
-}
-
 /// The host itself, or a part of it; `text` is a host name.
 fn host_part(text: Text<'_>, op: Op) -> Result<Text<'_>, Undef> {
     let server = url::server_length(&text.bytes);
-    let mode = text.mode;
+    let (mode, shape) = (text.mode, text.shape);
     let mut part = match op {
         Op::Server => text.part(0, server),
         Op::Domain => {
@@ -440,7 +442,7 @@ fn host_part(text: Text<'_>, op: Op) -> Result<Text<'_>, Undef> {
         _ => text,
     };
     part.mode = mode;
-    Ok(part.shaped(Shape::Hostname))
+    Ok(part.shaped(shape))
 }
 
 /// Start and end.

@@ -263,6 +263,8 @@ fn texts_and_numbers_are_worked_on() {
         "HTTP.REQ.URL.LENGTH > 10 && HTTP.REQ.URL.LENGTH <= 100",
         r#"HTTP.REQ.COOKIE.IS_NAME("session") && !HTTP.REQ.COOKIE.IS_NAME("SESSION")"#,
         r#"HTTP.REQ.HOSTNAME == "www.EXAMPLE.com""#,
+        r#"HTTP.REQ.HOSTNAME.EQ("www.example.com:80")"#,
+        r#"!"a.example:8443".TYPECAST_HTTP_HOSTNAME_T.EQ("a.example")"#,
         r#""2001:db8::1".TYPECAST_IP_ADDRESS_AT.IN_SUBNET(2001:db8::/32)"#,
     ] {
         assert_eq!(rule(source), Ok(true), "{source}");

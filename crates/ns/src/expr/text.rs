@@ -31,7 +31,8 @@ pub(super) enum Shape<'a> {
     Url {
         is_request: bool,
     },
-    Hostname,
+    /// With the port the client reached, which is as usual as 80 and 443.
+    Hostname(u16),
     Header(&'a str),
     List(u8),
     Pairs {
@@ -92,9 +93,8 @@ impl<'a> Text<'a> {
 
     pub(super) fn equals(&self, other: &[u8]) -> bool {
         match self.shape {
-            Shape::Hostname => {
-                without_usual_port(&self.bytes).eq_ignore_ascii_case(without_usual_port(other))
-            }
+            Shape::Hostname(port) => without_usual_port(&self.bytes, port)
+                .eq_ignore_ascii_case(without_usual_port(other, port)),
             _ if self.mode.ignore_case => self.bytes.eq_ignore_ascii_case(other),
             _ => *self.bytes == *other,
         }
@@ -151,11 +151,14 @@ impl<'a> Text<'a> {
 }
 
 /// `www.example.com:443` is the host `www.example.com`.
-fn without_usual_port(host: &[u8]) -> &[u8] {
-    let stripped = host
-        .strip_suffix(b":80")
-        .or_else(|| host.strip_suffix(b":443"));
-    stripped.unwrap_or(host)
+fn without_usual_port(host: &[u8], reached: u16) -> &[u8] {
+    let length = super::url::server_length(host);
+    match super::url::port(host).map(u16::try_from) {
+        Some(Ok(port)) if matches!(port, 80 | 443) || port == reached => {
+            host.get(..length).unwrap_or(host)
+        }
+        _ => host,
+    }
 }
 
 /// `%HH` decoded; what is no escape stays as it is.
