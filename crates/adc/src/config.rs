@@ -15,6 +15,8 @@ pub struct AdcConfig {
     pub name: String,
     /// The configuration, in NetScaler's language.
     pub ns_conf: NsConf,
+    /// What becomes of lines of it that cannot be carried out.
+    pub unsupported: Unsupported,
     /// Where identity, sealed cache and status socket lie; made with mode 0700 when missing.
     pub state_dir: PathBuf,
     /// The Console to follow; without one, zero touch serves what the sealed cache holds.
@@ -67,6 +69,16 @@ pub struct NsConf {
     pub text: String,
     /// Where it lies: certificate files are relative to its directory, and errors name it.
     pub path: PathBuf,
+}
+
+/// What becomes of lines of ns.conf that are not supported, or cannot be carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unsupported {
+    /// The instance does not start; all of them are told.
+    #[default]
+    Fail,
+    /// They are left out, and reported with their numbers; `save ns config` writes them back.
+    Skip,
 }
 
 /// How to reach the Console.
@@ -153,6 +165,7 @@ impl AdcConfig {
         Self {
             name: "adc".to_owned(),
             ns_conf,
+            unsupported: Unsupported::default(),
             state_dir: state_dir.into(),
             console: None,
             clock: Arc::new(SystemClock),

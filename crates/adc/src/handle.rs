@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin;
 use crate::challenges::{self, Challenges};
 use crate::config::AdcConfig;
-use crate::control::{self, Actor, Control};
+use crate::control::{self, Actor, Control, Secrets};
 use crate::error::StartError;
 use crate::files::Files;
 use crate::instance::Instance;
@@ -66,6 +66,8 @@ pub struct Executed {
     pub effect: Effect,
     /// What NetScaler would warn of.
     pub warnings: Vec<NsError>,
+    /// What it answers, as NITRO would; `None` for a command that answers nothing.
+    pub fields: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 impl Adc {
@@ -96,7 +98,9 @@ impl Adc {
             ns_conf: config.ns_conf.path.clone(),
         };
         let files = Files::new(&config.ns_conf.path, &config.state_dir);
-        let loaded = control::load(&config.ns_conf, CertKeys::new(files.clone()))?;
+        let secrets = Secrets::open(&config.state_dir)?;
+        let certkeys = CertKeys::new(files.clone());
+        let loaded = control::load(&config.ns_conf, certkeys, &secrets, config.unsupported)?;
         stapler.configure(Settings::of(&loaded.config.zero_touch_params()));
         let running = Running::new(loaded.certkeys.clone());
         let running = running.rebuilt(&loaded.config, loaded.certkeys.clone(), &surroundings)?;
@@ -131,7 +135,8 @@ impl Adc {
         let instance = Arc::new(Instance {
             name: config.name.clone(),
             started_at: config.clock.now(),
-            control: Control::new(loaded, running, live.clone(), surroundings),
+            control: Control::new(loaded, running, live.clone(), surroundings, secrets)
+                .map_err(system("the control"))?,
             clock: config.clock.clone(),
             memory: Memory::new(config.clock.clone()),
             files,
@@ -195,7 +200,19 @@ impl AdcHandle {
         Ok(Executed {
             effect: done.effect,
             warnings: done.warnings,
+            fields: done.fields,
         })
+    }
+
+    /// What changes the configuration, for tests beside it.
+    #[cfg(test)]
+    pub(crate) fn control(&self) -> &Control {
+        &self.instance.control
+    }
+
+    /// The running configuration's text, as `show ns runningConfig` shows it; secrets are encrypted.
+    pub fn running_config(&self) -> String {
+        self.instance.control.text()
     }
 
     /// How the instance is.

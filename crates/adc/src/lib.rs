@@ -41,7 +41,7 @@ mod sync;
 mod tls;
 mod traffic;
 
-pub use config::{AdcConfig, ConsoleLink, NitroConfig, NsConf};
+pub use config::{AdcConfig, ConsoleLink, NitroConfig, NsConf, Unsupported};
 pub use error::StartError;
 pub use handle::{Adc, AdcHandle, Executed, NitroAddrs};
 pub use status::Status;

@@ -38,6 +38,19 @@ pub struct LineError {
     pub remedy: String,
 }
 
+impl LineError {
+    /// A line whose command was refused.
+    pub fn of(line: usize, command: &Command, error: NsError) -> Self {
+        Self {
+            line,
+            text: command.to_string(),
+            word: last_word(&error),
+            remedy: error.remedy().to_owned(),
+            error,
+        }
+    }
+}
+
 impl fmt::Display for LineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -132,13 +145,7 @@ pub fn load(text: &str, policy: Policy) -> Result<Loaded, LoadError> {
             Ok(applied) => {
                 warnings.extend(applied.warnings.into_iter().map(|warning| (line, warning)));
             }
-            Err(error) => errors.push(LineError {
-                line,
-                text: command.to_string(),
-                word: last_word(&error),
-                remedy: error.remedy().to_owned(),
-                error,
-            }),
+            Err(error) => errors.push(LineError::of(line, &command, error)),
         }
     }
     errors.sort_by_key(|error| error.line);

@@ -3,12 +3,17 @@
 //! A command is applied to a copy, what it needs is built and opened, and only then the copy takes the place of the
 //! running configuration: a refused command changes nothing, and no connection notices.
 
+mod access;
 mod certkey;
 mod draft;
 mod load;
 mod make;
+mod password;
+mod save;
+mod secrets;
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -17,11 +22,14 @@ use base64::engine::general_purpose::STANDARD;
 use evercert_ns::model::{Config, Effect};
 use evercert_ns::{Command, NsError, Verb, codes};
 use evercert_types::Secret;
+use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 use tokio::sync::Mutex;
 
 use self::draft::Draft;
 pub(crate) use self::load::{Loaded, load};
+use self::password::Passwords;
+pub(crate) use self::secrets::Secrets;
 use crate::files::Files;
 use crate::ocsp::Settings;
 use crate::running::live::Live;
@@ -45,8 +53,24 @@ struct Inner {
     live: Arc<Live>,
     surroundings: Surroundings,
     files: Files,
+    secrets: Secrets,
+    passwords: Passwords,
+    saved: ArcSwap<SavedState>,
     /// What of ns.conf could not be carried out.
     at_start: Vec<String>,
+    /// Those lines, as they were read.
+    unsupported: Vec<String>,
+}
+
+/// How the running configuration stands to ns.conf.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SavedState {
+    /// Whether it was changed since.
+    pub(crate) is_changed: bool,
+    /// When it was last changed, since the start.
+    pub(crate) changed_at: Option<Timestamp>,
+    /// When ns.conf was last written.
+    pub(crate) saved_at: Option<Timestamp>,
 }
 
 /// Who gives a command.
@@ -111,13 +135,19 @@ pub(crate) enum OnError {
 
 impl Control {
     /// Over what ns.conf loaded; the vservers are open already.
+    ///
+    /// # Errors
+    /// When the system gives no random octets.
     pub(crate) fn new(
         loaded: Loaded,
         running: Running,
         live: Arc<Live>,
         with: Surroundings,
-    ) -> Self {
-        Self {
+        secrets: Secrets,
+    ) -> std::io::Result<Self> {
+        let written = std::fs::metadata(&with.ns_conf).and_then(|file| file.modified());
+        let saved_at = written.ok().and_then(|at| Timestamp::try_from(at).ok());
+        Ok(Self {
             inner: Arc::new(Inner {
                 config: ArcSwap::new(Arc::new(loaded.config)),
                 turn: Mutex::new(()),
@@ -125,9 +155,16 @@ impl Control {
                 running: ArcSwap::new(Arc::new(running)),
                 live,
                 surroundings: with,
+                secrets,
+                passwords: Passwords::new()?,
+                saved: ArcSwap::from_pointee(SavedState {
+                    saved_at,
+                    ..SavedState::default()
+                }),
                 at_start: loaded.warnings,
+                unsupported: loaded.unsupported,
             }),
-        }
+        })
     }
 
     /// The running configuration now.
@@ -157,28 +194,57 @@ impl Control {
         at_start.chain(&running.warnings).cloned().collect()
     }
 
-    /// Who logs in with this name and password.
+    /// The running configuration's text, as `show ns runningConfig` shows it; secrets are encrypted.
+    pub(crate) fn text(&self) -> String {
+        save::text(&self.config(), &self.inner.secrets)
+    }
+
+    /// How the running configuration stands to ns.conf.
+    pub(crate) fn saved(&self) -> SavedState {
+        **self.inner.saved.load()
+    }
+
+    /// The file that `save ns config` writes.
+    pub(crate) fn ns_conf(&self) -> &Path {
+        &self.inner.surroundings.ns_conf
+    }
+
+    /// Who logs in over the network with this name and password. It takes a tenth of a second, on purpose: call it
+    /// where that holds up nobody.
     ///
     /// # Errors
-    /// 354 when there is no such user, or the password is another.
+    /// 354 when there is no such user, the password is another or was never set, or the user may not use NITRO.
     pub(crate) fn authenticate(
         &self,
         user: &str,
-        _password: &Secret<String>,
+        password: &Secret<String>,
     ) -> Result<Actor, NsError> {
-        tracing::info!(user.name = user, "log-in refused: no user has a password");
-        Err(NsError::new(&codes::INVALID_LOGIN))
+        let config = self.config();
+        let known = config
+            .users()
+            .find(|known| known.name.eq_ignore_ascii_case(user));
+        let is_right = self.inner.passwords.verify(known.as_ref(), password);
+        match known {
+            Some(known) if is_right && access::may_use(&config, &known.name, Via::Api) => {
+                Ok(Actor {
+                    user: known.name,
+                    via: Via::Api,
+                    client: None,
+                })
+            }
+            _ => {
+                tracing::warn!(user.name = user, "log-in refused");
+                Err(NsError::new(&codes::INVALID_LOGIN))
+            }
+        }
     }
 
     /// Whether the user may give the command; reads are asked for too.
     ///
     /// # Errors
-    /// 2138 when not.
-    pub(crate) fn authorise(&self, actor: &Actor, _command: &Command) -> Result<(), NsError> {
-        match actor.user == SUPERUSER {
-            true => Ok(()),
-            false => Err(NsError::new(&codes::NOT_AUTHORIZED)),
-        }
+    /// 2138 when a command policy or none says so, 371 for a user without any, 354 for one who is gone.
+    pub(crate) fn authorise(&self, actor: &Actor, command: &Command) -> Result<(), NsError> {
+        access::authorise(&self.config(), actor, command)
     }
 
     /// Carries a command out: all of it, or nothing.
@@ -198,7 +264,7 @@ impl Control {
         on_error: OnError,
     ) -> Vec<Result<Done, NsError>> {
         let _turn = self.inner.turn.lock().await;
-        let before = (self.config(), self.running());
+        let before = (self.config(), self.running(), self.saved());
         let mut results = Vec::with_capacity(commands.len());
         for command in commands {
             let result = self.carry_out(actor, command).await;
@@ -219,6 +285,8 @@ impl Control {
     async fn carry_out(&self, actor: &Actor, command: &Command) -> Result<Done, NsError> {
         self.authorise(actor, command)?;
         let done = match (command.resource().name, command.verb()) {
+            ("ns config", Verb::Save) => self.save()?,
+            ("ns config", Verb::Diff) => return self.diff(command),
             (_, verb) if verb.is_read_only() => return Ok(Done::new(Effect::Unchanged)),
             ("system file", Verb::Add | Verb::Rm) => self.file(command)?,
             (_, Verb::Create | Verb::Convert) => self.make(command).await?,
@@ -230,6 +298,8 @@ impl Control {
 
     /// A command that changes the configuration.
     async fn change(&self, command: &Command) -> Result<Done, NsError> {
+        access::check(command)?;
+        let command = &password::hashed(&self.inner.secrets.opened(command))?;
         let config = Config::clone(&self.config());
         let mut draft = Draft::new(config, self.running().certkeys.clone());
         let effect = match command.resource().name {
@@ -244,6 +314,7 @@ impl Control {
         );
         if effect != Effect::Unchanged {
             self.put_in_effect(draft).await?;
+            self.note_change();
         }
         for path in doomed {
             if let Err(error) = std::fs::remove_file(&path) {
@@ -278,6 +349,57 @@ impl Control {
         Ok(())
     }
 
+    fn note_change(&self) {
+        self.inner.saved.store(Arc::new(SavedState {
+            is_changed: true,
+            changed_at: Some(self.inner.surroundings.clock.now()),
+            ..self.saved()
+        }));
+    }
+
+    /// `save ns config`.
+    fn save(&self) -> Result<Done, NsError> {
+        let (inner, now) = (&self.inner, self.inner.surroundings.clock.now());
+        let path = self.ns_conf();
+        save::save(
+            path,
+            &self.config(),
+            &inner.unsupported,
+            &inner.secrets,
+            now,
+        )
+        .map_err(|error| {
+            tracing::error!(path = %path.display(), %error, "the configuration was not saved");
+            NsError::about(&codes::SYSTEM_ERROR, error.to_string())
+        })?;
+        inner.saved.store(Arc::new(SavedState {
+            is_changed: false,
+            saved_at: Some(now),
+            ..self.saved()
+        }));
+        Ok(Done::new(Effect::Unchanged))
+    }
+
+    /// `diff ns config`: the differences are in the field `response`.
+    fn diff(&self, command: &Command) -> Result<Done, NsError> {
+        let inner = &self.inner;
+        let config = self.config();
+        let text = save::diff(
+            command,
+            &config,
+            &inner.secrets,
+            self.ns_conf(),
+            &inner.files,
+        )?;
+        Ok(Done {
+            fields: Some(Map::from_iter([(
+                "response".to_owned(),
+                Json::String(text),
+            )])),
+            ..Done::new(Effect::Unchanged)
+        })
+    }
+
     /// `add system file`, `rm system file`.
     fn file(&self, command: &Command) -> Result<Done, NsError> {
         let files = self.files();
@@ -308,7 +430,7 @@ impl Control {
     }
 
     /// Undoes what was done since then.
-    async fn go_back(&self, (config, running): (Arc<Config>, Arc<Running>)) {
+    async fn go_back(&self, (config, running, saved): (Arc<Config>, Arc<Running>, SavedState)) {
         match self.inner.live.prepare(&running) {
             Ok(prepared) => {
                 self.inner.live.commit(prepared).await;
@@ -316,6 +438,7 @@ impl Control {
                 let stapling = Settings::of(&config.zero_touch_params());
                 self.inner.surroundings.stapler.configure(stapling);
                 self.inner.config.store(config);
+                self.inner.saved.store(Arc::new(saved));
             }
             // Another program took a port that was free for a moment.
             Err(error) => tracing::error!(%error, "undoing the commands of a refused list failed"),
@@ -332,3 +455,6 @@ fn reaches_vservers(before: &Config, kind: &str, key: &str) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Reading and writing files of NetScaler's directories: `system file`, and what commands make.
+//! Writing files of NetScaler's directories: `system file`, and what commands make.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
@@ -7,66 +7,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use evercert_ns::{NsError, codes};
-use jiff::Timestamp;
 
 use super::Files;
 
 /// Most octets of one file.
 pub(crate) const MAX_BYTES: u64 = 8 << 20;
 
-/// What is known of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FileFacts {
-    pub(crate) name: String,
-    pub(crate) size: u64,
-    pub(crate) is_directory: bool,
-    pub(crate) accessed: Timestamp,
-    pub(crate) modified: Timestamp,
-}
-
 impl Files {
-    /// The files of a directory, by name.
-    ///
-    /// # Errors
-    /// 1097 for a location that is not NetScaler's, 1155 when there is no such directory.
-    pub(crate) fn list(&self, location: &str) -> Result<Vec<FileFacts>, NsError> {
-        let directory = self.location(location)?;
-        let entries = fs::read_dir(&directory).map_err(|error| failed(&error, location))?;
-        let mut facts = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(|error| failed(&error, location))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            // What is being written, and what is not a NetScaler's to show.
-            if !name.starts_with('.') && self.owns(&entry.path()) {
-                // A file that went away meanwhile is none.
-                facts.extend(facts_of(&entry.path(), name).ok());
-            }
-        }
-        facts.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(facts)
-    }
-
-    /// One file with its contents.
-    ///
-    /// # Errors
-    /// 1097 for a location or name that is not NetScaler's, 1155 when there is no such file, 283 when it is too large.
-    pub(crate) fn read(&self, location: &str, name: &str) -> Result<(FileFacts, Vec<u8>), NsError> {
-        let path = self.named(location, name)?;
-        let facts = facts_of(&path, name.to_owned()).map_err(|error| failed(&error, name))?;
-        if facts.is_directory {
-            return Ok((facts, Vec::new()));
-        }
-        if facts.size > MAX_BYTES {
-            return Err(NsError::about(&codes::FILE_TOO_LARGE, name));
-        }
-        let bytes = fs::read(&path).map_err(|error| failed(&error, name))?;
-        Ok((facts, bytes))
-    }
-
     /// Makes a file; its directory is made where it is missing.
     ///
     /// # Errors
-    /// As [`Self::read`], and 1642 when it is there already.
+    /// 1097 for a location or name that is not NetScaler's, 283 when it is too large, 1642 when it is there already.
     pub(crate) fn create(&self, location: &str, name: &str, bytes: &[u8]) -> Result<(), NsError> {
         let path = self.named(location, name)?;
         if bytes.len() as u64 > MAX_BYTES {
@@ -78,7 +29,7 @@ impl Files {
     /// Removes a file.
     ///
     /// # Errors
-    /// As [`Self::read`]; 257 for a directory.
+    /// 1097 for a location or name that is not NetScaler's, 1155 when there is no such file, 257 for a directory.
     pub(crate) fn remove(&self, location: &str, name: &str) -> Result<(), NsError> {
         let path = self.named(location, name)?;
         if path.is_dir() {
@@ -157,20 +108,6 @@ fn written_beside(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
     Ok(beside)
 }
 
-fn facts_of(path: &Path, name: String) -> io::Result<FileFacts> {
-    let metadata = fs::metadata(path)?;
-    let time = |time: io::Result<std::time::SystemTime>| -> io::Result<Timestamp> {
-        Timestamp::try_from(time?).map_err(io::Error::other)
-    };
-    Ok(FileFacts {
-        name,
-        size: metadata.len(),
-        is_directory: metadata.is_dir(),
-        accessed: time(metadata.accessed())?,
-        modified: time(metadata.modified())?,
-    })
-}
-
 fn failed(error: &io::Error, name: &str) -> NsError {
     let code = match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => &codes::NO_SUCH_FILE,
@@ -195,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_made_listed_read_and_removed() {
+    fn a_file_is_made_once_and_removed() {
         let dir = tempfile::tempdir().unwrap();
         let files = Files::new(&dir.path().join("ns.conf"), &dir.path().join("state"));
         let place = "/nsconfig/ssl/LENS/";
@@ -203,16 +140,13 @@ mod tests {
         files.create(place, "a.key", b"secret").unwrap();
 
         assert_eq!(code(files.create(place, "a.key", b"other")), 1642);
-        let listed = files.list("/flash/nsconfig/ssl/LENS").unwrap();
-        assert_eq!((listed.len(), listed[0].size), (1, 6));
-        assert_eq!(files.read(place, "a.key").unwrap().1, b"secret");
         let path = dir.path().join("ssl/LENS/a.key");
+        assert_eq!(fs::read(&path).unwrap(), b"secret");
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        files.remove(place, "a.key").unwrap();
-        assert_eq!(code(files.read(place, "a.key")), 1155);
+        files.remove("/flash/nsconfig/ssl/LENS", "a.key").unwrap();
+        assert!(!path.exists());
         assert_eq!(code(files.remove(place, "a.key")), 1155);
-        assert_eq!(files.list(place).unwrap(), []);
     }
 
     #[test]
@@ -228,7 +162,7 @@ mod tests {
             );
         }
         for location in ["/etc", "/nsconfig/ssl/../..", "relative", "/nsconfig/state"] {
-            assert_eq!(code(files.list(location)), 1097, "{location}");
+            assert_eq!(code(files.remove(location, "x")), 1097, "{location}");
         }
         let large = vec![0; usize::try_from(MAX_BYTES).unwrap() + 1];
         assert_eq!(code(files.create("/var/tmp", "large", &large)), 283);

@@ -23,7 +23,7 @@ impl Reader<'_> {
             "nshostname" => |reader| Ok(super::row([("hostname", json!(reader.host_name()))])),
             "nslicense" => |reader| Ok(reader.license()),
             "nsrunningconfig" => |reader| {
-                let text = nsconf::print(&reader.config);
+                let text = reader.instance.control.text();
                 Ok(super::row([("response", json!(text))]))
             },
             "nssavedconfig" => Self::saved,
@@ -63,6 +63,7 @@ impl Reader<'_> {
         let zone = set.and_then(|object| object.text("timezone"));
         let address = self.own_address();
         let now = self.now();
+        let saved = self.instance.control.saved();
         let time = |at: jiff::Timestamp| at.strftime("%a %b %e %H:%M:%S %Y").to_string();
         let mut row = super::row([
             ("ipaddress", json!(address)),
@@ -73,13 +74,19 @@ impl Reader<'_> {
             ("systemtype", json!("Stand-alone")),
             ("primaryip", json!(address)),
             ("timezone", json!(zone.unwrap_or("GMT+00:00-GMT-Etc/GMT"))),
-            ("configchanged", json!(self.is_unsaved())),
+            ("configchanged", json!(saved.is_changed)),
             ("currentsytemtime", json!(time(now))),
             ("systemtime", json!(now.as_second())),
             ("flags", json!("0")),
         ]);
-        if let Some(at) = self.saved_at() {
-            row.insert("lastconfigsavetime".to_owned(), json!(time(at)));
+        let times = [
+            ("lastconfigchangedtime", saved.changed_at),
+            ("lastconfigsavetime", saved.saved_at),
+        ];
+        for (field, at) in times {
+            if let Some(at) = at {
+                row.insert(field.to_owned(), json!(time(at)));
+            }
         }
         row
     }
@@ -131,23 +138,6 @@ impl Reader<'_> {
             NsError::argument(&codes::NO_SUCH_FILE, "ns.conf", &error.to_string())
         })?;
         Ok(super::row([("textblob", json!(text))]))
-    }
-
-    /// Whether a restart would lose something.
-    fn is_unsaved(&self) -> bool {
-        let saved = std::fs::read_to_string(&self.instance.ns_conf).unwrap_or_default();
-        match nsconf::load(&saved, nsconf::Policy::Skip) {
-            Ok(loaded) => loaded.config != *self.config,
-            Err(_) => true,
-        }
-    }
-
-    fn saved_at(&self) -> Option<jiff::Timestamp> {
-        let written = std::fs::metadata(&self.instance.ns_conf)
-            .ok()?
-            .modified()
-            .ok()?;
-        jiff::Timestamp::try_from(written).ok()
     }
 
     /// The name set by `set ns hostName`, else the instance's.

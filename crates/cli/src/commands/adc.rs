@@ -9,7 +9,7 @@ use clap::Subcommand;
 use evercert_adc::admin::{self, AdminError};
 use evercert_adc::config::{AdcConfig, ConsoleLink, Exposure, NitroConfig, NsConf, Polling};
 use evercert_adc::status::ZeroTouchStatus;
-use evercert_adc::{Adc, Explanation, Outcome, Status};
+use evercert_adc::{Adc, Explanation, Outcome, Status, Unsupported};
 use evercert_types::{Secret, parse_span};
 
 use crate::exit;
@@ -41,6 +41,9 @@ struct Run {
     /// The configuration, in NetScaler's language.
     #[arg(long, value_name = "FILE", required = true)]
     ns_conf: Option<PathBuf>,
+    /// What becomes of lines of the configuration that are not supported or cannot be carried out.
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    on_unsupported: OnUnsupported,
     /// Directory of identity, sealed cache and status socket; made when it is not there.
     #[arg(long, value_name = "DIR", required = true)]
     state_dir: Option<PathBuf>,
@@ -90,6 +93,16 @@ struct Run {
     /// How long requests may take to finish when it is stopped.
     #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = parse_span)]
     drain: jiff::SignedDuration,
+}
+
+/// What becomes of lines that are not supported.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum OnUnsupported {
+    /// Do not start; all of them are told with their numbers.
+    #[default]
+    Fail,
+    /// Leave them out, and report them in the log and in the status.
+    Skip,
 }
 
 #[derive(clap::Args)]
@@ -173,6 +186,10 @@ async fn serve(args: Run) -> Result<ExitCode> {
             Exposure::Loopback
         },
         certificate: args.nitro_certificate,
+    };
+    config.unsupported = match args.on_unsupported {
+        OnUnsupported::Fail => Unsupported::Fail,
+        OnUnsupported::Skip => Unsupported::Skip,
     };
     if let Some(url) = args.console {
         let mut link = ConsoleLink::new(url, args.enroll_token.map(token).transpose()?);
