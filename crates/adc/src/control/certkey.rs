@@ -36,6 +36,28 @@ pub(super) fn carry_out(
     }
 }
 
+/// Carries out a command about a bundle: its one file holds the certificate, its key, and the intermediates.
+///
+/// # Errors
+/// NetScaler's error; the draft is of no use then.
+pub(super) fn bundle(
+    draft: &mut Draft,
+    command: &Command,
+    clock: &dyn Clock,
+) -> Result<Effect, NsError> {
+    let effect = draft.apply(command)?;
+    if !matches!(command.verb(), Verb::Add | Verb::Update) {
+        return Ok(effect);
+    }
+    let view = view(&draft.config, &command.key())?;
+    let loaded = read(draft, &view)?;
+    if loaded.certificates.len() > MOST_INTERMEDIATES + 1 {
+        return Err(NsError::about(&codes::TOO_MANY_INTERMEDIATES, &view.cert));
+    }
+    draft.warnings.extend(validity(loaded.leaf(), clock.now()));
+    Ok(effect)
+}
+
 fn add(draft: &mut Draft, command: &Command, now: Timestamp) -> Result<Effect, NsError> {
     let effect = draft.apply(command)?;
     let view = view(&draft.config, &command.key())?;

@@ -306,6 +306,9 @@ impl Control {
             "ssl certKey" => {
                 certkey::carry_out(&mut draft, command, &*self.inner.surroundings.clock)?
             }
+            "ssl certKeyBundle" => {
+                certkey::bundle(&mut draft, command, &*self.inner.surroundings.clock)?
+            }
             _ => draft.apply(command)?,
         };
         let (warnings, doomed) = (

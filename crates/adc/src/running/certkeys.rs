@@ -107,7 +107,7 @@ impl CertKeys {
 
     /// Forgets certkeys that are not in the configuration any more.
     pub(crate) fn retain(&mut self, config: &Config) {
-        let is_there = |name: &String| config.object("ssl certKey", name).is_some();
+        let is_there = |name: &String| config.certkey(name).is_some();
         self.loaded.retain(|name, _| is_there(name));
         self.served.retain(|name, _| is_there(name));
     }

@@ -12,6 +12,7 @@ use crate::tls::resolver::{ChoicePolicy, DefaultCertificate};
 /// Singletons that no vserver depends on.
 const INERT: &[&str] = &["ns hostName", "ssl zeroTouchParam", "system parameter"];
 const CERTKEY: &str = "ssl certKey";
+const BUNDLE: &str = "ssl certKeyBundle";
 
 /// The one-of-a-kind settings every vserver may depend on, and what they refer to (such as global bindings).
 pub(super) fn singletons(config: &Config) -> Closure {
@@ -42,11 +43,11 @@ impl Made {
         roots.extend(bound_from_the_other_side);
         let objects = config.closure(roots.iter().map(|(kind, key)| (*kind, key.as_str())));
         let names = (objects.objects().iter())
-            .filter(|object| object.resource().name == CERTKEY)
+            .filter(|object| [CERTKEY, BUNDLE].contains(&object.resource().name))
             .map(|object| object.key());
         Self {
             certkeys: Contents::of(certkeys, names),
-            objects: objects.without(CERTKEY),
+            objects: objects.without(CERTKEY).without(BUNDLE),
             singletons: singletons.clone(),
         }
     }

@@ -237,6 +237,45 @@ async fn a_bundle_makes_and_links_the_certkeys_of_its_intermediates() {
 }
 
 #[tokio::test]
+async fn a_certkey_bundle_is_served_whole_and_anew_when_it_is_updated() {
+    within(async {
+        let (dir, ca) = (tempfile::tempdir().unwrap(), TestCa::new());
+        let at = dir.path();
+        let bundle = |name: &str| {
+            let leaf = ca.files(at, name, "a.example", P256);
+            let part = |end: &str| fs::read_to_string(at.join(format!("{name}.{end}"))).unwrap();
+            write(at, "bundle.pem", part("pem") + &part("key"));
+            leaf
+        };
+        let one = bundle("one");
+        let adc = Setup::new(at).vserver("v", "SSL", &[]).start().await;
+
+        assert_eq!(
+            adc.refused("add ssl certKeyBundle b -bundleFile one.pem")
+                .await,
+            1537
+        );
+        adc.run(
+            "add ssl certKeyBundle b -bundleFile bundle.pem
+             bind ssl vserver v -certkeyBundleName b",
+        )
+        .await;
+        let shown = Tls::plain().look(adc.addr("v"), "a.example").await.unwrap();
+        assert_eq!(shown.certificates, 2);
+        let leaf = Tls::plain().leaf(adc.addr("v"), "a.example").await;
+        assert_eq!(leaf, one.fingerprint());
+
+        let two = bundle("two");
+        adc.run("update ssl certKeyBundle b").await;
+        let leaf = Tls::plain().leaf(adc.addr("v"), "a.example").await;
+        assert_eq!(leaf, two.fingerprint());
+        assert_eq!(adc.refused("rm ssl certKeyBundle b").await, 1541);
+        adc.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_server_certificate_takes_the_place_of_one_of_its_own_family_only() {
     within(async {
         let (dir, ca) = (tempfile::tempdir().unwrap(), TestCa::new());

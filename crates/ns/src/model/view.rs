@@ -377,7 +377,8 @@ fn bundle_of(object: &Object) -> CertKeyView {
         key: Some(file.to_owned()),
         inform: Inform::Pem,
         password,
-        bundle: true,
+        // Its intermediates stay in it; `-bundle YES` of a certkey makes certkeys of them.
+        bundle: false,
         linked: None,
         expiry_monitor: Some(30),
         is_factory: false,

@@ -42,7 +42,7 @@ fn a_bundle_is_served_like_a_certificate() {
         (bundle.cert.as_str(), bundle.key.as_deref()),
         ("b.pem", Some("b.pem"))
     );
-    assert!(bundle.bundle && bundle.password.is_some());
+    assert!(!bundle.bundle && bundle.password.is_some());
 }
 
 #[test]
