@@ -14,7 +14,7 @@ const SITE: &str = "enable ns feature LB contentInspection
 #[test]
 fn an_inspection_is_saved_after_what_it_names_and_read_back() {
     let config = config(SITE);
-    let saved = super::saved(&config);
+    let saved = saved(&config);
     let lines: String = saved
         .lines()
         .skip(1)
