@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use evercert_ns::catalog::{self, Kind};
+use evercert_ns::catalog::{self, Kind, ResourceType};
 use evercert_ns::grammar::{self, ParseError};
 use evercert_ns::nitro::{self, Method, Request, Tree};
 use evercert_ns::show::{self, Row};
@@ -74,13 +74,19 @@ impl Failure {
     fn refused(reply: &Reply) -> Self {
         Self {
             text: format!("{}\n", show::error(&reply.message)),
-            exit: match reply.code {
-                354 | 444 | 1027 | 2138 => 4,
-                258 | 344 | 1540 => 3,
-                273 | 1541 => 5,
-                _ => 1,
-            },
+            exit: exit_code(reply.code),
         }
+    }
+}
+
+/// By the kind of NetScaler's error: not allowed, not there, in the way, or anything else.
+fn exit_code(code: u32) -> u8 {
+    let is = |of: fn(&ResourceType) -> u32| catalog::RESOURCES.iter().any(|r| of(r) == code);
+    match code {
+        354 | 444 | 1027 | 2138 => 4,
+        _ if is(|resource| resource.missing.code) => 3,
+        _ if is(|resource| resource.exists.code) || is(|resource| resource.in_use.code) => 5,
+        _ => 1,
     }
 }
 

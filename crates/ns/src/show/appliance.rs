@@ -55,7 +55,7 @@ fn config(row: &Row) -> String {
     );
     for (label, field) in [
         ("Time Zone", "timezone"),
-        ("System Time", "systemtime"),
+        ("System Time", "currentsytemtime"),
         ("Last Config Changed Time", "lastconfigchangedtime"),
         ("Last Config Saved Time", "lastconfigsavetime"),
         ("Primary node", "primaryip"),
@@ -197,16 +197,16 @@ const MODES: &[(&str, &str)] = &[
 ];
 
 fn features(row: &Row) -> String {
-    switches(row, "Feature", FEATURES, "feature")
+    switches(row, "Feature", FEATURES, 31)
 }
 
 fn modes(row: &Row) -> String {
-    switches(row, "Mode", MODES, "mode")
+    switches(row, "Mode", MODES, 39)
 }
 
-fn switches(row: &Row, title: &str, known: &[(&str, &str)], list: &str) -> String {
+fn switches(row: &Row, title: &str, known: &[(&str, &str)], width: usize) -> String {
     let listed: Vec<&str> = row
-        .get(list)
+        .get(&title.to_ascii_lowercase())
         .and_then(Json::as_array)
         .into_iter()
         .flatten()
@@ -214,14 +214,16 @@ fn switches(row: &Row, title: &str, known: &[(&str, &str)], list: &str) -> Strin
         .collect();
     let rule = "-".repeat(title.len());
     let mut out = format!(
-        "\n\t{title:<31}{:<21}Status\n\t{rule:<31}{:<21}------\n",
+        "\n\t{title:<width$}{:<21}Status\n\t{rule:<width$}{:<21}------\n",
         "Acronym", "-------"
     );
     for (number, (name, acronym)) in (1..).zip(known) {
         let on = is_on(row, &acronym.to_ascii_lowercase())
             || listed.iter().any(|word| word.eq_ignore_ascii_case(acronym));
         let status = if on { "ON" } else { "OFF" };
-        out.push_str(&format!("{number:>2})\t{name:<31}{acronym:<21}{status}\n"));
+        out.push_str(&format!(
+            "{number:>2})\t{name:<width$}{acronym:<21}{status}\n"
+        ));
     }
     out
 }

@@ -12,18 +12,32 @@ const ACRONYMS: &[&str] = &[
 
 /// Read-only fields, which the catalogue does not describe.
 const READ_ONLY: &[(&str, &str)] = &[
+    ("actsvcs", "Active services"),
     ("configchanged", "Configuration changed"),
+    ("curclntconnections", "Current client connections"),
+    ("cursrvrconnections", "Current server connections"),
     ("currentconn", "Connections"),
     ("curstate", "State"),
     ("daystoexpiration", "Days to expiration"),
     ("effectivestate", "Effective State"),
+    ("establishedconn", "Established connections"),
+    ("handshakesfailed", "Handshakes failed"),
+    ("handshakesrefused", "Handshakes refused"),
     ("hits", "Hits"),
+    ("inactsvcs", "Inactive services"),
     ("lastconfigchangedtime", "Last Config Changed Time"),
     ("lastconfigsavetime", "Last Config Saved Time"),
+    ("newsessions", "New sessions"),
+    ("primaryipaddress", "IP"),
+    ("primaryport", "Port"),
     ("referencecount", "Reference Count"),
+    ("sessionhits", "Session hits"),
     ("svrstate", "State"),
     ("systemtime", "System Time"),
+    ("requestbytes", "Request bytes"),
+    ("responsebytes", "Response bytes"),
     ("undefhits", "Undef Hits"),
+    ("vslbhealth", "Health"),
 ];
 
 /// The label of a NITRO field.

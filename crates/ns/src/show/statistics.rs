@@ -6,7 +6,7 @@ use crate::catalog::ResourceType;
 use crate::show::{Row, derived, labels};
 
 /// How counters' names begin.
-const TOTALS: &[&str] = &["total", "tot"];
+const TOTALS: &[&str] = &["total", "tot", "ssltot"];
 
 /// The counters of one object, or a line for each of several.
 pub(super) fn render(resource: &ResourceType, rows: &[Row], single: bool) -> String {
@@ -19,7 +19,7 @@ pub(super) fn render(resource: &ResourceType, rows: &[Row], single: bool) -> Str
 fn one(resource: &ResourceType, row: &Row) -> String {
     let title = title(resource);
     let mut text = format!("\n{title} Summary\n");
-    for (field, value) in row {
+    for (field, value) in key_first(resource, row) {
         if !is_counter(row, field)
             && let Some(word) = derived::plain(value)
         {
@@ -52,17 +52,11 @@ fn summary(resource: &ResourceType, rows: &[Row]) -> String {
     let Some(first) = rows.first() else {
         return String::new();
     };
-    let key = resource
-        .keys()
-        .next()
-        .map(|key| key.field())
-        .unwrap_or_default();
-    let mut columns: Vec<&String> = first
-        .iter()
+    let columns: Vec<&String> = key_first(resource, first)
+        .into_iter()
         .filter(|(field, value)| !is_counter(first, field) && !value.is_array())
         .map(|(field, _)| field)
         .collect();
-    columns.sort_by_key(|field| **field != key);
     let mut table = vec![
         columns
             .iter()
@@ -76,6 +70,14 @@ fn summary(resource: &ResourceType, rows: &[Row]) -> String {
         table.push(cells.collect());
     }
     format!("\n{} Summary\n{}", title(resource), aligned(&table))
+}
+
+/// The object's name before everything else.
+fn key_first<'r>(resource: &ResourceType, row: &'r Row) -> Vec<(&'r String, &'r Json)> {
+    let key = resource.keys().next();
+    let mut fields: Vec<_> = row.iter().collect();
+    fields.sort_by_key(|(field, _)| !key.is_some_and(|key| key.has_field(field)));
+    fields
 }
 
 fn aligned(table: &[Vec<String>]) -> String {

@@ -1,8 +1,8 @@
 //! Lines with places for fields: `\tState: {curstate}`.
 //!
 //! `{field}` is the field's text; a line with a field that the row lacks is left out. `{field|text}` stands for `text`
-//! then. A line that begins with `?field;` is written only where the row has the field (and it is not `NO` or
-//! `DISABLED`), with `!field;` only where it has not. `{#}` is the number of the object, `{#1}` is 1 for the only one.
+//! then. A line that begins with `?field;` is written only where the row has the field (and it is not `NO`,
+//! `NONE` or `DISABLED`), with `!field;` only where it has not. `{#}` is the number of the object, `{#1}` is 1 for the only one.
 
 use crate::show::Row;
 use crate::show::derived;
@@ -40,7 +40,7 @@ fn condition<'l>(line: &'l str, row: &Row) -> Option<&'l str> {
     };
     let (field, rest) = line[1..].split_once(';')?;
     let given = derived::text(row, field)
-        .is_some_and(|text| !matches!(text.as_str(), "NO" | "DISABLED" | "false"));
+        .is_some_and(|text| !matches!(text.as_str(), "NO" | "NONE" | "DISABLED" | "false"));
     if given == wanted {
         condition(rest, row)
     } else {

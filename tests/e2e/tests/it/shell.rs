@@ -350,9 +350,9 @@ async fn a_person_gets_help_and_history_without_secrets() {
     person.types("show ssl ?").await;
     person.sees("Certificate and private-key pair").await;
     // What was typed is still there; Ctrl-U takes it away.
-    person.types("\x15show ser\t").await;
-    person.sees("service").await;
-    person.types("ver we\t\r").await;
+    person.types("\x15show ser\t\t").await;
+    person.sees("serviceGroup").await;
+    person.types("er we\t\r").await;
     person.sees("IPAddress:    127.0.0.1").await;
     person.types("add system user u hunter2\r").await;
     person.sees(" Done").await;
@@ -437,7 +437,7 @@ impl Person {
 
     async fn leaves(mut self) -> (i32, String) {
         let mut rest = Vec::new();
-        let stdout = self.child.stdout.as_mut().unwrap();
+        let mut stdout = self.child.stdout.take().unwrap();
         let ends = async {
             stdout.read_to_end(&mut rest).await.unwrap();
             self.child.wait().await.unwrap()
