@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::catalog::attribute::Attribute;
 use crate::codes::{self, ErrorCode};
-use crate::value::Values;
+use crate::value::{Value, Values};
 use crate::verb::Verb;
 
 /// What a verb is in NITRO.
@@ -405,20 +405,22 @@ impl ResourceType {
         let words: Vec<_> = self
             .keys()
             .filter_map(|key| values.get(key.name))
-            .flat_map(crate::value::Value::words)
+            .flat_map(Value::words)
             .collect();
         let mut key = words.join(" ");
         if !self.identity.is_empty() {
             key.make_ascii_lowercase();
         }
-        for word in self
-            .identity
-            .iter()
-            .filter_map(|name| values.get(name))
-            .flat_map(crate::value::Value::words)
-        {
-            key.push('\n');
-            key.push_str(&word);
+        for name in self.identity {
+            let given = values.get(name).map(Value::words);
+            let default = || {
+                let word = self.attribute(name)?.default?;
+                Some(vec![word.to_owned()])
+            };
+            for word in given.or_else(default).unwrap_or_default() {
+                key.push('\n');
+                key.push_str(&word);
+            }
         }
         key
     }

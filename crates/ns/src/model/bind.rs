@@ -46,7 +46,7 @@ impl Config {
         self.check_bindable(command)?;
         let wanted = Bound {
             kind,
-            values: self.with_known_server(without_keys(command)),
+            values: self.without_gaps(kind, self.with_known_server(without_keys(command))),
         };
         let key = command.key();
         let found = self.object(resource.name, &key).and_then(|object| {

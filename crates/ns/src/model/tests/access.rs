@@ -95,6 +95,10 @@ fn a_priority_is_one_policys_in_its_bank() {
         Effect::Unbound
     );
     insta::assert_snapshot!(saved(&config).lines().last().unwrap(), @"bind responder global q 10 END");
+    assert_eq!(
+        effect(&mut config, "unbind responder global q -type REQ_DEFAULT"),
+        Effect::Unbound
+    );
 }
 
 #[test]

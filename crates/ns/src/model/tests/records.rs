@@ -91,6 +91,23 @@ fn addresses_are_removed_one_by_one_or_all_at_once() {
 }
 
 #[test]
+fn a_default_that_is_written_out_makes_no_other_record() {
+    let mut config = config("add dns caaRec a.example ca.example.net");
+
+    let again = refused(
+        &mut config,
+        "add dns caaRec a.example ca.example.net -tag issue",
+    );
+
+    insta::assert_snapshot!(again, @"ERROR: Resource already exists [domain, a.example ca.example.net issue]");
+    effect(
+        &mut config,
+        "rm dns caaRec a.example ca.example.net -tag issue",
+    );
+    assert_eq!(config.count("dns caaRec"), 0);
+}
+
+#[test]
 fn a_zone_and_its_records_are_seen_with_their_defaults() {
     let config = config(
         "add dns soaRec example.com -originServer ns1.example.com -contact admin.example.com
