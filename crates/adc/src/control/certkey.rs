@@ -62,7 +62,7 @@ fn add(draft: &mut Draft, command: &Command, now: Timestamp) -> Result<Effect, N
     let effect = draft.apply(command)?;
     let view = view(&draft.config, &command.key())?;
     let loaded = read(draft, &view)?;
-    if let Some(twin) = with_contents(draft, loaded.leaf(), &view.name) {
+    if let Some(twin) = draft.certkeys.holding(loaded.leaf(), &view.name) {
         let what = format!("certkeyName Contents, {twin}");
         return Err(NsError::about(&codes::RESOURCE_EXISTS, what));
     }
@@ -166,8 +166,8 @@ pub(super) fn expand(
     }
     let mut below = view.name.clone();
     for (index, certificate) in chain.iter().enumerate() {
-        let name = match with_contents(draft, certificate, "") {
-            Some(name) => name,
+        let name = match draft.certkeys.holding(certificate, "") {
+            Some(name) => name.to_owned(),
             None => add_intermediate(draft, view, index + 1, certificate)?,
         };
         if self::view(&draft.config, &below)?.linked.is_none() {
@@ -272,17 +272,6 @@ pub(super) fn tell_family(config: &mut Config, name: &str, read: &LoadedCertKey)
     if let Some(key) = &read.key {
         config.set_key_family(name, key.algorithm().family());
     }
-}
-
-/// Another certkey with that certificate.
-fn with_contents(draft: &Draft, certificate: &Certificate, but: &str) -> Option<String> {
-    let names = draft.config.certkeys().filter(|view| !view.is_factory);
-    let names = names.map(|view| view.name);
-    let mut twins = names.filter(|name| !name.eq_ignore_ascii_case(but));
-    twins.find(|name| {
-        let loaded = draft.certkeys.loaded(name);
-        loaded.is_some_and(|loaded| loaded.leaf() == certificate)
-    })
 }
 
 /// Whether gateways use it everywhere: such a certkey must not change under them.

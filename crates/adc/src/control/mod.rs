@@ -247,13 +247,19 @@ impl Control {
         access::authorise(&self.config(), actor, command)
     }
 
-    /// Carries a command out: all of it, or nothing.
+    /// Carries a command out: all of it, or nothing. Once begun it goes on to its end, whether or not the caller waits
+    /// for it: half a change is no configuration.
     ///
     /// # Errors
     /// NetScaler's error; everything is as before then.
     pub(crate) async fn execute(&self, actor: &Actor, command: &Command) -> Result<Done, NsError> {
-        let _turn = self.inner.turn.lock().await;
-        self.carry_out(actor, command).await
+        let (control, actor, command) = (self.clone(), actor.clone(), command.clone());
+        let work = async move {
+            let _turn = control.inner.turn.lock().await;
+            control.carry_out(&actor, &command).await
+        };
+        let done = tokio::spawn(work).await;
+        done.unwrap_or_else(|error| Err(broken(&error)))
     }
 
     /// Carries several out, one after the other, with nobody else's in between.
@@ -263,7 +269,21 @@ impl Control {
         commands: &[Command],
         on_error: OnError,
     ) -> Vec<Result<Done, NsError>> {
-        let _turn = self.inner.turn.lock().await;
+        let (control, actor, commands) = (self.clone(), actor.clone(), commands.to_vec());
+        let work = async move {
+            let _turn = control.inner.turn.lock().await;
+            control.carry_out_all(&actor, &commands, on_error).await
+        };
+        let done = tokio::spawn(work).await;
+        done.unwrap_or_else(|error| vec![Err(broken(&error))])
+    }
+
+    async fn carry_out_all(
+        &self,
+        actor: &Actor,
+        commands: &[Command],
+        on_error: OnError,
+    ) -> Vec<Result<Done, NsError>> {
         let before = (self.config(), self.running(), self.saved());
         let mut results = Vec::with_capacity(commands.len());
         for command in commands {
@@ -447,6 +467,11 @@ impl Control {
             Err(error) => tracing::error!(%error, "undoing the commands of a refused list failed"),
         }
     }
+}
+
+fn broken(error: &tokio::task::JoinError) -> NsError {
+    tracing::error!(%error, "a command ended in a panic");
+    NsError::about(&codes::SYSTEM_ERROR, "internal error")
 }
 
 /// Whether a change of the object can change what a vserver does: a certkey nobody knew cannot be in use.

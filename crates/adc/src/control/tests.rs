@@ -290,3 +290,78 @@ async fn a_list_of_commands_ends_goes_on_or_is_undone_at_the_first_refusal() {
     assert_eq!(adc.vserver_addrs().len(), 2);
     adc.shutdown(LIMIT).await;
 }
+
+#[tokio::test]
+async fn a_socket_is_handed_over_when_its_address_changes_hands() {
+    let dir = tempfile::tempdir().unwrap();
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let at = format!("HTTP 127.0.0.1 {}", address.port());
+    let adc = start(dir.path()).await;
+    run(&adc, &format!("add lb vserver one {at}")).await;
+
+    run(&adc, "rename lb vserver one two").await;
+
+    assert_eq!(adc.vserver_addrs(), [("two".to_owned(), address)].into());
+    let given = commands(&[
+        "rm lb vserver two",
+        &format!("add lb vserver three {at}"),
+        "rm server x",
+    ]);
+    let undone = adc
+        .control()
+        .execute_all(&Actor::local(), &given, OnError::Rollback)
+        .await;
+    assert!(undone[1].is_ok() && undone[2].is_err());
+    assert_eq!(adc.vserver_addrs(), [("two".to_owned(), address)].into());
+    tokio::net::TcpStream::connect(address).await.unwrap();
+    adc.shutdown(LIMIT).await;
+}
+
+#[tokio::test]
+async fn a_thousand_certkeys_are_added_one_by_one_in_reasonable_time() {
+    use evercert_types::{Clock, KeyAlgorithm, SystemClock};
+    let dir = tempfile::tempdir().unwrap();
+    let day = jiff::SignedDuration::from_hours(24);
+    let key = evercert_x509::KeyPair::generate(KeyAlgorithm::EcdsaP256).unwrap();
+    let ca = evercert_x509::mint::Authority::self_signed(
+        "T",
+        KeyAlgorithm::EcdsaP256,
+        day,
+        SystemClock.now(),
+    );
+    let ca = ca.unwrap();
+    fs::write(dir.path().join("k.pem"), key.to_pkcs8_pem().expose()).unwrap();
+    let mut lines = Vec::new();
+    for number in 0..1000 {
+        let name = format!("c{number}.example").parse().unwrap();
+        let request =
+            evercert_x509::mint::LeafRequest::for_key(&key, &[name], day, SystemClock.now());
+        let leaf = ca.issue(&request).unwrap();
+        fs::write(dir.path().join(format!("c{number}.pem")), leaf.to_pem()).unwrap();
+        lines.push(format!(
+            "add ssl certKey c{number} -cert c{number}.pem -key k.pem"
+        ));
+    }
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let adc = start(dir.path()).await;
+    run(&adc, "add lb vserver v SSL 127.0.0.1 443").await;
+
+    let began = std::time::Instant::now();
+    let results = adc
+        .control()
+        .execute_all(&Actor::local(), &commands(&lines), OnError::Exit)
+        .await;
+    let added = began.elapsed();
+    run(&adc, "bind ssl vserver v -certkeyName c999").await;
+    let bound = began.elapsed() - added;
+
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1000);
+    println!("1,000 certkeys added in {added:?}, then one bound in {bound:?}");
+    assert!(
+        added < Duration::from_secs(60) && bound < Duration::from_secs(1),
+        "{added:?}, {bound:?}"
+    );
+    adc.shutdown(LIMIT).await;
+}

@@ -18,6 +18,8 @@ use crate::tls::manual::ManualCertificate;
 /// What the files of a certkey hold.
 #[derive(Debug)]
 pub(crate) struct LoadedCertKey {
+    /// The certkey.
+    pub(crate) name: String,
     /// In the order of the file; the first is the certkey's own. At least one.
     pub(crate) certificates: Vec<Certificate>,
     /// The private key; a CA certificate may have none.
@@ -92,6 +94,15 @@ impl CertKeys {
     /// The contents of a certkey, if they were read.
     pub(crate) fn loaded(&self, name: &str) -> Option<&Arc<LoadedCertKey>> {
         self.loaded.get(&name.to_ascii_lowercase())
+    }
+
+    /// The certkey with that certificate, if another than `but` has it.
+    pub(crate) fn holding(&self, certificate: &Certificate, but: &str) -> Option<&str> {
+        let others = self.loaded.values();
+        let mut others = others.filter(|loaded| !loaded.name.eq_ignore_ascii_case(but));
+        others
+            .find(|loaded| loaded.leaf() == certificate)
+            .map(|loaded| loaded.name.as_str())
     }
 
     /// Reads a certkey's files now, in place of what was read before.
@@ -204,6 +215,7 @@ impl CertKeys {
                     unusable(&view.name, &view.cert, &error, &codes::INVALID_PRIVATE_KEY)
                 })?;
             return Ok(LoadedCertKey {
+                name: view.name.clone(),
                 certificates: chain.certificates().to_vec(),
                 key: Some(key),
                 source,
@@ -225,6 +237,7 @@ impl CertKeys {
             }
         };
         Ok(LoadedCertKey {
+            name: view.name.clone(),
             certificates: own_first(certificates, key.as_ref()),
             key,
             source,

@@ -1,6 +1,6 @@
 //! The vservers clients reach now: their sockets, opened and closed as the configuration changes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -43,6 +43,8 @@ pub(crate) struct Socket {
     wanted: SocketAddr,
     /// As it is: with the port the system chose for port 0.
     pub(crate) address: SocketAddr,
+    /// Whose connections come in here.
+    owner: Arc<ArcSwap<LiveVserver>>,
     stop: CancellationToken,
     closed: CancellationToken,
 }
@@ -101,14 +103,23 @@ impl Live {
             .fixed
             .iter()
             .map(|(vserver, address)| (vserver, Some(*address)));
+        let wanted: HashMap<&str, SocketAddr> = (built.clone().chain(fixed.clone()))
+            .filter_map(|(vserver, wanted)| Some((&*vserver.name, wanted?)))
+            .collect();
+        let left = left_over(&entries, &wanted);
         let place = |(vserver, wanted): (&Arc<Vserver>, Option<SocketAddr>)| {
-            let open = entries
+            let own = entries
                 .get(&*vserver.name)
-                .and_then(|entry| entry.socket.clone());
-            let socket = match (wanted, open) {
-                (None, _) => None,
-                (Some(wanted), Some(open)) if open.wanted == wanted => Some(Ready::Kept(open)),
-                (Some(wanted), _) => Some(open_socket(vserver, wanted)?),
+                .and_then(|entry| entry.socket.as_ref());
+            let socket = match wanted {
+                None => None,
+                Some(wanted) => Some(match own.filter(|own| own.wanted == wanted) {
+                    Some(own) => Ready::Kept(own.clone()),
+                    None => match left.get(&wanted) {
+                        Some(left) => Ready::Kept((*left).clone()),
+                        None => open_socket(vserver, wanted)?,
+                    },
+                }),
             };
             Ok(Place {
                 vserver: vserver.clone(),
@@ -138,12 +149,14 @@ impl Live {
         self.shared.routes.store(Arc::new(routes));
         let entries = Arc::new(entries);
         self.entries.store(entries.clone());
+        let open: HashSet<_> = (entries.iter())
+            .filter_map(|entry| Some(entry.socket.as_ref()?.address))
+            .collect();
         let entries = by_name(&entries);
         for entry in before.iter() {
             let now = entries.get(&*entry.live.name);
-            let still = now.and_then(|now| now.socket.as_ref());
             if let Some(socket) = &entry.socket
-                && !still.is_some_and(|still| still.stop == socket.stop)
+                && !open.contains(&socket.address)
             {
                 socket.stop.cancel();
                 socket.closed.cancelled().await;
@@ -164,7 +177,10 @@ impl Live {
             None => Arc::new(LiveVserver::new(place.vserver, &self.shared)),
         };
         let socket = place.socket.map(|ready| match ready {
-            Ready::Kept(socket) => socket,
+            Ready::Kept(socket) => {
+                socket.owner.store(live.clone());
+                socket
+            }
             Ready::Opened(listener, wanted, address) => {
                 self.listen(live.clone(), listener, wanted, address)
             }
@@ -181,7 +197,8 @@ impl Live {
     ) -> Socket {
         let (stop, closed) = (CancellationToken::new(), CancellationToken::new());
         tracing::info!(vserver.name = %live.name, %address, "listening");
-        let serving = serve(live, listener, self.shared.clone(), stop.clone());
+        let owner = Arc::new(ArcSwap::new(live));
+        let serving = serve(owner.clone(), listener, self.shared.clone(), stop.clone());
         let ended = closed.clone().drop_guard();
         let serving = async move {
             serving.await;
@@ -191,10 +208,25 @@ impl Live {
         Socket {
             wanted,
             address,
+            owner,
             stop,
             closed,
         }
     }
+}
+
+/// Sockets their vservers do not want any more, by address: another vserver that wants it takes the socket over, for
+/// the address cannot be opened twice.
+fn left_over<'e>(
+    entries: &HashMap<&str, &'e Entry>,
+    wanted: &HashMap<&str, SocketAddr>,
+) -> HashMap<SocketAddr, &'e Socket> {
+    let left = entries.iter().filter_map(|(name, entry)| {
+        let socket = entry.socket.as_ref()?;
+        let is_left = wanted.get(name) != Some(&socket.wanted) && socket.wanted.port() != 0;
+        is_left.then_some((socket.wanted, socket))
+    });
+    left.collect()
 }
 
 fn by_name(entries: &[Entry]) -> HashMap<&str, &Entry> {

@@ -124,9 +124,10 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Accepts connections until it is told to stop, or the vserver drains; the socket is closed then.
+/// Accepts connections for the vserver that owns the socket, until it is told to stop, or the instance drains; the
+/// socket is closed then.
 pub(crate) async fn serve(
-    live: Arc<LiveVserver>,
+    owner: Arc<ArcSwap<LiveVserver>>,
     listener: TcpListener,
     shared: Arc<Shared>,
     stop: CancellationToken,
@@ -135,8 +136,9 @@ pub(crate) async fn serve(
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => return,
-            () = live.drain.cancelled() => return,
+            () = shared.drain.cancelled() => return,
         };
+        let live = owner.load_full();
         match accepted {
             Ok((tcp, client)) => {
                 let connection = connection(live.clone(), shared.clone(), tcp, client);
