@@ -99,7 +99,11 @@ async fn proxy(
     if let Some(response) = challenge(connection, &parts.method, &admitted) {
         return Ok(response);
     }
-    let target = policies::apply(connection, vserver, &parts, &admitted, None)?;
+    let body = match admitted.kind {
+        Kind::Plain => RequestBody::new(body, limits.body_bytes, limits.body_idle),
+        Kind::WebSocket | Kind::ExtendedConnect => RequestBody::Empty,
+    };
+    let (target, body) = policies::apply(connection, vserver, &parts, &admitted, body).await?;
     let reached = vserver;
     let vserver = target.as_deref().unwrap_or(vserver);
     let client = Client {
@@ -108,10 +112,6 @@ async fn proxy(
     };
     let chosen = inspection::choose(connection, [reached, vserver], &parts, &admitted);
     let head = to_service(parts, &admitted, &client, limits.underscores);
-    let body = match admitted.kind {
-        Kind::Plain => RequestBody::new(body, limits.body_bytes, limits.body_idle),
-        Kind::WebSocket | Kind::ExtendedConnect => RequestBody::Empty,
-    };
     let (head, body) = match chosen.request(&connection.ends, head, body).await? {
         Verdict::Pass(head, body) => (head, body),
         Verdict::Answer(mut response) => {

@@ -23,6 +23,7 @@ pub(crate) mod headers;
 pub(crate) mod http;
 pub(crate) mod inspection;
 pub(crate) mod listener;
+pub(crate) mod peek;
 pub(crate) mod policies;
 pub(crate) mod pool;
 pub(crate) mod relay;

@@ -7,9 +7,10 @@ use http::Response;
 use http::request::Parts;
 
 use super::admission::{Admitted, Refusal};
-use super::body::ReplyBody;
-use super::http::{HttpConnection, gateway};
+use super::body::{ReplyBody, RequestBody};
+use super::http::{HttpConnection, body_refusal, gateway};
 use super::listener::Vserver;
+use super::peek::peek;
 use super::routes::Routes;
 use crate::policy::request::HttpRequest;
 use crate::policy::{Choice, Verdict};
@@ -38,28 +39,44 @@ const NO_TARGET: Refusal = gateway(
     "no content switching policy leads to a virtual server that is there and enabled",
 );
 
-/// Applies the policies; the vserver that takes the request, where it is another than the one the client reached.
+/// Applies the policies; the vserver that takes the request, where it is another than the one the client reached, and
+/// the body as it came.
 ///
 /// # Errors
-/// With the ending a policy gives the request.
-pub(crate) fn apply(
+/// With the ending a policy gives the request, or when the part of the body that policies look at does not come.
+pub(crate) async fn apply(
     connection: &HttpConnection,
     vserver: &Vserver,
     parts: &Parts,
     admitted: &Admitted,
-    body: Option<&[u8]>,
-) -> Result<Option<Arc<Vserver>>, Ending> {
-    let routes = connection.shared.routes.load();
+    body: RequestBody,
+) -> Result<(Option<Arc<Vserver>>, RequestBody), Ending> {
+    let routes = connection.shared.routes.load_full();
     let policies = &*routes.policies;
     if policies.is_idle(&vserver.name) {
-        return Ok(None);
+        return Ok((None, body));
     }
+    let (start, body) = match policies.body_bytes() {
+        0 => (Bytes::new(), body),
+        bytes => peek(body, bytes).await.map_err(body_refusal)?,
+    };
+    let target = decide(connection, &routes, vserver, (parts, admitted, &start))?;
+    Ok((target, body))
+}
+
+fn decide(
+    connection: &HttpConnection,
+    routes: &Routes,
+    vserver: &Vserver,
+    (parts, admitted, body): (&Parts, &Admitted, &[u8]),
+) -> Result<Option<Arc<Vserver>>, Ending> {
+    let policies = &*routes.policies;
     let request = HttpRequest {
         parts,
         admitted,
         ends: &connection.ends,
         policies,
-        body,
+        body: Some(body),
         clock: &connection.shared.clock,
     };
     let mut evaluation = policies.of(&request);
@@ -69,7 +86,7 @@ pub(crate) fn apply(
         Some(Choice::Nowhere) => return Err(NO_TARGET.into()),
         Some(Choice::Target(name)) => {
             carried_out(parts, evaluation.at_target(name))?;
-            Some(target(&routes, name)?)
+            Some(target(routes, name)?)
         }
     };
     carried_out(parts, evaluation.at_last())?;

@@ -175,6 +175,40 @@ async fn over_http2_policies_answer_one_stream_drop_one_and_reset_the_connection
 }
 
 #[tokio::test]
+async fn rules_over_bodies_see_their_beginning_and_services_all_of_them() {
+    within(async {
+        let dir = tempfile::tempdir().unwrap();
+        let backend = Backend::start().await;
+        let adc = Setup::new(dir.path())
+            .vserver("v", "HTTP", &[backend.addr])
+            .conf(
+                r#"enable ns feature RESPONDER
+                add responder action no respondwith q{"HTTP/1.1 403 Forbidden\r\n\r\nno " + HTTP.REQ.BODY(4)}
+                add responder policy no q{HTTP.REQ.BODY(10).CONTAINS("evil")} no
+                bind lb vserver v -policyName no -priority 1"#,
+            )
+            .start()
+            .await;
+        let post = async |body: &str| {
+            let head = "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n";
+            let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+            exchange_raw(adc.addr("v"), request.as_bytes()).await
+        };
+
+        assert!(post("be evil!").await.ends_with("\r\n\r\nno be e"));
+        let long = format!("not so at the beginning, evil {}", "x".repeat(300_000));
+        assert!(post(&long).await.ends_with(&long));
+        let chunked = "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n\
+                       2\r\nev\r\n3\r\nil!\r\n0\r\n\r\n";
+        let answer = exchange_raw(adc.addr("v"), chunked.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+        assert!(get(&adc, "v", "/").await.starts_with("HTTP/1.1 200"));
+        adc.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn bad_rules_are_refused_and_change_nothing() {
     within(async {
         let dir = tempfile::tempdir().unwrap();
