@@ -1,8 +1,10 @@
 //! Writes a command as a line, for ns.conf and the shell, or masked for logs.
 
+use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::LazyLock;
 
-use crate::catalog::{Attribute, Kind, RESOURCES};
+use crate::catalog::{Attribute, Kind, RESOURCES, ResourceType};
 use crate::command::{Command, Verb};
 use crate::grammar::lexer::{Token, quote, tokenize};
 use crate::validate::ANY_PORT;
@@ -154,18 +156,41 @@ fn is_secret(tokens: &[Token], index: usize) -> bool {
 
 fn may_name_a_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let all = || {
-        RESOURCES.iter().flat_map(|r| {
-            r.attributes
-                .iter()
-                .chain(r.bindings.iter().flat_map(|b| b.attributes))
-        })
-    };
-    let harmless = all().any(|a| !a.kind.is_secret() && a.name.eq_ignore_ascii_case(&name));
-    !harmless
-        && (name.contains("pass")
-            || all().any(|a| a.kind.is_secret() && a.name.to_ascii_lowercase().starts_with(&name)))
+    !NAMES.harmless.contains(&name)
+        && (name.contains("pass") || NAMES.secret.iter().any(|secret| secret.starts_with(&name)))
 }
+
+/// Names of arguments in lower case, by whether their values are secret in every type.
+struct Names {
+    harmless: HashSet<String>,
+    secret: HashSet<String>,
+}
+
+static NAMES: LazyLock<Names> = LazyLock::new(|| {
+    let mut names = Names {
+        harmless: HashSet::new(),
+        secret: HashSet::new(),
+    };
+    let bound = |resource: &'static ResourceType| {
+        resource
+            .bindings
+            .iter()
+            .flat_map(|binding| binding.attributes)
+    };
+    let all = RESOURCES
+        .iter()
+        .copied()
+        .flat_map(|resource| resource.attributes.iter().chain(bound(resource)));
+    for attribute in all {
+        let name = attribute.name.to_ascii_lowercase();
+        if attribute.kind.is_secret() {
+            names.secret.insert(name);
+        } else {
+            names.harmless.insert(name);
+        }
+    }
+    names
+});
 
 #[cfg(test)]
 mod tests {
