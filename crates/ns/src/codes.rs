@@ -680,6 +680,13 @@ pub static NOT_FOR_THIS_PROFILE: ErrorCode = row(
     "Parameter(s) not applicable for this type of SSL profile",
     "Put front-end settings in a FrontEnd profile, back-end settings in a BackEnd profile.",
 );
+/// 3711: Cipher Group does not exist.
+pub static NO_SUCH_CIPHER_GROUP: ErrorCode = row(
+    3711,
+    "NSERR_SSL_NOCIPHERGROUP",
+    "Cipher Group does not exist",
+    "Add the cipher group first, or correct its name.",
+);
 /// 3712: No SSL vserver/service found with this name.
 pub static SSL_ENTITY_MISSING: ErrorCode = row(
     3712,
@@ -819,6 +826,7 @@ pub static CODES: &[&ErrorCode] = &[
     &USE_SSL_PROFILE,
     &PROFILE_IN_USE,
     &NOT_FOR_THIS_PROFILE,
+    &NO_SUCH_CIPHER_GROUP,
     &SSL_ENTITY_MISSING,
     &CERTIFICATE_FILE_MISSING,
     &BUILTIN_CERTIFICATE,

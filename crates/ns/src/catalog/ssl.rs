@@ -123,7 +123,7 @@ pub static SSL_CERTLINK: ResourceType = ResourceType::new("ssl certLink", "sslce
 pub static SSL_CIPHER: ResourceType = ResourceType::new("ssl cipher", "sslcipher")
     .doc("Group of ciphers made by the administrator.")
     .verbs(&[ADD, RM, SHOW])
-    .missing(&codes::NO_SUCH_RESOURCE)
+    .missing(&codes::NO_SUCH_CIPHER_GROUP)
     .attributes(&[name("cipherGroupName", 39, "Name of the group.")])
     .bindings(&[BindingType::new(
         "sslcipher_sslciphersuite_binding",

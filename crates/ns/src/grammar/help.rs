@@ -65,6 +65,10 @@ pub(crate) fn synopsis_of(
 ) -> String {
     let mut line = format!("{verb} {}", resource.name);
     let mut open = 0;
+    let places = resource
+        .attributes_for(verb, binding)
+        .filter(|a| a.positional.contains(verb))
+        .count();
     for attribute in resource.attributes_for(verb, binding) {
         let required = attribute.required.contains(verb);
         let alternatives = resource
@@ -78,7 +82,8 @@ pub(crate) fn synopsis_of(
             continue;
         }
         if attribute.positional.contains(verb) {
-            let dots = if attribute.kind.is_repeated() {
+            let several_names = verb == Verb::Rm && places == 1;
+            let dots = if attribute.kind.is_repeated() || several_names {
                 " ..."
             } else {
                 ""
