@@ -29,7 +29,7 @@ pub(crate) fn client(
         .timeout(TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(Policy::none());
-    if is_loopback(url) {
+    if is_loopback(url) || is_link_local(url) {
         builder = builder.no_proxy();
     }
     if let Some(pem) = ca_bundle {

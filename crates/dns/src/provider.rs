@@ -179,6 +179,57 @@ pub struct Field {
     pub lego_env: &'static [&'static str],
 }
 
+impl Field {
+    /// A required text that may be shown.
+    pub(crate) const fn text(key: &'static str, label: &'static str, help: &'static str) -> Self {
+        Self {
+            key,
+            label,
+            secret: false,
+            optional: false,
+            default: None,
+            help,
+            acme_sh_env: &[],
+            lego_env: &[],
+        }
+    }
+
+    pub(crate) const fn secret(self) -> Self {
+        Self {
+            secret: true,
+            ..self
+        }
+    }
+
+    pub(crate) const fn optional(self) -> Self {
+        Self {
+            optional: true,
+            ..self
+        }
+    }
+
+    pub(crate) const fn or(self, default: &'static str) -> Self {
+        Self {
+            default: Some(default),
+            optional: true,
+            ..self
+        }
+    }
+
+    /// The variables of acme.sh and of lego with the same meaning.
+    pub(crate) const fn env(
+        self,
+        acme_sh_env: &'static [&'static str],
+        lego_env: &'static [&'static str],
+    ) -> Self {
+        Self {
+            acme_sh_env,
+            lego_env,
+            ..self
+        }
+    }
+}
+
 /// A provider's settings by key; all are treated as secret.
 pub type Settings = BTreeMap<String, Secret<String>>;
 

@@ -45,7 +45,13 @@ impl Provider for Repeating {
         loop {
             match self.inner.add(target).await {
                 Err(error) => patience.wait_out(target, error).await?,
-                done => return done,
+                // What an attempt that failed may have added is ours, though it is found there now.
+                Ok(receipt) => {
+                    return Ok(Receipt {
+                        created: receipt.created || patience.is_tried(),
+                        ..receipt
+                    });
+                }
             }
         }
     }
@@ -73,6 +79,8 @@ impl Provider for Repeating {
 struct Patience {
     begun: Instant,
     pauses: std::slice::Iter<'static, Duration>,
+    /// How many there were at first.
+    most: usize,
 }
 
 impl Patience {
@@ -80,7 +88,13 @@ impl Patience {
         Self {
             begun: Instant::now(),
             pauses: pauses.iter(),
+            most: pauses.len(),
         }
+    }
+
+    /// Whether there was an attempt that failed.
+    fn is_tried(&self) -> bool {
+        self.pauses.len() < self.most
     }
 
     /// Waits before the next attempt, or hands the failure back when there shall be none.
@@ -185,6 +199,16 @@ mod tests {
     async fn what_passes_is_waited_out() {
         assert_eq!(Failing::new(4, Fault::Provider).added().await, (true, 5));
         assert_eq!(Failing::new(2, Fault::Network).added().await, (true, 3));
+    }
+
+    #[tokio::test]
+    async fn what_a_lost_attempt_may_have_added_counts_as_added() {
+        let target = TxtTarget::new("_acme-challenge.example.org", "v");
+        for (failures, created) in [(0, false), (1, true)] {
+            let inner = Arc::new(Failing::new(failures, Fault::Network));
+            let receipt = hasty(inner).add(&target).await.unwrap();
+            assert_eq!(receipt.created, created);
+        }
     }
 
     #[tokio::test]

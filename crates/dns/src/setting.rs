@@ -7,6 +7,30 @@ use evercert_types::{Secret, parse_span};
 use crate::error::DnsError;
 use crate::provider::{Field, Settings};
 
+/// Where requests go, in the fields of every provider that speaks HTTP.
+pub(crate) const BASE_URL: Field = Field::text(
+    "base_url",
+    "API URL",
+    "Base URL of the API, where it is not the service's own: a gateway, a sandbox, a test server.",
+)
+.optional();
+
+/// Whom to trust, in the fields of every provider that speaks HTTP.
+pub(crate) const CA_BUNDLE: Field = Field::text(
+    "ca_bundle",
+    "CA certificates",
+    "PEM certificates that the API's certificate must chain to, instead of the system's.",
+)
+.optional();
+
+/// Time to live of what is added.
+pub(crate) const TTL: Field = Field::text(
+    "ttl",
+    "TTL",
+    "Time to live of new records in seconds; what the service does not take is raised to what it does.",
+)
+.optional();
+
 /// A provider's settings beside the fields it declares.
 pub(crate) struct Reader<'a> {
     code: &'static str,

@@ -20,8 +20,10 @@ mod zone;
 
 pub(crate) use description::Description;
 pub(crate) use provider::build;
+pub(crate) use template::{percent, xml as xml_escaped};
 
 use crate::provider::{Descriptor, Field, Maker};
+use crate::setting::{BASE_URL, CA_BUNDLE, TTL};
 
 /// The descriptions of `providers`, each with its code.
 macro_rules! texts {
@@ -150,38 +152,7 @@ fn names(list: &'static [String]) -> &'static [&'static str] {
 }
 
 /// Settings that every described provider has.
-const COMMON: &[Field] = &[
-    Field {
-        key: "base_url",
-        label: "API URL",
-        secret: false,
-        optional: true,
-        default: None,
-        help: "Base URL of the API, where it is not the service's own: a gateway, a sandbox, a test server.",
-        acme_sh_env: &[],
-        lego_env: &[],
-    },
-    Field {
-        key: "ca_bundle",
-        label: "CA certificates",
-        secret: false,
-        optional: true,
-        default: None,
-        help: "PEM certificates that the API's certificate must chain to, instead of the system's.",
-        acme_sh_env: &[],
-        lego_env: &[],
-    },
-    Field {
-        key: "ttl",
-        label: "TTL",
-        secret: false,
-        optional: true,
-        default: None,
-        help: "Time to live of new records in seconds; what the service does not take is raised to what it does.",
-        acme_sh_env: &[],
-        lego_env: &[],
-    },
-];
+const COMMON: &[Field] = &[BASE_URL, CA_BUNDLE, TTL];
 
 #[cfg(test)]
 mod tests {

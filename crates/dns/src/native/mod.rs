@@ -1,9 +1,15 @@
 //! The provider types that are written by hand, and the table of all of them.
 
+mod api;
+mod aws;
+mod azure;
 mod challtestsrv;
 mod exec;
+mod gcloud;
+mod jwt;
 mod nsupdate;
 mod pdns;
+mod sets;
 
 use std::sync::{Arc, LazyLock};
 
@@ -20,10 +26,14 @@ pub static PROVIDERS: LazyLock<Vec<&'static Descriptor>> = LazyLock::new(|| {
 });
 
 /// Those written by hand.
-const NATIVE: [&Descriptor; 4] = [
+const NATIVE: [&Descriptor; 8] = [
+    &aws::DESCRIPTOR,
+    &azure::DESCRIPTOR,
+    &gcloud::DESCRIPTOR,
     &challtestsrv::DESCRIPTOR,
     &exec::DESCRIPTOR,
     &nsupdate::DESCRIPTOR,
+    &nsupdate::KNOT,
     &pdns::DESCRIPTOR,
 ];
 

@@ -15,4 +15,5 @@ mod harness;
 mod nsupdate;
 mod pdns;
 mod propagation;
+mod registry;
 mod zones;

@@ -24,10 +24,9 @@ use crate::setting::Reader;
 use crate::tsig::{TsigAlgorithm, TsigKey};
 use crate::update::Change;
 
-pub(super) use descriptor::DESCRIPTOR;
+pub(super) use descriptor::{DESCRIPTOR, KNOT};
 use session::Session;
 
-const CODE: &str = "nsupdate";
 const TTL: u32 = 60;
 const PORT: u16 = 53;
 
@@ -42,6 +41,8 @@ const fn caps(ttl: u32) -> Caps {
 
 #[derive(Debug)]
 struct Nsupdate {
+    /// Of the descriptor it was built from.
+    code: &'static str,
     servers: Vec<String>,
     key: Option<TsigKey>,
     zone: Option<String>,
@@ -52,7 +53,19 @@ struct Nsupdate {
 }
 
 fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, DnsError> {
-    let reader = Reader::new(CODE, DESCRIPTOR.fields, settings)?;
+    build_as(DESCRIPTOR.code, settings, context)
+}
+
+fn build_knot(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, DnsError> {
+    build_as(KNOT.code, settings, context)
+}
+
+fn build_as(
+    code: &'static str,
+    settings: &Settings,
+    context: &Context,
+) -> Result<Box<dyn Provider>, DnsError> {
+    let reader = Reader::new(code, DESCRIPTOR.fields, settings)?;
     let transport = match reader.required("transport")? {
         "udp" => Transport::Udp,
         "tcp" => Transport::Tcp,
@@ -60,6 +73,7 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
     };
     let limits = Limits::default();
     Ok(Box::new(Nsupdate {
+        code,
         servers: servers(&reader)?,
         key: key(&reader)?,
         zone: reader.text("zone").map(name::canonical),
@@ -214,7 +228,7 @@ impl Nsupdate {
     }
 
     async fn resolve(&self, step: Step, label: &str) -> Result<Vec<SocketAddr>, DnsError> {
-        let error = |what: String| DnsError::new(CODE, step, Fault::Network, what);
+        let error = |what: String| DnsError::new(self.code, step, Fault::Network, what);
         let lookup = tokio::time::timeout(self.limits.timeout, tokio::net::lookup_host(label));
         let found = lookup
             .await

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 
-use super::{CODE, Nsupdate};
+use super::Nsupdate;
 use crate::error::{DnsError, Fault, Step};
 use crate::lookup::{Answer, Exchange, LookupError, Recursion, question_message, random_id};
 use crate::name;
@@ -210,7 +210,7 @@ impl<'a> Session<'a> {
     }
 
     pub(super) fn error(&self, step: Step, fault: Fault, what: impl Into<String>) -> DnsError {
-        let error = DnsError::new(CODE, step, fault, what).at_name(&self.target.fqdn);
+        let error = DnsError::new(self.provider.code, step, fault, what).at_name(&self.target.fqdn);
         if self.zone.is_empty() {
             error
         } else {

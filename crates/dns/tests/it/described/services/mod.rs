@@ -20,6 +20,8 @@ services![
     ali,
     alwaysdata,
     autodns,
+    aws,
+    azure,
     cf,
     cloudns,
     cn,
@@ -36,6 +38,7 @@ services![
     easydns,
     exoscale,
     gandi_livedns,
+    gcloud,
     gd,
     hostingde,
     httpreq,
@@ -115,7 +118,7 @@ fn xml_reply(status: u16, body: &str) -> Reply {
 }
 
 /// Text or HTML.
-fn text_reply(status: u16, body: &str) -> Reply {
+pub(crate) fn text_reply(status: u16, body: &str) -> Reply {
     Reply {
         status,
         headers: vec![("content-type".to_owned(), "text/html".to_owned())],

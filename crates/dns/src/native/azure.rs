@@ -1,0 +1,515 @@
+//! Azure DNS: whole sets by JSON, kept from lost updates by entity tags; tokens of Entra ID or of the host's identity.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use evercert_types::{Secret, SharedClock};
+use jiff::{SignedDuration, Timestamp};
+use reqwest::{Method, RequestBuilder, StatusCode, Url};
+use serde_json::{Value, json};
+
+use super::api::{Api, Repeat, relative};
+use super::sets::{Entry, HeldZone, SetStore, Sets, TxtSet, Written};
+use crate::error::{DnsError, Fault, Step};
+use crate::http::Reply;
+use crate::name;
+use crate::provider::{Caps, Context, Descriptor, Field, Maker, Multi, Provider, Settings};
+use crate::setting::{BASE_URL, CA_BUNDLE, Reader, TTL};
+
+const CODE: &str = "azure";
+const DEFAULT_TTL: u32 = 10;
+const VERSION: &str = "api-version=2018-05-01";
+/// Pages of zones that are read at most.
+const MOST_PAGES: usize = 100;
+/// A character string holds at most so many octets.
+const STRING: usize = 255;
+
+pub(super) static DESCRIPTOR: Descriptor = Descriptor {
+    code: CODE,
+    name: "Azure DNS",
+    docs: "https://learn.microsoft.com/en-us/rest/api/dns/",
+    least_privilege: Some(
+        "The role DNS Zone Contributor on the mapped zones, or a role of its own with Microsoft.Network/dnsZones/read and dnsZones/TXT/*.",
+    ),
+    fields: &[
+        Field::text(
+            "subscription_id",
+            "Subscription",
+            "Id of the subscription that holds the zones.",
+        )
+        .env(&["AZUREDNS_SUBSCRIPTIONID"], &["AZURE_SUBSCRIPTION_ID"]),
+        Field::text(
+            "tenant_id",
+            "Tenant",
+            "Id of the directory, with an application's secret.",
+        )
+        .optional()
+        .env(&["AZUREDNS_TENANTID"], &["AZURE_TENANT_ID"]),
+        Field::text(
+            "client_id",
+            "Application",
+            "Id of the application, or of a user-assigned identity.",
+        )
+        .optional()
+        .env(&["AZUREDNS_APPID"], &["AZURE_CLIENT_ID"]),
+        Field::text(
+            "client_secret",
+            "Application secret",
+            "Secret of the application.",
+        )
+        .optional()
+        .secret()
+        .env(&["AZUREDNS_CLIENTSECRET"], &["AZURE_CLIENT_SECRET"]),
+        Field::text(
+            "managed_identity",
+            "Managed identity",
+            "true: the identity of the virtual machine that this runs on is used.",
+        )
+        .optional()
+        .env(&["AZUREDNS_MANAGEDIDENTITY"], &[]),
+        Field::text(
+            "bearer_token",
+            "Token",
+            "A ready token, for a trial: it ends within hours.",
+        )
+        .optional()
+        .secret()
+        .env(&["AZUREDNS_BEARERTOKEN"], &[]),
+        Field::text("environment", "Cloud", "public, usgovernment or china.")
+            .or("public")
+            .env(&[], &["AZURE_ENVIRONMENT"]),
+        Field::text(
+            "login_url",
+            "Log-in URL",
+            "Address of Entra ID, where it is not that of the cloud.",
+        )
+        .optional(),
+        Field::text(
+            "metadata_url",
+            "Metadata URL",
+            "Address of the instance metadata service.",
+        )
+        .or("http://169.254.169.254"),
+        BASE_URL,
+        CA_BUNDLE,
+        TTL,
+    ],
+    caps: CAPS,
+    build: Maker::Native(build),
+};
+
+const CAPS: Caps = Caps {
+    multi: Multi::Rrset,
+    default_ttl: DEFAULT_TTL,
+    propagation_limit: Duration::from_secs(120),
+    propagation_poll: Duration::from_secs(2),
+};
+
+/// Where tokens come from.
+#[derive(Debug)]
+enum Identity {
+    Application {
+        login: Api,
+        tenant: String,
+        client: String,
+        secret: Secret<String>,
+    },
+    Managed {
+        metadata: Api,
+        client: Option<String>,
+    },
+    Given(Secret<String>),
+}
+
+#[derive(Debug)]
+struct Azure {
+    api: Api,
+    subscription: String,
+    identity: Identity,
+    /// What tokens are for.
+    resource: String,
+    clock: SharedClock,
+    token: tokio::sync::Mutex<Option<(Secret<String>, Timestamp)>>,
+}
+
+fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, DnsError> {
+    let reader = Reader::new(CODE, DESCRIPTOR.fields, settings)?;
+    let (resource, login) = match reader.required("environment")? {
+        "public" => (
+            "https://management.azure.com",
+            "https://login.microsoftonline.com",
+        ),
+        "usgovernment" => (
+            "https://management.usgovcloudapi.net",
+            "https://login.microsoftonline.us",
+        ),
+        "china" => (
+            "https://management.chinacloudapi.cn",
+            "https://login.chinacloudapi.cn",
+        ),
+        _ => return Err(reader.error("environment is none of public, usgovernment, china")),
+    };
+    let ca_bundle = reader.text("ca_bundle");
+    let base = reader.text("base_url").unwrap_or(resource);
+    let mut api = Api::new(CODE, base, ca_bundle, context)?;
+    api.secrets = ["client_secret", "bearer_token"]
+        .into_iter()
+        .filter_map(|key| reader.secret(key))
+        .collect();
+    let login = reader.text("login_url").unwrap_or(login);
+    let subscription = reader.required("subscription_id")?.to_owned();
+    Ok(Box::new(Sets {
+        account: format!("{}/{subscription}", api.base),
+        store: Azure {
+            identity: identity(&reader, login, context)?,
+            api,
+            subscription,
+            resource: resource.to_owned(),
+            clock: context.clock.clone(),
+            token: tokio::sync::Mutex::default(),
+        },
+        locks: context.locks.clone(),
+        ttl: reader.ttl("ttl", DEFAULT_TTL)?,
+        caps: CAPS,
+    }))
+}
+
+fn identity(reader: &Reader<'_>, login: &str, context: &Context) -> Result<Identity, DnsError> {
+    if let Some(token) = reader.secret("bearer_token") {
+        return Ok(Identity::Given(token));
+    }
+    if reader.text("managed_identity") == Some("true") {
+        return Ok(Identity::Managed {
+            metadata: Api::metadata(CODE, reader.required("metadata_url")?, context)?,
+            client: reader.text("client_id").map(str::to_owned),
+        });
+    }
+    let parts = (
+        reader.text("tenant_id"),
+        reader.text("client_id"),
+        reader.secret("client_secret"),
+    );
+    let (Some(tenant), Some(client), Some(secret)) = parts else {
+        return Err(reader.error(
+            "settings are missing: give tenant_id, client_id and client_secret, or managed_identity, or bearer_token",
+        ));
+    };
+    let mut login = Api::new(CODE, login, reader.text("ca_bundle"), context)?;
+    login.secrets = vec![secret.clone()];
+    Ok(Identity::Application {
+        login,
+        tenant: tenant.to_owned(),
+        client: client.to_owned(),
+        secret,
+    })
+}
+
+#[async_trait]
+impl SetStore for Azure {
+    async fn log_in(&self) -> Result<String, DnsError> {
+        let reply = self
+            .call(
+                Step::Check,
+                Method::GET,
+                &self.zones_url("&$top=1"),
+                |request| request,
+            )
+            .await?;
+        self.accepted(Step::Check, &reply)?;
+        Ok("Azure accepts the credentials.".to_owned())
+    }
+
+    async fn find_zone(
+        &self,
+        fqdn: &str,
+        hint: Option<&str>,
+    ) -> Result<Option<HeldZone>, DnsError> {
+        let mut best: Option<HeldZone> = None;
+        let mut next = Some(self.zones_url("&$top=500"));
+        for _ in 0..MOST_PAGES {
+            let Some(url) = next.take() else { break };
+            let reply = self
+                .call(Step::FindZone, Method::GET, &url, |request| request)
+                .await?;
+            self.accepted(Step::FindZone, &reply)?;
+            let page = self.api.json(Step::FindZone, &reply)?;
+            let zones = page["value"].as_array();
+            let zones = zones.ok_or_else(|| self.api.strange(Step::FindZone, &reply))?;
+            for zone in zones.iter().filter_map(held) {
+                let fits = match hint {
+                    Some(hint) => zone.name == hint,
+                    None => name::is_within(fqdn, &zone.name),
+                };
+                if fits
+                    && best
+                        .as_ref()
+                        .is_none_or(|best| best.name.len() < zone.name.len())
+                {
+                    best = Some(zone);
+                }
+            }
+            next = match page["nextLink"].as_str() {
+                Some(link) => Some(self.own(link)?),
+                None => None,
+            };
+        }
+        Ok(best)
+    }
+
+    async fn read(&self, zone: &HeldZone, fqdn: &str) -> Result<Option<TxtSet>, DnsError> {
+        let url = self.set_url(zone, fqdn);
+        let reply = self
+            .call(Step::Read, Method::GET, &url, |request| request)
+            .await?;
+        if reply.status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        self.accepted(Step::Read, &reply)?;
+        let set = self.api.json(Step::Read, &reply)?;
+        let records = set["properties"]["TXTRecords"].as_array();
+        let records = records.ok_or_else(|| self.api.strange(Step::Read, &reply))?;
+        let ttl = set["properties"]["TTL"]
+            .as_u64()
+            .and_then(|ttl| u32::try_from(ttl).ok());
+        Ok(Some(TxtSet {
+            ttl: ttl.unwrap_or(DEFAULT_TTL),
+            entries: records.iter().map(entry).collect(),
+            version: set["etag"].as_str().map(str::to_owned),
+        }))
+    }
+
+    async fn write(
+        &self,
+        step: Step,
+        (zone, fqdn): (&HeldZone, &str),
+        old: Option<&TxtSet>,
+        new: &TxtSet,
+    ) -> Result<Written, DnsError> {
+        let version = old.and_then(|old| old.version.as_deref());
+        let as_it_was = |request: RequestBuilder| match (old, version) {
+            (None, _) => request.header("If-None-Match", "*"),
+            (Some(_), Some(version)) => request.header("If-Match", version),
+            (Some(_), None) => request,
+        };
+        let url = self.set_url(zone, fqdn);
+        let reply = if new.entries.is_empty() {
+            self.call(step, Method::DELETE, &url, as_it_was).await?
+        } else {
+            let records: Vec<&Value> = new.entries.iter().map(|entry| &entry.raw).collect();
+            let body = json!({ "properties": { "TTL": new.ttl, "TXTRecords": records } });
+            self.call(step, Method::PUT, &url, |request| {
+                as_it_was(request).json(&body)
+            })
+            .await?
+        };
+        match reply.status {
+            StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => Ok(Written::Overtaken),
+            _ => {
+                self.accepted(step, &reply)?;
+                Ok(Written::Done(None))
+            }
+        }
+    }
+
+    fn raw(&self, value: &str) -> Value {
+        let octets = value.as_bytes().chunks(STRING);
+        let strings: Vec<String> = octets
+            .map(|part| String::from_utf8_lossy(part).into_owned())
+            .collect();
+        json!({ "value": strings })
+    }
+
+    async fn settle(&self, _: &HeldZone, _: &str) -> Result<(), DnsError> {
+        Ok(())
+    }
+
+    fn no_zone(&self, fqdn: &str, hint: Option<&str>) -> DnsError {
+        self.api.no_zone(fqdn, hint)
+    }
+
+    fn code(&self) -> &'static str {
+        CODE
+    }
+}
+
+fn held(zone: &Value) -> Option<HeldZone> {
+    Some(HeldZone {
+        name: name::canonical(zone["name"].as_str()?),
+        id: zone["id"].as_str()?.to_owned(),
+    })
+}
+
+fn entry(record: &Value) -> Entry {
+    let strings = record["value"].as_array().into_iter().flatten();
+    Entry {
+        value: strings.filter_map(Value::as_str).collect(),
+        raw: record.clone(),
+    }
+}
+
+impl Azure {
+    fn zones_url(&self, query: &str) -> String {
+        format!(
+            "{}/subscriptions/{}/providers/Microsoft.Network/dnszones?{VERSION}{query}",
+            self.api.base, self.subscription
+        )
+    }
+
+    /// The zone's id names subscription and resource group.
+    fn set_url(&self, zone: &HeldZone, fqdn: &str) -> String {
+        let sub = match relative(fqdn, &zone.name) {
+            "" => "@",
+            sub => sub,
+        };
+        format!("{}{}/TXT/{sub}?{VERSION}", self.api.base, zone.id)
+    }
+
+    /// A page's address, at the very host that was asked: the token goes nowhere else.
+    fn own(&self, link: &str) -> Result<String, DnsError> {
+        let failed =
+            |what: &str| DnsError::new(CODE, Step::FindZone, Fault::Provider, what).permanent();
+        let base: Url =
+            (self.api.base.parse()).map_err(|_| failed("the base URL cannot be read"))?;
+        let url = base
+            .join(link)
+            .map_err(|_| failed("the next page's address cannot be read"))?;
+        match (url.host_str(), url.port_or_known_default())
+            == (base.host_str(), base.port_or_known_default())
+        {
+            true => Ok(url.to_string()),
+            false => Err(failed("the next page is at another host")),
+        }
+    }
+
+    /// Sends a request with a token, and once more with a fresh one where the token is not taken any more.
+    async fn call(
+        &self,
+        step: Step,
+        method: Method,
+        url: &str,
+        complete: impl Fn(RequestBuilder) -> RequestBuilder + Send + Sync,
+    ) -> Result<Reply, DnsError> {
+        for is_last in [false, true] {
+            let token = self.token(step).await?;
+            let make = || {
+                let request = self.api.client.request(method.clone(), url);
+                complete(request.bearer_auth(token.expose()))
+            };
+            // A version that was checked cannot be written twice.
+            let reply = self.api.send(step, Repeat::Always, make).await?;
+            let given = matches!(self.identity, Identity::Given(_));
+            if reply.status != StatusCode::UNAUTHORIZED || is_last || given {
+                return Ok(reply);
+            }
+            *self.token.lock().await = None;
+        }
+        Err(DnsError::new(
+            CODE,
+            step,
+            Fault::Credentials,
+            "the credentials are not accepted",
+        ))
+    }
+
+    async fn token(&self, step: Step) -> Result<Secret<String>, DnsError> {
+        if let Identity::Given(token) = &self.identity {
+            return Ok(token.clone());
+        }
+        let mut kept = self.token.lock().await;
+        let now = self.clock.now();
+        if let Some((token, until)) = &*kept
+            && *until > now
+        {
+            return Ok(token.clone());
+        }
+        let (api, reply) = self.ask_for_token(step).await?;
+        let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        if !reply.status.is_success() {
+            let words = body["error_description"]
+                .as_str()
+                .or(body["error"].as_str());
+            let words = words.map_or_else(|| reply.text(), str::to_owned);
+            return Err(match reply.status.as_u16() {
+                400 | 401 | 403 => api.error(
+                    step,
+                    Fault::Credentials,
+                    "the log-in is not accepted",
+                    &reply,
+                    &words,
+                ),
+                _ => api.refused(step, &reply, &words),
+            });
+        }
+        let token = body["access_token"]
+            .as_str()
+            .ok_or_else(|| api.strange(step, &reply))?;
+        let token = Secret::new(token.to_owned());
+        // Azure's metadata service writes the number as text.
+        let seconds = body["expires_in"]
+            .as_i64()
+            .or_else(|| body["expires_in"].as_str()?.parse().ok());
+        let until =
+            now + SignedDuration::from_secs((seconds.unwrap_or(600) - 300).clamp(60, 86_400));
+        *kept = Some((token.clone(), until));
+        Ok(token)
+    }
+
+    async fn ask_for_token(&self, step: Step) -> Result<(&Api, Reply), DnsError> {
+        match &self.identity {
+            Identity::Application {
+                login,
+                tenant,
+                client,
+                secret,
+            } => {
+                let form = [
+                    ("grant_type", "client_credentials"),
+                    ("client_id", client),
+                    ("client_secret", secret.expose()),
+                    ("scope", &format!("{}/.default", self.resource)),
+                ];
+                let url = format!("{}/{tenant}/oauth2/v2.0/token", login.base);
+                let reply = login
+                    .send(step, Repeat::Always, || login.client.post(&url).form(&form))
+                    .await?;
+                Ok((login, reply))
+            }
+            Identity::Managed { metadata, client } => {
+                let mut query = vec![
+                    ("api-version", "2018-02-01".to_owned()),
+                    ("resource", format!("{}/", self.resource)),
+                ];
+                query.extend(client.clone().map(|client| ("client_id", client)));
+                let url = format!("{}/metadata/identity/oauth2/token", metadata.base);
+                let make = || {
+                    metadata
+                        .client
+                        .get(&url)
+                        .query(&query)
+                        .header("Metadata", "true")
+                };
+                let reply = metadata.send(step, Repeat::Always, make).await?;
+                Ok((metadata, reply))
+            }
+            Identity::Given(_) => Err(DnsError::setting(
+                CODE,
+                "there is no identity to ask for a token",
+            )),
+        }
+    }
+
+    fn accepted(&self, step: Step, reply: &Reply) -> Result<(), DnsError> {
+        if reply.status.is_success() {
+            return Ok(());
+        }
+        let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let words = match (
+            body["error"]["code"].as_str(),
+            body["error"]["message"].as_str(),
+        ) {
+            (Some(code), Some(message)) => format!("{code}: {message}"),
+            _ => reply.text(),
+        };
+        Err(self.api.refused(step, reply, &words))
+    }
+}

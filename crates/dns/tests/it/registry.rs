@@ -1,0 +1,323 @@
+//! Every provider that was promised is there by its name, and the reference tells all of them.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use evercert_dns::{Descriptor, Multi, PROVIDERS};
+
+/// The public providers that NetScaler Console names, in its order.
+const PROMISED: [&str; 70] = [
+    "ACME DNS",
+    "Active24",
+    "Aliyun",
+    "Alwaysdata",
+    "Amazon Route53",
+    "Azure DNS",
+    "ClouDNS.net",
+    "CloudFlare",
+    "ConoHa",
+    "Core-Networks",
+    "DDNSS.de",
+    "DNSMadeEasy",
+    "DNSPod.cn",
+    "DNSPod.com",
+    "DNSimple",
+    "DigitalOcean",
+    "DirectAdmin",
+    "DreamHost",
+    "DuckDNS.org",
+    "Exoscale",
+    "FreeDNS",
+    "Gandi LiveDNS",
+    "GoDaddy.com",
+    "Google Cloud DNS",
+    "Hurricane Electric",
+    "INWX",
+    "ISPConfig 3.1",
+    "Infoblox",
+    "Knot DNS",
+    "Leaseweb.com",
+    "Linode",
+    "Loopia",
+    "LuaDNS",
+    "MailinaBox",
+    "MaraDNS",
+    "Misaka.io",
+    "MyDNS.JP",
+    "NLnetLabs NSD",
+    "NS1.com",
+    "Name.com",
+    "Namecheap",
+    "Namesilo",
+    "Neodigit.net",
+    "Netcup",
+    "Nexcess",
+    "OPNsense",
+    "Online.net",
+    "OpenProvider",
+    "Plesk XML",
+    "PointHQ",
+    "PowerDNS",
+    "RcodeZero",
+    "Schlundtech",
+    "Selectel",
+    "UltraDNS",
+    "VSCALE",
+    "Vultr",
+    "Zilore",
+    "Zonomi",
+    "autoDNS-InternetX",
+    "cyon.ch",
+    "deSEC.io",
+    "durabledns.com",
+    "easyDNS.net",
+    "hosting.de",
+    "jdcloud.com",
+    "nic.ru",
+    "nsupdate",
+    "one.com",
+    "reg.ru",
+];
+
+/// Promised and not there yet. This list only shrinks.
+const MISSING: &[&str] = &[
+    "ACME DNS",
+    "FreeDNS",
+    "Hurricane Electric",
+    "MaraDNS",
+    "NLnetLabs NSD",
+    "Namecheap",
+    "cyon.ch",
+];
+
+/// Beyond the promised: by code.
+const MORE: &[&str] = &["challtestsrv", "conohav3", "exec", "httpreq", "selectelv1"];
+
+/// How it is known that a provider works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    /// Against the real software.
+    Server,
+    /// Against exchanges written from a recording or a published test.
+    Recorded,
+    /// Against exchanges written from documentation, or from scripts that others use.
+    Documented,
+}
+
+/// Those against real software.
+const SERVER: &[&str] = &["challtestsrv", "exec", "knot", "nsupdate", "pdns"];
+
+/// Those for which there is neither a recording nor a published test.
+const DOCUMENTED: &[&str] = &[
+    "acmedns",
+    "cyon",
+    "dpi",
+    "durabledns",
+    "freedns",
+    "httpreq",
+    "maradns",
+    "miab",
+    "nw",
+    "one",
+    "opnsense",
+    "schlundtech",
+];
+
+/// Those of which least is known, worst first.
+const LEAST_CERTAIN: &[&str] = &[
+    "durabledns",
+    "one",
+    "cyon",
+    "freedns",
+    "schlundtech",
+    "nw",
+    "opnsense",
+    "miab",
+    "dpi",
+    "autodns",
+    "online",
+    "ispconfig",
+    "da",
+    "misaka",
+    "mydnsjp",
+    "cn",
+    "ddnss",
+    "openprovider",
+    "vscale",
+    "jd",
+];
+
+fn proof(code: &str) -> Proof {
+    match code {
+        code if SERVER.contains(&code) => Proof::Server,
+        code if DOCUMENTED.contains(&code) => Proof::Documented,
+        _ => Proof::Recorded,
+    }
+}
+
+#[test]
+fn every_promised_provider_is_there_by_name_and_no_other() {
+    let there: BTreeSet<&str> = (PROVIDERS.iter())
+        .filter(|one| !MORE.contains(&one.code))
+        .map(|one| one.name)
+        .collect();
+    let promised: BTreeSet<&str> = PROMISED.into_iter().collect();
+    let missing: Vec<&str> = promised.difference(&there).copied().collect();
+    let unknown: Vec<&str> = there.difference(&promised).copied().collect();
+
+    assert_eq!(
+        missing, MISSING,
+        "what is there must not be listed as missing, nor vanish"
+    );
+    assert!(
+        unknown.is_empty(),
+        "neither promised nor listed as more: {unknown:?}"
+    );
+    for code in MORE {
+        assert!(PROVIDERS.iter().any(|one| one.code == *code), "{code}");
+    }
+}
+
+/// `EVERCERT_BLESS=1` writes it.
+#[test]
+fn the_reference_tells_every_provider() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/reference/dns-providers.md"
+    );
+    let page = page();
+    if std::env::var_os("EVERCERT_BLESS").is_some() {
+        std::fs::write(path, &page).unwrap();
+        return;
+    }
+    let there = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(there, page, "EVERCERT_BLESS=1 writes the page anew");
+}
+
+fn page() -> String {
+    let mut page = String::from(HEAD);
+    let count = |wanted: Proof| {
+        PROVIDERS
+            .iter()
+            .filter(|one| proof(one.code) == wanted)
+            .count()
+    };
+    let _ = write!(
+        page,
+        "{} providers: {} are tried against the real software, {} against exchanges written from a recording or a published \
+         test of somebody else, {} against exchanges written from documentation or from scripts in wide use. Least certain \
+         are, worst first: {}.\n\n| Name | Code | Values at a name | Proof |\n|---|---|---|---|\n",
+        PROVIDERS.len(),
+        count(Proof::Server),
+        count(Proof::Recorded),
+        count(Proof::Documented),
+        LEAST_CERTAIN
+            .iter()
+            .filter(|code| evercert_dns::descriptor(code).is_some())
+            .map(|code| format!("`{code}`"))
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
+    let mut all: Vec<&Descriptor> = PROVIDERS.to_vec();
+    all.sort_by_key(|one| (one.name.to_lowercase(), one.code));
+    for one in &all {
+        let proof = match proof(one.code) {
+            Proof::Server => "real server",
+            Proof::Recorded => "recording or published test",
+            Proof::Documented => "documentation",
+        };
+        let _ = writeln!(
+            page,
+            "| [{}](#{}) | `{}` | {} | {proof} |",
+            one.name,
+            one.code,
+            one.code,
+            kept(one)
+        );
+    }
+    for one in &all {
+        section(&mut page, one);
+    }
+    page
+}
+
+fn kept(one: &Descriptor) -> &'static str {
+    match one.caps.multi {
+        Multi::Append => "added and removed one by one",
+        Multi::Records => "a record each",
+        Multi::Rrset => "one set",
+        Multi::Single => "one only",
+        _ => "otherwise",
+    }
+}
+
+fn section(page: &mut String, one: &Descriptor) {
+    let _ = write!(
+        page,
+        "\n## <a id=\"{}\"></a>{}\n\nCode `{}` · [documentation]({})",
+        one.code, one.name, one.code, one.docs
+    );
+    if one.caps.default_ttl > 0 {
+        let _ = write!(page, " · TTL {} s", one.caps.default_ttl);
+    }
+    let _ = writeln!(
+        page,
+        " · changes are seen within {}",
+        span(one.caps.propagation_limit.as_secs())
+    );
+    if let Some(least) = one.least_privilege {
+        let _ = writeln!(page, "\nLeast privilege: {least}");
+    }
+    let _ = writeln!(
+        page,
+        "\n| Setting | Meaning | acme.sh | lego |\n|---|---|---|---|"
+    );
+    for field in one.fields {
+        let marks = [(field.secret, "secret"), (field.optional, "optional")];
+        let marks: Vec<&str> = marks
+            .iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, word)| *word)
+            .collect();
+        let marks = if marks.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", marks.join(", "))
+        };
+        let default = field
+            .default
+            .map(|default| format!(" Default: `{default}`."))
+            .unwrap_or_default();
+        let names = |list: &[&str]| {
+            list.iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let _ = writeln!(
+            page,
+            "| `{}`{marks} | {}{default} | {} | {} |",
+            field.key,
+            field.help.replace('|', "\\|"),
+            names(field.acme_sh_env),
+            names(field.lego_env)
+        );
+    }
+}
+
+fn span(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        _ => format!("{} min", seconds.div_ceil(60)),
+    }
+}
+
+const HEAD: &str = "# DNS providers
+
+<!-- Written by the test `registry::the_reference_tells_every_provider`: EVERCERT_BLESS=1 writes it anew. -->
+
+What can be entered with `evercert dns-provider add --type CODE`. Each has the settings that its section lists; the last
+two columns name the variables of acme.sh and lego with the same meaning, so that settings from there can be pasted in.
+`evercert dns-provider types -o json` lists the same for programs.
+
+";
