@@ -5,16 +5,13 @@
 //! variables, nothing of this process.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use evercert_types::Secret;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
-use tokio::task::JoinSet;
+use tokio::process::Command;
 
+use super::process::{self, Ended};
 use crate::error::{DnsError, Fault, Step};
 use crate::provider::{
     Caps, CheckReport, Context, Descriptor, Field, Maker, Multi, Provider, Receipt, Settings,
@@ -24,10 +21,6 @@ use crate::setting::Reader;
 
 const CODE: &str = "exec";
 const TIMEOUT: Duration = Duration::from_secs(120);
-/// So much of the program's output is kept, from its end.
-const OUTPUT_LIMIT: usize = 64 << 10;
-/// How long output may still arrive after the program ended, from children that outlive it.
-const DRAIN: Duration = Duration::from_millis(500);
 
 pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     code: CODE,
@@ -127,7 +120,7 @@ fn build(settings: &Settings, _: &Context) -> Result<Box<dyn Provider>, DnsError
     }))
 }
 
-fn variable(line: &str) -> Option<(String, Secret<String>)> {
+pub(super) fn variable(line: &str) -> Option<(String, Secret<String>)> {
     let (name, value) = line.split_once('=')?;
     let name = name.trim();
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -177,143 +170,46 @@ impl Exec {
         let error =
             |fault, what: String| DnsError::new(CODE, step, fault, what).at_name(&target.fqdn);
         let program = self.program.display();
-        let child = self.command(action, target).spawn().map_err(|e| {
-            let what = format!("{program} cannot be started");
-            error(Fault::Configuration, what).caused_by(e)
-        })?;
-        let mut run = Run::new(child);
-        let Ok(ended) = tokio::time::timeout(self.timeout, run.child.wait()).await else {
-            run.kill_group().await;
-            let what = format!("{program} {action} did not end within {:?}", self.timeout);
-            return Err(self.with_output(error(Fault::Provider, what), run).await);
+        let run = process::run(self.command(action, target), self.timeout).await;
+        let (failure, output) = match run {
+            Ended::Well => return Ok(()),
+            Ended::Badly(status, output) => {
+                let failure = error(Fault::Provider, format!("{program} {action} failed"))
+                    .with_status(status.to_string())
+                    .with_remedy(
+                        "see the program's output; run it by hand with the same arguments",
+                    );
+                (failure, output)
+            }
+            Ended::TooLate(output) => {
+                let what = format!("{program} {action} did not end within {:?}", self.timeout);
+                (error(Fault::Provider, what), output)
+            }
+            Ended::Never(cause) => {
+                let what = format!("{program} cannot be started");
+                return Err(error(Fault::Configuration, what).caused_by(cause));
+            }
         };
-        let status = ended.map_err(|e| {
-            let what = format!("{program} {action} was lost");
-            error(Fault::Provider, what).caused_by(e)
-        })?;
-        run.forget_group();
-        if status.success() {
-            return Ok(());
-        }
-        let failure = error(Fault::Provider, format!("{program} {action} failed"))
-            .with_status(status.to_string())
-            .with_remedy("see the program's output; run it by hand with the same arguments");
-        Err(self.with_output(failure, run).await)
+        let secrets: Vec<&Secret<String>> = self.env.iter().map(|(_, value)| value).collect();
+        Err(failure.with_output(&output, &secrets))
     }
 
     fn command(&self, action: &str, target: &TxtTarget) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = process::command(&self.program);
         command
             .args(&self.args)
             .arg(action)
             .arg(format!("{}.", target.fqdn))
             .arg(&target.value)
             .current_dir(&self.directory)
-            .env_clear()
-            .env(
-                "PATH",
-                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            )
             .env("HOME", &self.directory)
-            .env("LANG", "C.UTF-8")
-            .envs(self.env.iter().map(|(name, value)| (name, value.expose())))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
+            .envs(self.env.iter().map(|(name, value)| (name, value.expose())));
         command
-    }
-
-    async fn with_output(&self, error: DnsError, run: Run) -> DnsError {
-        let secrets: Vec<&Secret<String>> = self.env.iter().map(|(_, value)| value).collect();
-        error.with_output(&run.output().await, &secrets)
     }
 }
 
-fn is_executable(file: &Path) -> bool {
+pub(super) fn is_executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     file.metadata()
         .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-}
-
-/// A running program with its process group, which goes when this is dropped.
-#[derive(Debug)]
-struct Run {
-    child: Child,
-    group: Option<u32>,
-    output: Arc<Mutex<Vec<u8>>>,
-    readers: JoinSet<()>,
-}
-
-impl Run {
-    fn new(mut child: Child) -> Self {
-        let (output, mut readers) = (Arc::default(), JoinSet::new());
-        if let Some(stdout) = child.stdout.take() {
-            readers.spawn(collect(stdout, Arc::clone(&output)));
-        }
-        if let Some(stderr) = child.stderr.take() {
-            readers.spawn(collect(stderr, Arc::clone(&output)));
-        }
-        Self {
-            group: child.id(),
-            child,
-            output,
-            readers,
-        }
-    }
-
-    /// The program ended by itself: what it left running is its own business.
-    fn forget_group(&mut self) {
-        self.group = None;
-    }
-
-    async fn kill_group(&mut self) {
-        if let Some(group) = self.group.take() {
-            send_kill(group);
-        }
-        // It was killed; the wait only reaps it.
-        drop(self.child.wait().await);
-    }
-
-    /// The end of what the program said.
-    async fn output(mut self) -> String {
-        let ended = async { while self.readers.join_next().await.is_some() {} };
-        // A child that outlives the program may hold the pipe open; what came so far is enough.
-        drop(tokio::time::timeout(DRAIN, ended).await);
-        let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&output).into_owned()
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        if let Some(group) = self.group.take() {
-            send_kill(group);
-        }
-    }
-}
-
-/// Reads to the end and keeps the last 64 KiB of both streams in order of arrival.
-async fn collect(mut stream: impl AsyncRead + Unpin, output: Arc<Mutex<Vec<u8>>>) {
-    let mut buffer = vec![0; 8192];
-    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-        let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
-        output.extend_from_slice(&buffer[..length]);
-        let excess = output.len().saturating_sub(OUTPUT_LIMIT);
-        output.drain(..excess);
-    }
-}
-
-/// Kills a process group by the program `kill`: the system call would need unsafe code.
-fn send_kill(group: u32) {
-    let killed = std::process::Command::new("kill")
-        .args(["-KILL", "--", &format!("-{group}")])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    if let Err(error) = killed {
-        tracing::warn!(%error, process.group = group, "cannot kill a program's children");
-    }
 }

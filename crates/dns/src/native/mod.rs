@@ -1,15 +1,21 @@
 //! The provider types that are written by hand, and the table of all of them.
 
+mod acmedns;
+mod acmesh;
 mod api;
 mod aws;
 mod azure;
 mod challtestsrv;
 mod exec;
 mod gcloud;
+mod html;
 mod jwt;
+mod namecheap;
 mod nsupdate;
 mod pdns;
+mod process;
 mod sets;
+mod zonefile;
 
 use std::sync::{Arc, LazyLock};
 
@@ -26,8 +32,16 @@ pub static PROVIDERS: LazyLock<Vec<&'static Descriptor>> = LazyLock::new(|| {
 });
 
 /// Those written by hand.
-const NATIVE: [&Descriptor; 8] = [
+const NATIVE: [&Descriptor; 16] = [
+    &acmedns::DESCRIPTOR,
+    &acmesh::DESCRIPTOR,
     &aws::DESCRIPTOR,
+    &html::CYON,
+    &html::FREEDNS,
+    &html::HE,
+    &namecheap::DESCRIPTOR,
+    &zonefile::MARADNS,
+    &zonefile::NSD,
     &azure::DESCRIPTOR,
     &gcloud::DESCRIPTOR,
     &challtestsrv::DESCRIPTOR,

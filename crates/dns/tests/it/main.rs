@@ -5,6 +5,8 @@
     reason = "clippy's exception for tests does not reach functions they share"
 )]
 
+mod acmedns;
+mod acmesh;
 mod auth_server;
 mod caa;
 mod challtestsrv;
@@ -16,4 +18,5 @@ mod nsupdate;
 mod pdns;
 mod propagation;
 mod registry;
+mod zonefile;
 mod zones;

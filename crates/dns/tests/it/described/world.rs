@@ -220,6 +220,8 @@ pub(crate) struct Service {
     pub(crate) easy: bool,
     /// A log-in that fails looks like any page: what is strange is strange after it.
     pub(crate) cookie: bool,
+    /// It shows something else once in a while: a strange page is strange the second time.
+    pub(crate) nags: bool,
 }
 
 impl Service {
@@ -239,6 +241,7 @@ impl Service {
         zoneless: false,
         easy: false,
         cookie: false,
+        nags: false,
     };
 }
 

@@ -56,7 +56,7 @@ const RIGHT: &str = concat!(
     r#""}"#
 );
 const WRONG: &str = concat!(
-    r#"{"type": "service_account", "project_id": "p-1", "client_email": "wrong-@p-1.iam.gserviceaccount.com","#,
+    r#"{"type": "service_account", "project_id": "p-1", "client_email": "stranger@p-1.iam.gserviceaccount.com","#,
     r#" "token_uri": "https://oauth2.googleapis.com/token", "private_key": ""#,
     r#"-----BEGIN PRIVATE KEY-----\n"#,
     r#"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC75GUfOm83KUQB\n"#,

@@ -1,0 +1,337 @@
+//! FreeDNS (afraid.org): a cookie, a list of sub-domains, a page for each record's value.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::markup::{Piece, pieces};
+use super::session::{HtmlSession, PASSWORD, USER};
+use crate::error::{DnsError, Fault, Step};
+use crate::http::Reply;
+use crate::name;
+use crate::native::api::{Repeat, relative};
+use crate::provider::{
+    Caps, CheckReport, Context, Descriptor, Maker, Multi, Provider, Receipt, Settings, TxtTarget,
+};
+use crate::setting::{BASE_URL, CA_BUNDLE, Reader};
+use crate::txt;
+
+const CODE: &str = "freedns";
+const COOKIE: &str = "dns_cookie";
+
+pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
+    code: CODE,
+    name: "FreeDNS",
+    docs: "https://freedns.afraid.org/",
+    least_privilege: Some(
+        "The web site's log-in is used. Public domains want a picture's letters typed and cannot be used. Unofficial, may break.",
+    ),
+    fields: &[
+        USER.env(&["FREEDNS_User"], &[]),
+        PASSWORD.env(&["FREEDNS_Password"], &[]),
+        BASE_URL,
+        CA_BUNDLE,
+    ],
+    caps: CAPS,
+    build: Maker::Native(build),
+};
+
+const CAPS: Caps = Caps {
+    multi: Multi::Records,
+    default_ttl: 0,
+    propagation_limit: Duration::from_secs(300),
+    propagation_poll: Duration::from_secs(5),
+};
+
+#[derive(Debug)]
+struct FreeDns {
+    site: HtmlSession,
+}
+
+fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, DnsError> {
+    let reader = Reader::new(CODE, DESCRIPTOR.fields, settings)?;
+    Ok(Box::new(FreeDns {
+        site: HtmlSession::new(CODE, &reader, "https://freedns.afraid.org", context)?,
+    }))
+}
+
+/// The list of sub-domains.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Listing {
+    /// Domain and its id.
+    domains: Vec<(String, String)>,
+    /// Whole name and id of the TXT records.
+    records: Vec<(String, String)>,
+}
+
+impl Listing {
+    fn domain(&self, target: &TxtTarget) -> Option<&(String, String)> {
+        let hint = target.zone_hint.as_deref().map(name::canonical);
+        let fits = |(domain, _): &&(String, String)| match &hint {
+            Some(hint) => domain == hint,
+            None => name::is_within(&target.fqdn, domain),
+        };
+        self.domains
+            .iter()
+            .filter(fits)
+            .max_by_key(|(domain, _)| domain.len())
+    }
+}
+
+#[async_trait]
+impl Provider for FreeDns {
+    async fn add(&self, target: &TxtTarget) -> Result<Receipt, DnsError> {
+        let _turn = self.site.turn.lock().await;
+        let listing = self.listing(Step::FindZone).await?;
+        let (domain, id) = self.domain(&listing, target)?;
+        let at = |error: DnsError| error.at_name(&target.fqdn).in_zone(domain);
+        let receipt = |created| Receipt {
+            zone: domain.clone(),
+            created,
+            ..Receipt::default()
+        };
+        if !self
+            .matching(&listing, target)
+            .await
+            .map_err(at)?
+            .is_empty()
+        {
+            return Ok(receipt(false));
+        }
+        let quoted = txt::quote(&target.value);
+        let form = [
+            ("type", "TXT"),
+            ("domain_id", id),
+            ("subdomain", relative(&target.fqdn, domain)),
+            ("address", &quoted),
+            ("send", "Save!"),
+        ];
+        let posted = self.site.post(
+            Step::Add,
+            Repeat::WhenRefused,
+            "/subdomain/save.php?step=2",
+            &form,
+        );
+        let reply = posted.await.map_err(at)?;
+        self.saved(&reply).map_err(at)?;
+        Ok(receipt(true))
+    }
+
+    async fn remove(&self, target: &TxtTarget, _: Option<&Receipt>) -> Result<(), DnsError> {
+        let _turn = self.site.turn.lock().await;
+        let listing = self.listing(Step::FindZone).await?;
+        let (domain, _) = self.domain(&listing, target)?;
+        let at = |error: DnsError| error.at_name(&target.fqdn).in_zone(domain);
+        for id in self.matching(&listing, target).await.map_err(at)? {
+            let path = format!("/subdomain/delete2.php?data_id%5B%5D={id}&submit=delete+selected");
+            let reply = self.site.get(Step::Remove, &path).await.map_err(at)?;
+            if !(reply.status.is_success() || reply.status.is_redirection()) {
+                return Err(at(self.site.api.refused(Step::Remove, &reply, "")));
+            }
+        }
+        Ok(())
+    }
+
+    async fn check(&self, name: Option<&str>) -> Result<CheckReport, DnsError> {
+        let _turn = self.site.turn.lock().await;
+        let listing = self.listing(Step::Check).await?;
+        let mut report = CheckReport {
+            zone: None,
+            notes: vec![format!(
+                "FreeDNS accepts the log-in and lists {} domains.",
+                listing.domains.len()
+            )],
+        };
+        if let Some(name) = name {
+            let (domain, _) = self.domain(&listing, &TxtTarget::new(name, ""))?;
+            report.notes.push(format!("It holds {domain}."));
+            report.zone = Some(domain.clone());
+        }
+        Ok(report)
+    }
+
+    fn caps(&self) -> Caps {
+        CAPS
+    }
+}
+
+impl FreeDns {
+    async fn log_in(&self, step: Step) -> Result<(), DnsError> {
+        self.site.forget();
+        let form = [
+            ("username", self.site.user.as_str()),
+            ("password", self.site.password.expose()),
+            ("submit", "Login"),
+            ("action", "auth"),
+        ];
+        let reply = self
+            .site
+            .post(step, Repeat::Always, "/zc.php?step=2", &form)
+            .await?;
+        if self.site.has_cookie(COOKIE) {
+            return Ok(());
+        }
+        if reply.status.is_server_error() || reply.status.as_u16() == 429 {
+            return Err(self.site.api.refused(step, &reply, ""));
+        }
+        Err(self.site.told(
+            step,
+            Fault::Credentials,
+            "the log-in is not accepted",
+            &reply,
+            "",
+        ))
+    }
+
+    /// The list; logged in first, and again once where the session is over. After a pause the site shows an offer once.
+    async fn listing(&self, step: Step) -> Result<Listing, DnsError> {
+        if !self.site.has_cookie(COOKIE) {
+            self.log_in(step).await?;
+        }
+        let reply = self.site.get(step, "/subdomain/").await?;
+        if let Some(listing) = self.read(step, &reply)? {
+            return Ok(listing);
+        }
+        if reply.status.is_redirection() || reply.text().contains("name=\"password\"") {
+            self.log_in(step).await?;
+        }
+        let reply = self.site.get(step, "/subdomain/").await?;
+        self.read(step, &reply)?
+            .ok_or_else(|| self.site.strange(step, &reply))
+    }
+
+    fn read(&self, step: Step, reply: &Reply) -> Result<Option<Listing>, DnsError> {
+        if reply.status.is_client_error() || reply.status.is_server_error() {
+            return Err(self.site.api.refused(step, reply, ""));
+        }
+        Ok(listing(&pieces(&reply.text())))
+    }
+
+    fn domain<'a>(
+        &self,
+        listing: &'a Listing,
+        target: &TxtTarget,
+    ) -> Result<&'a (String, String), DnsError> {
+        let none = || {
+            self.site
+                .api
+                .no_zone(&target.fqdn, target.zone_hint.as_deref())
+        };
+        listing.domain(target).ok_or_else(none)
+    }
+
+    /// The ids of the records of the name whose pages show the value.
+    async fn matching(
+        &self,
+        listing: &Listing,
+        target: &TxtTarget,
+    ) -> Result<Vec<String>, DnsError> {
+        let mut found = Vec::new();
+        for (name, id) in &listing.records {
+            if *name != target.fqdn {
+                continue;
+            }
+            let reply = self
+                .site
+                .get(Step::Read, &format!("/subdomain/edit.php?data_id={id}"))
+                .await?;
+            let pieces = pieces(&reply.text());
+            let mut fields = pieces
+                .iter()
+                .filter(|piece| piece.attribute("input", "name") == Some("address"));
+            let value = fields.find_map(|piece| piece.attribute("input", "value"));
+            let value = value.ok_or_else(|| self.site.strange(Step::Read, &reply))?;
+            if txt::unquote(value) == target.value {
+                found.push(id.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    /// The site answers with the list, or leads there.
+    fn saved(&self, reply: &Reply) -> Result<(), DnsError> {
+        let text = reply.text();
+        if text.contains("security code was incorrect") {
+            let what = "FreeDNS wants letters of a picture typed, which it does for public domains";
+            let error = self.site.told(Step::Add, Fault::Zone, what, reply, "");
+            return Err(error.with_remedy(
+                "use a domain of your own, or delegate the challenge name to another DNS provider",
+            ));
+        }
+        if reply.status.is_redirection() || listing(&pieces(&text)).is_some() {
+            return Ok(());
+        }
+        match reply.status.is_success() {
+            true => Err(self.site.strange(Step::Add, reply)),
+            false => Err(self.site.api.refused(Step::Add, reply, "")),
+        }
+    }
+}
+
+/// The list of a page; `None`: it shows something else.
+fn listing(pieces: &[Piece]) -> Option<Listing> {
+    let is_list = |piece: &Piece| {
+        piece
+            .attribute("form", "action")
+            .is_some_and(|action| action.contains("delete2.php"))
+    };
+    pieces.iter().position(is_list)?;
+    let mut listing = Listing::default();
+    for (at, piece) in pieces.iter().enumerate() {
+        let Some(link) = piece.attribute("a", "href") else {
+            continue;
+        };
+        if let Some(id) = number_after(link, "edit_domain_id=") {
+            // The domain's name stands before the link, some words in brackets behind it.
+            let before = pieces[..at].iter().rev().find_map(|piece| match piece {
+                Piece::Text(text) if text.contains('.') => text.split_whitespace().next(),
+                _ => None,
+            });
+            listing
+                .domains
+                .extend(before.map(|domain| (name::canonical(domain), id)));
+        } else if let Some(id) = number_after(link, "edit.php?data_id=") {
+            let row = pieces[at + 1..]
+                .iter()
+                .take_while(|piece| **piece != Piece::End("tr".to_owned()));
+            let texts: Vec<&str> = row
+                .filter_map(|piece| match piece {
+                    Piece::Text(text) => Some(text.as_str()),
+                    _ => None,
+                })
+                .collect();
+            if let [name, rest @ ..] = texts.as_slice()
+                && rest.contains(&"TXT")
+            {
+                listing.records.push((name::canonical(name), id));
+            }
+        }
+    }
+    Some(listing)
+}
+
+fn number_after(text: &str, mark: &str) -> Option<String> {
+    let (_, tail) = text.split_once(mark)?;
+    let number: String = tail.chars().take_while(char::is_ascii_digit).collect();
+    Some(number).filter(|number| !number.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains_and_records_are_read_from_the_list() {
+        let page = "<form action=\"/subdomain/delete2.php\"><table><tr><td><b>Example.com</b> (private) <a href=\"/domain/edit.php?edit_domain_id=11\">edit</a></td></tr>\
+            <tr><td><input type=checkbox name=data_id[] value=5></td><td><a href=edit.php?data_id=5>_acme-challenge.example.com</a></td><td>TXT</td><td>\"LPsIwTo...\"</td></tr>\
+            <tr><td><a href=\"edit.php?data_id=6\">www.example.com</a></td><td>A</td><td>192.0.2.1</td></tr></table></form>";
+
+        let found = listing(&pieces(page)).unwrap();
+        assert_eq!(found.domains, [("example.com".to_owned(), "11".to_owned())]);
+        assert_eq!(
+            found.records,
+            [("_acme-challenge.example.com".to_owned(), "5".to_owned())]
+        );
+        assert!(listing(&pieces("<h1>Premium!</h1>")).is_none());
+    }
+}

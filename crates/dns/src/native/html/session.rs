@@ -1,0 +1,175 @@
+//! A web site as a person uses it: cookies, one request after the other, pages of one megabyte at most.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use evercert_types::Secret;
+use reqwest::RequestBuilder;
+use reqwest::header::SET_COOKIE;
+
+use crate::error::{DnsError, Fault, Step};
+use crate::http::Reply;
+use crate::native::api::{Api, Repeat};
+use crate::provider::{Context, Field};
+use crate::setting::Reader;
+
+/// No page that is read is longer.
+const PAGE_LIMIT: usize = 1 << 20;
+/// Characters of a page's text that are shown when it is not understood.
+const EXTRACT: usize = 300;
+
+/// What the settings of such providers have in common.
+pub(super) const USER: Field = Field::text(
+    "user",
+    "User name",
+    "Name with which one logs in at the web site.",
+);
+pub(super) const PASSWORD: Field =
+    Field::text("password", "Password", "Password of the web site.").secret();
+
+/// One account at one web site.
+#[derive(Debug)]
+pub(super) struct HtmlSession {
+    pub(super) api: Api,
+    pub(super) user: String,
+    pub(super) password: Secret<String>,
+    cookies: Mutex<BTreeMap<String, String>>,
+    /// Held from the log-in to the last page: sites know one page at a time.
+    pub(super) turn: tokio::sync::Mutex<()>,
+}
+
+impl HtmlSession {
+    pub(super) fn new(
+        code: &'static str,
+        reader: &Reader<'_>,
+        site: &str,
+        context: &Context,
+    ) -> Result<Self, DnsError> {
+        let base = reader.text("base_url").unwrap_or(site);
+        let mut api = Api::new(code, base, reader.text("ca_bundle"), context)?;
+        let password = reader.secret("password").unwrap_or_default();
+        api.secrets = vec![password.clone()];
+        Ok(Self {
+            api,
+            user: reader.required("user")?.to_owned(),
+            password,
+            cookies: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Reads a page.
+    pub(super) async fn get(&self, step: Step, path: &str) -> Result<Reply, DnsError> {
+        let url = format!("{}{path}", self.api.base);
+        self.send(step, Repeat::Always, || self.api.client.get(&url))
+            .await
+    }
+
+    /// Sends a form.
+    pub(super) async fn post(
+        &self,
+        step: Step,
+        repeat: Repeat,
+        path: &str,
+        form: &[(&str, &str)],
+    ) -> Result<Reply, DnsError> {
+        let url = format!("{}{path}", self.api.base);
+        self.send(step, repeat, || self.api.client.post(&url).form(form))
+            .await
+    }
+
+    /// Sends whatever is made, with the cookies, and keeps those that come.
+    pub(super) async fn send(
+        &self,
+        step: Step,
+        repeat: Repeat,
+        make: impl Fn() -> RequestBuilder + Send + Sync,
+    ) -> Result<Reply, DnsError> {
+        let cookies = self.cookies();
+        let complete = || {
+            let request = make().header("Accept-Language", "en-US,en;q=0.5");
+            match cookies.is_empty() {
+                true => request,
+                false => request.header("Cookie", &cookies),
+            }
+        };
+        let reply = self.api.send(step, repeat, complete).await?;
+        if reply.body.len() > PAGE_LIMIT {
+            let what = "a page of the web site is longer than 1 MiB";
+            return Err(DnsError::new(self.api.code, step, Fault::Provider, what).permanent());
+        }
+        self.keep(&reply);
+        Ok(reply)
+    }
+
+    fn cookies(&self) -> String {
+        let cookies = self.cookies.lock().unwrap_or_else(PoisonError::into_inner);
+        let pairs = cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
+        pairs.collect::<Vec<_>>().join("; ")
+    }
+
+    fn keep(&self, reply: &Reply) {
+        let mut cookies = self.cookies.lock().unwrap_or_else(PoisonError::into_inner);
+        let set = reply.headers.get_all(SET_COOKIE).iter();
+        for cookie in set.filter_map(|cookie| cookie.to_str().ok()) {
+            let pair = cookie
+                .split(';')
+                .next()
+                .and_then(|pair| pair.split_once('='));
+            if let Some((name, value)) = pair {
+                cookies.insert(name.trim().to_owned(), value.trim().to_owned());
+            }
+        }
+    }
+
+    pub(super) fn has_cookie(&self, name: &str) -> bool {
+        let cookies = self.cookies.lock().unwrap_or_else(PoisonError::into_inner);
+        cookies.contains_key(name)
+    }
+
+    /// Whether the site knows us, as far as we know.
+    pub(super) fn is_known(&self) -> bool {
+        let cookies = self.cookies.lock().unwrap_or_else(PoisonError::into_inner);
+        !cookies.is_empty()
+    }
+
+    /// Forgets who is logged in.
+    pub(super) fn forget(&self) {
+        let mut cookies = self.cookies.lock().unwrap_or_else(PoisonError::into_inner);
+        cookies.clear();
+    }
+
+    /// A page that is not as it was expected, with its first words.
+    pub(super) fn strange(&self, step: Step, reply: &Reply) -> DnsError {
+        let pieces = super::markup::pieces(&reply.text());
+        let texts = pieces.into_iter().filter_map(|piece| match piece {
+            super::markup::Piece::Text(text) => Some(text),
+            _ => None,
+        });
+        let words: String = texts
+            .collect::<Vec<_>>()
+            .join(" ")
+            .chars()
+            .take(EXTRACT)
+            .collect();
+        let what = "the page is not what this service answers";
+        self.api
+            .error(step, Fault::Provider, what, reply, &words)
+            .with_remedy("the web site may have changed; tell the makers of Evercert, and use another DNS provider for the challenge names meanwhile")
+    }
+
+    /// An error that the page tells.
+    pub(super) fn told(
+        &self,
+        step: Step,
+        fault: Fault,
+        what: &str,
+        reply: &Reply,
+        words: &str,
+    ) -> DnsError {
+        let error = self.api.error(step, fault, what, reply, words);
+        error.permanent()
+    }
+}

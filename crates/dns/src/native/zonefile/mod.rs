@@ -1,0 +1,159 @@
+//! Name servers without an interface, on this very host: a line is written to their zone file, and they are told.
+
+mod file;
+mod maradns;
+mod nsd;
+mod told;
+
+pub(super) use maradns::DESCRIPTOR as MARADNS;
+pub(super) use nsd::DESCRIPTOR as NSD;
+
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use self::file::Edit;
+use crate::error::{DnsError, Fault, Step};
+use crate::lock::NameLocks;
+use crate::name;
+use crate::provider::{Caps, CheckReport, Multi, Provider, Receipt, TxtTarget};
+use crate::setting::Reader;
+
+const fn caps(ttl: u32) -> Caps {
+    Caps {
+        multi: Multi::Append,
+        default_ttl: ttl,
+        propagation_limit: Duration::from_secs(120),
+        propagation_poll: Duration::from_secs(5),
+    }
+}
+
+/// How a server's zone file is written, and the server told of it.
+#[async_trait]
+trait Dialect: Send + Sync + Debug {
+    /// The line of a record.
+    fn line(&self, target: &TxtTarget) -> String;
+
+    /// Whether a line is that record, whatever its TTL.
+    fn is(&self, line: &str, target: &TxtTarget) -> bool;
+
+    /// Whether the zone's serial number is raised with each change.
+    fn raises_serial(&self) -> bool;
+
+    /// Makes the server read the file.
+    async fn tell(&self, step: Step) -> Result<(), DnsError>;
+
+    /// Sees whether the server could be told.
+    async fn check(&self) -> Result<String, DnsError>;
+}
+
+/// A provider over one zone file.
+#[derive(Debug)]
+struct ZoneFile<D> {
+    code: &'static str,
+    dialect: D,
+    path: PathBuf,
+    zone: String,
+    locks: NameLocks,
+    caps: Caps,
+}
+
+/// Path and zone of the settings.
+fn place(reader: &Reader<'_>) -> Result<(PathBuf, String), DnsError> {
+    let path = PathBuf::from(reader.required("zone_file")?);
+    if !path.is_absolute() {
+        return Err(reader.error("zone_file is not an absolute path"));
+    }
+    Ok((path, name::canonical(reader.required("zone")?)))
+}
+
+#[async_trait]
+impl<D: Dialect> Provider for ZoneFile<D> {
+    async fn add(&self, target: &TxtTarget) -> Result<Receipt, DnsError> {
+        self.within(target)?;
+        let _guard = self.lock().await;
+        let created = self.edit(Step::Add, target).await?;
+        // Also when it was there: the server may not have been told.
+        self.dialect
+            .tell(Step::Add)
+            .await
+            .map_err(|error| error.at_name(&target.fqdn))?;
+        Ok(Receipt {
+            zone: self.zone.clone(),
+            created,
+            ..Receipt::default()
+        })
+    }
+
+    async fn remove(&self, target: &TxtTarget, _: Option<&Receipt>) -> Result<(), DnsError> {
+        self.within(target)?;
+        let _guard = self.lock().await;
+        self.edit(Step::Remove, target).await?;
+        self.dialect
+            .tell(Step::Remove)
+            .await
+            .map_err(|error| error.at_name(&target.fqdn))
+    }
+
+    async fn check(&self, name: Option<&str>) -> Result<CheckReport, DnsError> {
+        file::check(&self.path).map_err(|what| self.error(Step::Check, what))?;
+        let mut notes = vec![format!("{} can be read and replaced.", self.path.display())];
+        notes.push(self.dialect.check().await?);
+        if let Some(name) = name {
+            self.within(&TxtTarget::new(name, ""))?;
+        }
+        Ok(CheckReport {
+            zone: name.map(|_| self.zone.clone()),
+            notes,
+        })
+    }
+
+    fn caps(&self) -> Caps {
+        self.caps
+    }
+}
+
+impl<D: Dialect> ZoneFile<D> {
+    async fn lock(&self) -> crate::lock::NameGuard {
+        self.locks
+            .lock(self.code, &self.path.to_string_lossy())
+            .await
+    }
+
+    /// Writes the line or takes it out; answers whether the file was changed.
+    async fn edit(&self, step: Step, target: &TxtTarget) -> Result<bool, DnsError> {
+        let line = self.dialect.line(target);
+        let edit = Edit {
+            path: &self.path,
+            add: (step == Step::Add).then_some(line.as_str()),
+            is: &|line| self.dialect.is(line, target),
+            raise_serial: self.dialect.raises_serial(),
+        };
+        // A zone file is small; the lock on it is held for as long as that takes.
+        let edited = edit.run();
+        edited.map_err(|what| {
+            self.error(step, what)
+                .at_name(&target.fqdn)
+                .in_zone(&self.zone)
+        })
+    }
+
+    fn within(&self, target: &TxtTarget) -> Result<(), DnsError> {
+        if name::is_within(&target.fqdn, &self.zone) {
+            return Ok(());
+        }
+        let what = format!("the zone file is of {}", self.zone);
+        Err(DnsError::new(self.code, Step::FindZone, Fault::Zone, what)
+            .at_name(&target.fqdn)
+            .with_remedy("map the domain to another DNS provider, or enter one for its zone file"))
+    }
+
+    fn error(&self, step: Step, what: String) -> DnsError {
+        let error = DnsError::new(self.code, step, Fault::Configuration, what);
+        error.with_remedy(
+            "let this host's service user read and write the zone file and its directory",
+        )
+    }
+}

@@ -1,0 +1,71 @@
+//! `FreeDNS`: a cookie, a list, a page for each record; deletion by a link.
+
+use super::super::world::{Asked, Data, Reply, Service, relative, whole};
+use super::{text_reply, unquoted, zone_number, zone_numbered};
+
+pub(super) const SERVICE: Service = Service {
+    code: "freedns",
+    settings: &[("user", "anna"), ("password", "right-password")],
+    wrong: &[("user", "anna"), ("password", "wrong-password")],
+    knows: |data, asked| asked.path == "/zc.php" || asked.header("cookie") == format!("dns_cookie=session-{}", data.sessions),
+    refuse: || moved("/zc.php?from=L3N1YmRvbWFpbi8="),
+    serve,
+    changes: |asked| matches!(asked.path.as_str(), "/subdomain/save.php" | "/subdomain/delete2.php"),
+    end_session: Some(|data| data.sessions += 1),
+    cookie: true,
+    nags: true,
+    ..Service::PLAIN
+};
+
+fn moved(to: &str) -> Reply {
+    let mut reply = text_reply(302, "");
+    reply.headers.push(("location".to_owned(), to.to_owned()));
+    reply
+}
+
+fn serve(data: &mut Data, asked: &Asked) -> Reply {
+    assert!(asked.header("accept-language").starts_with("en-US"));
+    match (asked.method.as_str(), asked.path.as_str()) {
+        ("POST", "/zc.php") => {
+            let form = ["username", "password", "submit", "action"].map(|key| asked.given(key));
+            if form != ["anna", "right-password", "Login", "auth"] {
+                return text_reply(200, "<html>Invalid UserID/Pass</html>");
+            }
+            let mut reply = moved("/");
+            reply.headers.push(("set-cookie".to_owned(), format!("dns_cookie=session-{}; path=/", data.sessions)));
+            reply
+        }
+        ("GET", "/subdomain/") => {
+            let mut page = String::from("<html><body><form action=\"delete2.php\" method=get><table>");
+            for zone in &data.zones {
+                page += &format!("<tr><td><b>{zone}</b> (private)</td><td><a href=/domain/edit.php?edit_domain_id={}>add</a></td></tr>", zone_number(data, zone));
+                for record in data.within(zone) {
+                    let is_own = data.zones.iter().filter(|one| record.fqdn.ends_with(one.as_str())).map(String::len).max() == Some(zone.len());
+                    if is_own {
+                        let short: String = record.value.chars().take(16).collect();
+                        page += &format!("<tr><td><input type=checkbox name=data_id[] value={0}></td><td><a href=edit.php?data_id={0}>{1}</a></td><td>TXT</td><td>\"{short}...\"</td></tr>", record.id, record.fqdn);
+                    }
+                }
+            }
+            text_reply(200, &format!("{page}</table></form></body></html>"))
+        }
+        ("GET", "/subdomain/edit.php") => {
+            let record = data.records.iter().find(|record| record.id.to_string() == asked.query("data_id")).unwrap();
+            text_reply(200, &format!("<form><input type=text name=subdomain value=\"{}\"><input type=text name=address size=40 value=\"&quot;{}&quot;\"></form>", relative(&record.fqdn, "x"), record.value))
+        }
+        ("POST", "/subdomain/save.php") => {
+            assert_eq!((asked.query("step"), asked.given("type").as_str(), asked.given("send").as_str()), ("2", "TXT", "Save!"));
+            let zone = zone_numbered(data, &asked.given("domain_id")).unwrap();
+            let value = asked.given("address");
+            assert!(value.starts_with('"') && value.ends_with('"'), "{value}");
+            data.add(&whole(&asked.given("subdomain"), &zone), &unquoted(&value));
+            moved("/subdomain/")
+        }
+        ("GET", "/subdomain/delete2.php") => {
+            assert_eq!(asked.query("submit"), "delete selected");
+            data.remove(asked.query("data_id[]").parse().unwrap());
+            moved("/subdomain/")
+        }
+        _ => text_reply(404, "<html>not found</html>"),
+    }
+}
