@@ -147,7 +147,7 @@ impl Call {
 /// Whether an error says that something is not there, or that the caller may not know.
 fn is_absence(error: &NsError) -> bool {
     const ABSENT: &[u32] = &[
-        258, 344, 351, 372, 373, 461, 462, 463, 538, 1155, 1540, 1542, 1545, 1647, 2138, 3712,
+        258, 344, 351, 372, 373, 461, 462, 463, 538, 1075, 1155, 1540, 1542, 1545, 1647, 2138, 3712,
     ];
     ABSENT.contains(&error.code())
 }

@@ -11,7 +11,7 @@ use evercert_types::{
     CertificateId, Clock, DomainName, Fingerprint, KeyAlgorithm, Secret, SystemClock,
 };
 use evercert_x509::mint::{Authority, LeafRequest, Usage};
-use evercert_x509::{Certificate, KeyPair, sha256};
+use evercert_x509::{Certificate, Chain, Csr, KeyPair, sha256};
 use jiff::{SignedDuration, Timestamp};
 
 /// Issues everything the tests serve.
@@ -124,6 +124,22 @@ impl TestCa {
         sha256(self.issuing.certificate().der())
     }
 
+    /// A server's chain (leaf and issuing CA) with its key, valid for 90 days.
+    pub(crate) fn issue(&self, domains: &str, algorithm: KeyAlgorithm) -> (Chain, KeyPair) {
+        let key = key(algorithm);
+        let validity = SignedDuration::from_hours(24 * 90);
+        let mut request = LeafRequest::for_key(&key, &names(domains), validity, now());
+        request.common_name = domains.split_whitespace().next().map(str::to_owned);
+        (self.issuing.issue_chain(&request).unwrap(), key)
+    }
+
+    /// The certificate of a request.
+    pub(crate) fn sign(&self, request: &Csr) -> Chain {
+        let validity = SignedDuration::from_hours(24 * 90);
+        let request = LeafRequest::for_csr(request, validity, now());
+        self.issuing.issue_chain(&request).unwrap()
+    }
+
     /// Writes `<name>.pem` (chain) and `<name>.key`, and returns the leaf.
     pub(crate) fn files(
         &self,
@@ -132,10 +148,7 @@ impl TestCa {
         domains: &str,
         algorithm: KeyAlgorithm,
     ) -> Certificate {
-        let key = key(algorithm);
-        let validity = SignedDuration::from_hours(24);
-        let request = LeafRequest::for_key(&key, &names(domains), validity, now());
-        let chain = self.issuing.issue_chain(&request).unwrap();
+        let (chain, key) = self.issue(domains, algorithm);
         std::fs::write(dir.join(format!("{name}.pem")), chain.to_pem()).unwrap();
         std::fs::write(dir.join(format!("{name}.key")), key.to_pkcs8_pem().expose()).unwrap();
         chain.leaf().clone()

@@ -99,6 +99,15 @@ impl Box {
         }
     }
 
+    /// Over HTTP, in a session.
+    pub(crate) async fn session(&self) -> Client {
+        let (name, password) = ADMIN;
+        let body = json!({"login": {"username": name, "password": password}});
+        let body = self.nobody().post("login", body).await.created();
+        let token = body["sessionid"].as_str().unwrap().to_owned();
+        self.nobody().with("Cookie", &format!("NITRO_AUTH_TOKEN={token}"))
+    }
+
     pub(crate) fn vserver(&self, name: &str) -> SocketAddr {
         self.adc.vserver_addrs()[name]
     }

@@ -2,4 +2,12 @@
 
 mod client;
 
+mod acme_sh;
+mod certbot;
+mod lens;
+mod rows;
+mod sectigo;
+mod sessions;
+mod toolkit;
+mod toolkit_deploy;
 mod transport;
