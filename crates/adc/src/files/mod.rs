@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use bytes::Bytes;
 use evercert_ns::{NsError, codes};
 
-pub(crate) use self::store::{replace, write_new};
+pub(crate) use self::store::{FileFacts, replace, write_new};
 
 /// Most bytes of a page.
 const MAX_PAGE: usize = 1 << 20;

@@ -33,10 +33,22 @@ impl Reader<'_> {
             "csvserver" => |reader, name| reader.vserver_counters("csvserver", name),
             "sslvserver" => Self::tls_counters,
             "service" => Self::service_counters,
-            _ if resource.rule(Verb::Stat).is_some() => |reader, name| {
-                let _ = reader;
-                super::row([("name", json!(name))])
+            "responderpolicy" => |reader, name| {
+                let (hits, undefined) = reader.counted("responder policy", name);
+                super::row([
+                    ("name", json!(name)),
+                    ("pipolicyhits", json!(hits)),
+                    ("pipolicyundefhits", json!(undefined)),
+                ])
             },
+            "servicegroup" => |reader, name| {
+                let members = reader.config.service_group(name);
+                let state = reader.group_state(&members);
+                super::row([("servicegroupname", json!(name)), ("state", json!(state))])
+            },
+            _ if resource.rule(Verb::Stat).is_some() => {
+                |_, name| super::row([("name", json!(name))])
+            }
             _ => return Err(NsError::about(&codes::INVALID_NITRO_ACTION, "stat")),
         };
         let owners = match resource.is_singleton() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use evercert_ns::catalog;
-use evercert_ns::model::ServiceAddress;
+use evercert_ns::model::{ServiceAddress, ServiceView};
 use serde_json::{Value as Json, json};
 
 use super::{Reader, Row, text};
@@ -136,17 +136,19 @@ impl Reader<'_> {
             return;
         };
         let members = self.config.service_group(&name);
-        let up = members
-            .iter()
-            .filter(|m| self.service_state(&m.name) == UP)
-            .count();
-        let state = match (up, members.len()) {
+        let state = self.group_state(&members);
+        row.insert("servicegroupeffectivestate".to_owned(), json!(state));
+        row.insert("numofconnections".to_owned(), json!(0));
+    }
+
+    /// The state of a group with these members.
+    pub(super) fn group_state(&self, members: &[ServiceView]) -> &'static str {
+        let is_up = |member: &&ServiceView| self.service_state(&member.name) == UP;
+        match (members.iter().filter(is_up).count(), members.len()) {
             (_, 0) | (0, _) => DOWN,
             (up, all) if up < all => "PARTIAL-UP",
             _ => UP,
-        };
-        row.insert("servicegroupeffectivestate".to_owned(), json!(state));
-        row.insert("numofconnections".to_owned(), json!(0));
+        }
     }
 
     /// Completes the row of a policy or an action.
@@ -158,12 +160,31 @@ impl Reader<'_> {
         let Some(name) = text(row, key).map(str::to_owned) else {
             return;
         };
-        let uses = match kind {
-            "responderaction" => self.referring("responder policy", "action", &name),
-            "csaction" => self.referring("cs policy", "action", &name),
-            _ => return,
+        let (resource, uses) = match kind {
+            "responderaction" => (
+                "responder action",
+                Some(self.referring("responder policy", "action", &name)),
+            ),
+            "csaction" => (
+                "cs action",
+                Some(self.referring("cs policy", "action", &name)),
+            ),
+            "cspolicy" => ("cs policy", None),
+            _ => ("responder policy", None),
         };
-        row.insert("referencecount".to_owned(), json!(uses));
+        if let Some(uses) = uses {
+            row.insert("referencecount".to_owned(), json!(uses));
+        }
+        let (hits, undefined) = self.counted(resource, &name);
+        row.insert("hits".to_owned(), json!(hits));
+        row.insert("undefhits".to_owned(), json!(undefined));
+    }
+
+    /// How often a policy or an action was used, and how often its expression had no value.
+    pub(super) fn counted(&self, resource: &'static str, name: &str) -> (u64, u64) {
+        let running = self.instance.control.running();
+        let counted = running.policies.counts().of(resource, name);
+        counted.map_or((0, 0), |counted| (counted.hits(), counted.undefined()))
     }
 
     fn referring(&self, resource: &str, attribute: &str, name: &str) -> usize {

@@ -24,7 +24,10 @@ async fn serial(client: &Client, certkey: &str) -> Option<u128> {
 }
 
 async fn upload(client: &Client, name: &str, text: &str) {
-    client.upload(name, "/nsconfig/ssl", text.as_bytes()).await.created();
+    client
+        .upload(name, "/nsconfig/ssl", text.as_bytes())
+        .await
+        .created();
 }
 
 /// One run of the hook, at a time that stands in its files' names.
@@ -53,14 +56,18 @@ async fn run(client: &Client, chain: &Chain, key: &KeyPair, time: u32) -> bool {
         None => client.post("sslcertkey", certkey).await.created(),
         Some(_) => client.post("sslcertkey?action=update", certkey).await.ok(),
     };
-    let link = json!({"sslcertkey": {"certkey": "www.example.com", "linkcertkeyname": "Test Issuing"}});
+    let link =
+        json!({"sslcertkey": {"certkey": "www.example.com", "linkcertkeyname": "Test Issuing"}});
     let linked = client.post("sslcertkey?action=link", link).await;
     match installed {
         None => linked.ok(),
         // The hook takes the failure for "already present".
         Some(_) => linked.fails("409 Conflict", 273),
     };
-    client.post("nsconfig?action=save", json!({"nsconfig": {}})).await.ok();
+    client
+        .post("nsconfig?action=save", json!({"nsconfig": {}}))
+        .await
+        .ok();
     true
 }
 
@@ -75,8 +82,14 @@ async fn a_lineage_is_installed_renewed_and_left_alone() {
     assert!(run(&client, &first, &key, 1_700_000_000).await);
     // Bindings are the administrator's; the hook makes none.
     let binding = json!({"sslvserver_sslcertkey_binding": {"vservername": "web", "certkeyname": "www.example.com"}});
-    client.post("sslvserver_sslcertkey_binding", binding).await.created();
-    let shown = Tls::plain().look(adc.vserver("web"), "www.example.com").await.unwrap();
+    client
+        .post("sslvserver_sslcertkey_binding", binding)
+        .await
+        .created();
+    let shown = Tls::plain()
+        .look(adc.vserver("web"), "www.example.com")
+        .await
+        .unwrap();
     assert_eq!(shown.leaf, first.leaf().fingerprint());
     assert_eq!(shown.certificates, 2);
 
@@ -84,7 +97,10 @@ async fn a_lineage_is_installed_renewed_and_left_alone() {
     let (second, key) = ca.issue("www.example.com", KeyAlgorithm::EcdsaP256);
     assert!(run(&client, &second, &key, 1_700_000_002).await);
 
-    let shown = Tls::plain().look(adc.vserver("web"), "www.example.com").await.unwrap();
+    let shown = Tls::plain()
+        .look(adc.vserver("web"), "www.example.com")
+        .await
+        .unwrap();
     assert_eq!(shown.leaf, second.leaf().fingerprint());
     assert_eq!(shown.certificates, 2);
     adc.stop().await;
@@ -103,10 +119,15 @@ async fn another_domain_needs_the_switch_for_it() {
     upload(&client, "o.key", key.to_pkcs8_pem().expose()).await;
     let mut certkey = json!({"certkey": "www.example.com", "cert": "/nsconfig/ssl/o.crt", "key": "/nsconfig/ssl/o.key"});
 
-    let refused = client.post("sslcertkey?action=update", json!({"sslcertkey": certkey})).await;
+    let refused = client
+        .post("sslcertkey?action=update", json!({"sslcertkey": certkey}))
+        .await;
     refused.fails("599 Netscaler specific error", 3585);
     certkey["nodomaincheck"] = json!(true);
 
-    client.post("sslcertkey?action=update", json!({"sslcertkey": certkey})).await.ok();
+    client
+        .post("sslcertkey?action=update", json!({"sslcertkey": certkey}))
+        .await
+        .ok();
     adc.stop().await;
 }

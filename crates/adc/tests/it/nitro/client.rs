@@ -105,7 +105,8 @@ impl Box {
         let body = json!({"login": {"username": name, "password": password}});
         let body = self.nobody().post("login", body).await.created();
         let token = body["sessionid"].as_str().unwrap().to_owned();
-        self.nobody().with("Cookie", &format!("NITRO_AUTH_TOKEN={token}"))
+        self.nobody()
+            .with("Cookie", &format!("NITRO_AUTH_TOKEN={token}"))
     }
 
     pub(crate) fn vserver(&self, name: &str) -> SocketAddr {

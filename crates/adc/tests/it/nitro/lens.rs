@@ -35,10 +35,17 @@ async fn http_01_is_answered_by_a_global_policy_on_every_vserver() {
     let used = client
         .get("responderglobal_responderpolicy_binding?args=type:REQ_OVERRIDE&attrs=priority")
         .await;
-    assert!(used.ok().get("responderglobal_responderpolicy_binding").is_none());
+    assert!(
+        used.ok()
+            .get("responderglobal_responderpolicy_binding")
+            .is_none()
+    );
     let binding = json!({"responderglobal_responderpolicy_binding": [{"policyname": "RSP_LENS_www.example.com_20261121150000",
         "type": "REQ_OVERRIDE", "priority": "33501", "gotopriorityexpression": "END"}]});
-    client.post("responderglobal_responderpolicy_binding", binding).await.created();
+    client
+        .post("responderglobal_responderpolicy_binding", binding)
+        .await
+        .created();
     let used = client
         .get("responderglobal_responderpolicy_binding?args=type:REQ_OVERRIDE&attrs=priority")
         .await;
@@ -53,8 +60,14 @@ async fn http_01_is_answered_by_a_global_policy_on_every_vserver() {
     let unbind = "responderglobal_responderpolicy_binding\
         ?args=policyname:RSP_LENS_www.example.com_20261121150000,type:REQ_OVERRIDE";
     client.delete(unbind).await.ok();
-    client.delete("responderpolicy/RSP_LENS_www.example.com_20261121150000").await.ok();
-    client.delete("responderaction/RSA_LENS_www.example.com_20261121150000").await.ok();
+    client
+        .delete("responderpolicy/RSP_LENS_www.example.com_20261121150000")
+        .await
+        .ok();
+    client
+        .delete("responderaction/RSA_LENS_www.example.com_20261121150000")
+        .await
+        .ok();
     let answer = exchange_raw(adc.vserver("web"), request.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     adc.stop().await;
@@ -71,12 +84,19 @@ async fn dns_01_removes_its_record_by_number() {
     client.post("dnstxtrec", record("two")).await.created();
     let path = "dnstxtrec/_acme-challenge.www.example.com.?attrs=string,recordid";
     let rows = client.get(path).await.ok()["dnstxtrec"].clone();
-    let row = rows.as_array().unwrap().iter().find(|row| row["String"] == json!(["one"]));
+    let row = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["String"] == json!(["one"]));
     let id = row.unwrap()["recordid"].clone();
     let path = format!("dnstxtrec/_acme-challenge.www.example.com.?args=recordid:{id}");
     client.delete(&path).await.ok();
 
-    let rows = client.get("dnstxtrec/_acme-challenge.www.example.com").await.ok();
+    let rows = client
+        .get("dnstxtrec/_acme-challenge.www.example.com")
+        .await
+        .ok();
     let rows = rows["dnstxtrec"].as_array().unwrap().clone();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["String"], json!(["two"]));
@@ -97,44 +117,83 @@ async fn a_certificate_is_made_bound_and_updated() {
     let adc = Box::with(Setup::new(dir.path()).vserver("web", "SSL", &[])).await;
     let client = adc.admin();
     let tls = Tls::plain();
-    let master = client.get("/nitro/v1/stat/hanode?attrs=hacurmasterstate").await.ok();
+    let master = client
+        .get("/nitro/v1/stat/hanode?attrs=hacurmasterstate")
+        .await
+        .ok();
     assert_eq!(master["hanode"], json!({"hacurmasterstate": "Primary"}));
 
     let mut leaves = Vec::new();
     for (time, exists) in [("20261121150000", false), ("20270120150000", true)] {
         let (chain, key) = ca.issue("www.example.com", KeyAlgorithm::EcdsaP256);
-        upload(&client, &format!("www_{time}.cer"), chain.leaf().to_pem().as_bytes()).await;
-        upload(&client, &format!("www_{time}.key"), key.to_pkcs8_pem().expose().as_bytes()).await;
+        upload(
+            &client,
+            &format!("www_{time}.cer"),
+            chain.leaf().to_pem().as_bytes(),
+        )
+        .await;
+        upload(
+            &client,
+            &format!("www_{time}.key"),
+            key.to_pkcs8_pem().expose().as_bytes(),
+        )
+        .await;
         let found = client.get("sslcertkey/LENS_www").await;
         let mut certkey = json!({"certkey": "LENS_www", "cert": format!("{LOCATION}www_{time}.cer"),
             "key": format!("{LOCATION}www_{time}.key")});
         if exists {
             found.ok();
             certkey["nodomaincheck"] = json!(true);
-            client.post("sslcertkey?action=update", json!({"sslcertkey": [certkey]})).await.ok();
+            client
+                .post("sslcertkey?action=update", json!({"sslcertkey": [certkey]}))
+                .await
+                .ok();
         } else {
             found.fails("599 Netscaler specific error", 1540);
-            client.post("sslcertkey", json!({"sslcertkey": [certkey]})).await.created();
+            client
+                .post("sslcertkey", json!({"sslcertkey": [certkey]}))
+                .await
+                .created();
         }
-        let bound = client.get("sslcertkey_sslvserver_binding/LENS_www").await.ok();
+        let bound = client
+            .get("sslcertkey_sslvserver_binding/LENS_www")
+            .await
+            .ok();
         let is_bound = bound["sslcertkey_sslvserver_binding"][0]["servername"] == "web";
         assert_eq!(is_bound, exists);
         if !is_bound {
             let binding = json!({"sslvserver_sslcertkey_binding": [{"vservername": "web", "certkeyname": "LENS_www",
                 "snicert": false}]});
-            client.put("sslvserver_sslcertkey_binding", binding).await.created();
+            client
+                .put("sslvserver_sslcertkey_binding", binding)
+                .await
+                .created();
         }
         client.get("sslcertkey_service_binding/LENS_www").await.ok();
-        client.post("nsconfig?action=save", json!({"nsconfig": {}})).await.ok();
-        assert_eq!(tls.leaf(adc.vserver("web"), "www.example.com").await, chain.leaf().fingerprint());
+        client
+            .post("nsconfig?action=save", json!({"nsconfig": {}}))
+            .await
+            .ok();
+        assert_eq!(
+            tls.leaf(adc.vserver("web"), "www.example.com").await,
+            chain.leaf().fingerprint()
+        );
         leaves.push(chain.leaf().fingerprint());
     }
 
     assert_ne!(leaves[0], leaves[1]);
     let saved = std::fs::read_to_string(dir.path().join("ns.conf")).unwrap();
-    assert!(saved.contains("add ssl certKey LENS_www -cert \"/nsconfig/ssl/LENS/www_20270120150000.cer\"")
-        || saved.contains("add ssl certKey LENS_www -cert /nsconfig/ssl/LENS/www_20270120150000.cer"), "{saved}");
-    assert!(saved.contains("bind ssl vserver web -certkeyName LENS_www"), "{saved}");
+    assert!(
+        saved.contains(
+            "add ssl certKey LENS_www -cert \"/nsconfig/ssl/LENS/www_20270120150000.cer\""
+        ) || saved
+            .contains("add ssl certKey LENS_www -cert /nsconfig/ssl/LENS/www_20270120150000.cer"),
+        "{saved}"
+    );
+    assert!(
+        saved.contains("bind ssl vserver web -certkeyName LENS_www"),
+        "{saved}"
+    );
     adc.stop().await;
 }
 
@@ -153,7 +212,10 @@ async fn the_default_certificate_is_the_managements_own() {
     client.post("sslcertkey?action=update", certkey).await.ok();
 
     let address = adc.adc.nitro_addrs().https.unwrap();
-    assert_eq!(Tls::plain().leaf(address, "adc.example.com").await, chain.leaf().fingerprint());
+    assert_eq!(
+        Tls::plain().leaf(address, "adc.example.com").await,
+        chain.leaf().fingerprint()
+    );
     let removed = client.delete("sslcertkey/ns-server-certificate").await;
     removed.fails("599 Netscaler specific error", 3719);
     adc.stop().await;

@@ -14,8 +14,14 @@ use crate::world::Setup;
 async fn request(client: &Client, kind: &str, key: Json, number: u32) -> Csr {
     let keyfile = format!("www-{number}.key");
     let mut fields = json!({"keyfile": keyfile, "keyform": "PEM"});
-    fields.as_object_mut().unwrap().extend(key.as_object().cloned().unwrap());
-    client.post(&format!("{kind}?action=create"), json!({kind: fields})).await.ok();
+    fields
+        .as_object_mut()
+        .unwrap()
+        .extend(key.as_object().cloned().unwrap());
+    client
+        .post(&format!("{kind}?action=create"), json!({kind: fields}))
+        .await
+        .ok();
     let reqfile = format!("www-{number}.csr");
     let body = json!({"sslcertreq": {"reqfile": reqfile, "keyfile": keyfile, "commonname": "www.example.com",
         "countryname": "US", "statename": "NY", "organizationname": "Example", "localityname": "New York",
@@ -24,7 +30,9 @@ async fn request(client: &Client, kind: &str, key: Json, number: u32) -> Csr {
     let path = format!("systemfile?args=filename:{reqfile},filelocation:%2Fnsconfig%2Fssl");
     let row = client.get(&path).await.ok()["systemfile"][0].clone();
     assert_eq!(row["filelocation"], "/nsconfig/ssl");
-    let content = STANDARD.decode(row["filecontent"].as_str().unwrap()).unwrap();
+    let content = STANDARD
+        .decode(row["filecontent"].as_str().unwrap())
+        .unwrap();
     Csr::from_pem(&String::from_utf8(content).unwrap()).unwrap()
 }
 
@@ -32,7 +40,9 @@ async fn request(client: &Client, kind: &str, key: Json, number: u32) -> Csr {
 async fn the_private_key_never_leaves_the_appliance() {
     let dir = tempfile::tempdir().unwrap();
     let ca = TestCa::new();
-    let setup = Setup::new(dir.path()).vserver("web", "SSL", &[]).vserver("shop", "SSL", &[]);
+    let setup = Setup::new(dir.path())
+        .vserver("web", "SSL", &[])
+        .vserver("shop", "SSL", &[]);
     let adc = Box::with(setup).await;
     let client = adc.admin();
 
@@ -47,27 +57,45 @@ async fn the_private_key_never_leaves_the_appliance() {
         assert_eq!(csr.common_name().as_deref(), Some("www.example.com"));
         let chain = ca.sign(&csr);
         let (cert, key) = (format!("www-{number}.cer"), format!("www-{number}.key"));
-        client.upload(&cert, "/nsconfig/ssl", chain.leaf().to_pem().as_bytes()).await.created();
+        client
+            .upload(&cert, "/nsconfig/ssl", chain.leaf().to_pem().as_bytes())
+            .await
+            .created();
         let certkey = json!({"sslcertkey": {"certkey": "www", "cert": cert, "key": key}});
         if number == 1 {
             client.post("sslcertkey", certkey).await.created();
             let issuer = chain.intermediates()[0].to_pem();
-            client.upload("chain.cer", "/nsconfig/ssl", issuer.as_bytes()).await.created();
+            client
+                .upload("chain.cer", "/nsconfig/ssl", issuer.as_bytes())
+                .await
+                .created();
             let issuer = json!({"sslcertkey": {"certkey": "www-chain", "cert": "chain.cer"}});
             client.post("sslcertkey", issuer).await.created();
             let link = json!({"sslcertkey": {"certkey": "www", "linkcertkeyname": "www-chain"}});
             client.post("sslcertkey?action=link", link).await.ok();
             for vserver in ["web", "shop"] {
                 let binding = json!({"sslvserver_sslcertkey_binding": {"vservername": vserver, "certkeyname": "www"}});
-                client.put("sslvserver_sslcertkey_binding", binding).await.created();
+                client
+                    .put("sslvserver_sslcertkey_binding", binding)
+                    .await
+                    .created();
             }
         } else {
             client.post("sslcertkey?action=update", certkey).await.ok();
         }
-        client.post("nsconfig?action=save", json!({"nsconfig": {}})).await.ok();
+        client
+            .post("nsconfig?action=save", json!({"nsconfig": {}}))
+            .await
+            .ok();
         for vserver in ["web", "shop"] {
-            let shown = Tls::plain().look(adc.vserver(vserver), "www.example.com").await.unwrap();
-            assert_eq!((shown.leaf, shown.certificates), (chain.leaf().fingerprint(), 2));
+            let shown = Tls::plain()
+                .look(adc.vserver(vserver), "www.example.com")
+                .await
+                .unwrap();
+            assert_eq!(
+                (shown.leaf, shown.certificates),
+                (chain.leaf().fingerprint(), 2)
+            );
         }
     }
     let again = json!({"sslrsakey": {"keyfile": "www-2.key", "bits": 2048}});

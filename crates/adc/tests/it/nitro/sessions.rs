@@ -25,7 +25,10 @@ async fn a_session_is_used_wherever_clients_put_its_token() {
     let token = body["sessionid"].as_str().unwrap().to_owned();
     assert!(token.starts_with("##"), "{token}");
     let cookie = answer.header("set-cookie").unwrap();
-    assert!(cookie.starts_with(&format!("NITRO_AUTH_TOKEN={token}; path=/nitro/v1")), "{cookie}");
+    assert!(
+        cookie.starts_with(&format!("NITRO_AUTH_TOKEN={token}; path=/nitro/v1")),
+        "{cookie}"
+    );
     let encoded = token.replace('#', "%23");
     for (header, value) in [
         ("Cookie", format!("NITRO_AUTH_TOKEN={token}")),
@@ -33,9 +36,15 @@ async fn a_session_is_used_wherever_clients_put_its_token() {
         ("Cookie", format!("x=y; sessionid={encoded}")),
         ("Set-Cookie", format!("NITRO_AUTH_TOKEN={token}")),
     ] {
-        adc.nobody().with(header, &value).get("nsversion").await.ok();
+        adc.nobody()
+            .with(header, &value)
+            .get("nsversion")
+            .await
+            .ok();
     }
-    let client = adc.nobody().with("Cookie", &format!("NITRO_AUTH_TOKEN={token}"));
+    let client = adc
+        .nobody()
+        .with("Cookie", &format!("NITRO_AUTH_TOKEN={token}"));
     client.post("logout", json!({"logout": {}})).await.created();
     client.get("nsversion").await.fails("401 Unauthorized", 444);
     adc.stop().await;
@@ -46,7 +55,9 @@ async fn name_and_password_may_come_with_every_request() {
     let dir = tempfile::tempdir().unwrap();
     let adc = Box::start(dir.path(), "").await;
     // admin:s3cret-Pass
-    let basic = adc.nobody().with("Authorization", "Basic YWRtaW46czNjcmV0LVBhc3M=");
+    let basic = adc
+        .nobody()
+        .with("Authorization", "Basic YWRtaW46czNjcmV0LVBhc3M=");
 
     adc.admin().get("nsversion").await.ok();
     basic.get("nsversion").await.ok();
@@ -64,8 +75,13 @@ async fn old_clients_log_in_with_a_form() {
     let adc = Box::start(dir.path(), "").await;
     let (name, password) = ADMIN;
     let form = format!(r#"object={{"login":{{"username":"{name}","password":"{password}"}}}}"#);
-    let client = adc.nobody().with("Content-Type", "application/x-www-form-urlencoded");
-    let vendor = adc.nobody().with("Content-Type", "application/vnd.com.citrix.netscaler.login+json");
+    let client = adc
+        .nobody()
+        .with("Content-Type", "application/x-www-form-urlencoded");
+    let vendor = adc.nobody().with(
+        "Content-Type",
+        "application/vnd.com.citrix.netscaler.login+json",
+    );
     let array = json!({"login": [{"userName": name, "passWord": password}]});
 
     let body = client.send("POST", "login", Some(form)).await.created();
@@ -76,7 +92,10 @@ async fn old_clients_log_in_with_a_form() {
         r###"object={{"params":{{"action":"enable"}},"sessionid":"{token}","nsfeature":{{"feature":["CS"]}}}}"###
     );
     client.send("POST", "nsfeature", Some(form)).await.ok();
-    assert_eq!(adc.admin().get("nsfeature").await.ok()["nsfeature"]["cs"], true);
+    assert_eq!(
+        adc.admin().get("nsfeature").await.ok()["nsfeature"]["cs"],
+        true
+    );
     adc.stop().await;
 }
 
@@ -93,8 +112,14 @@ async fn a_session_ends_when_nobody_uses_it() {
     session.get("nsversion").await.ok();
     clock.advance(SignedDuration::from_mins(31));
 
-    let body = session.get("nsversion").await.fails("401 Unauthorized", 444);
-    assert_eq!(body["message"], "Session expired or killed. Please login again");
+    let body = session
+        .get("nsversion")
+        .await
+        .fails("401 Unauthorized", 444);
+    assert_eq!(
+        body["message"],
+        "Session expired or killed. Please login again"
+    );
     adc.stop().await;
 }
 
@@ -108,11 +133,16 @@ async fn sessions_are_listed_and_killed() {
     let rows = rows.as_array().unwrap();
     assert_eq!(rows.len(), 2);
     assert_eq!(rows[0]["username"], ADMIN.0);
-    assert_eq!((&rows[0]["currentconn"], &rows[1]["currentconn"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        (&rows[0]["currentconn"], &rows[1]["currentconn"]),
+        (&json!(true), &json!(false))
+    );
     assert_eq!(rows[0]["clientipaddress"], "127.0.0.1");
 
     let kill = |body| own.post("systemsession?action=kill", body);
-    kill(json!({"systemsession": {"sid": rows[1]["sid"]}})).await.ok();
+    kill(json!({"systemsession": {"sid": rows[1]["sid"]}}))
+        .await
+        .ok();
     other.get("nsversion").await.fails("401 Unauthorized", 444);
     let again = kill(json!({"systemsession": {"sid": rows[1]["sid"]}})).await;
     again.fails("599 Netscaler specific error", 452);
@@ -153,8 +183,14 @@ async fn a_user_may_do_what_its_command_policies_allow() {
         "cmdspec": "^(show\\s+ssl\\s+certKey|show\\s+server).*"}});
     admin.post("systemcmdpolicy", policy).await.created();
     let binding = json!({"systemuser_systemcmdpolicy_binding": {"username": "api", "policyname": "certs", "priority": 10}});
-    admin.put("systemuser_systemcmdpolicy_binding", binding).await.created();
-    let api = adc.nobody().with("X-NITRO-USER", "api").with("X-NITRO-PASS", "api-Pass-1");
+    admin
+        .put("systemuser_systemcmdpolicy_binding", binding)
+        .await
+        .created();
+    let api = adc
+        .nobody()
+        .with("X-NITRO-USER", "api")
+        .with("X-NITRO-PASS", "api-Pass-1");
 
     api.get("sslcertkey").await.ok();
     api.get("server/s1").await.ok();
@@ -162,7 +198,12 @@ async fn a_user_may_do_what_its_command_policies_allow() {
     let change = api.delete("server/s1").await;
 
     let body = read.fails("403 Forbidden", 2138);
-    assert!(body["message"].as_str().unwrap().starts_with("Not authorized to execute this command"));
+    assert!(
+        body["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("Not authorized to execute this command")
+    );
     change.fails("403 Forbidden", 2138);
     admin.get("server/s1").await.ok();
     admin.delete("systemuser/api").await.ok();
@@ -183,11 +224,16 @@ async fn over_https_there_is_http_1_1_only_with_a_certificate_made_once() {
 
     let stream = tls.connect(address, "localhost").await.unwrap();
     let protocol = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
-    let (status, body) = Http1::over(stream).await.get("adc", "/nitro/v1/config/nsversion").await;
+    let (status, body) = Http1::over(stream)
+        .await
+        .get("adc", "/nitro/v1/config/nsversion")
+        .await;
     let first = tls.leaf(address, "localhost").await;
     adc.stop().await;
     let again = Box::with_config(Setup::new(dir.path()).config()).await;
-    let second = tls.leaf(again.adc.nitro_addrs().https.unwrap(), "localhost").await;
+    let second = tls
+        .leaf(again.adc.nitro_addrs().https.unwrap(), "localhost")
+        .await;
 
     assert_eq!(protocol.as_deref(), Some(&b"http/1.1"[..]));
     assert_eq!(status, 401);

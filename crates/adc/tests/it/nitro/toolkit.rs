@@ -14,9 +14,15 @@ const LB: &str = "lb_letsencrypt_cert";
 fn is_absent(answer: &Answer) -> bool {
     let code = answer.json()["errorcode"].as_u64();
     [258, 344, 373, 538, 1540, 3441].map(Some).contains(&code)
-        || ["404", "Not Found", "No such resource", "No Service", "does not exist"]
-            .iter()
-            .any(|words| answer.text.contains(words))
+        || [
+            "404",
+            "Not Found",
+            "No such resource",
+            "No Service",
+            "does not exist",
+        ]
+        .iter()
+        .any(|words| answer.text.contains(words))
 }
 
 /// What it makes once: service, target, content switching.
@@ -31,7 +37,10 @@ async fn prepare(client: &Client, vips: &[&str]) {
     }
     for vip in vips {
         let row = client.get(&format!("csvserver/{vip}")).await.ok()["csvserver"][0].clone();
-        assert_eq!((&row["servicetype"], &row["curstate"]), (&json!("HTTP"), &json!("UP")));
+        assert_eq!(
+            (&row["servicetype"], &row["curstate"]),
+            (&json!("HTTP"), &json!("UP"))
+        );
     }
     assert!(is_absent(&client.get(&format!("service/{SERVICE}")).await));
     let service = json!({"service": {"name": SERVICE, "ip": "1.2.3.4", "servicetype": "HTTP", "port": 80,
@@ -40,10 +49,16 @@ async fn prepare(client: &Client, vips: &[&str]) {
     assert!(is_absent(&client.get(&format!("lbvserver/{LB}")).await));
     let vserver = json!({"lbvserver": {"name": LB, "servicetype": "HTTP", "ipv46": "0.0.0.0"}});
     client.post("lbvserver", vserver).await.created();
-    let bound = client.get(&format!("lbvserver_service_binding/{LB}")).await.ok();
+    let bound = client
+        .get(&format!("lbvserver_service_binding/{LB}"))
+        .await
+        .ok();
     assert!(bound.get("lbvserver_service_binding").is_none());
     let binding = json!({"lbvserver_service_binding": {"name": LB, "servicename": SERVICE}});
-    client.post("lbvserver_service_binding", binding).await.created();
+    client
+        .post("lbvserver_service_binding", binding)
+        .await
+        .created();
     let action = json!({"csaction": {"name": "csa_letsencrypt", "targetlbvserver": LB, "comment": "made by a script"}});
     create_or_update(client, "csaction", action).await;
     let policy = json!({"cspolicy": {"policyname": "csp_letsencrypt", "action": "csa_letsencrypt",
@@ -52,10 +67,19 @@ async fn prepare(client: &Client, vips: &[&str]) {
     for vip in vips {
         let binding = json!({"csvserver_cspolicy_binding": {"name": vip, "policyname": "csp_letsencrypt",
             "priority": 11, "gotopriorityexpression": "END"}});
-        client.post("csvserver_cspolicy_binding", binding.clone()).await.created();
+        client
+            .post("csvserver_cspolicy_binding", binding.clone())
+            .await
+            .created();
         // Bound already is no failure for the toolkit, whatever the number.
-        let again = client.post("csvserver_cspolicy_binding", binding).await.json();
-        assert!(matches!(again["errorcode"].as_u64(), Some(0 | 246 | 273)), "{again}");
+        let again = client
+            .post("csvserver_cspolicy_binding", binding)
+            .await
+            .json();
+        assert!(
+            matches!(again["errorcode"].as_u64(), Some(0 | 246 | 273)),
+            "{again}"
+        );
     }
 }
 
@@ -72,9 +96,14 @@ async fn create_or_update(client: &Client, kind: &str, body: Json) {
 
 /// Publishes the response to one challenge on the load balancing vserver.
 async fn publish(client: &Client, lb: &str, number: u32, token: &str) {
-    let (action, policy) = (format!("rsa_letsencrypt_{number}"), format!("rsp_letsencrypt_{number}"));
-    let target = format!("\"HTTP/1.0 200 OK\\r\\nContent-Type: text/plain\\r\\n\\r\\n{token}.thumbprint\"");
-    let made = json!({"responderaction": {"name": action, "type": "respondwith", "target": target}});
+    let (action, policy) = (
+        format!("rsa_letsencrypt_{number}"),
+        format!("rsp_letsencrypt_{number}"),
+    );
+    let target =
+        format!("\"HTTP/1.0 200 OK\\r\\nContent-Type: text/plain\\r\\n\\r\\n{token}.thumbprint\"");
+    let made =
+        json!({"responderaction": {"name": action, "type": "respondwith", "target": target}});
     let answer = client.post("responderaction", made).await;
     if !answer.line.contains(" 201 ") {
         answer.fails("409 Conflict", 528);
@@ -85,25 +114,44 @@ async fn publish(client: &Client, lb: &str, number: u32, token: &str) {
     let made = json!({"responderpolicy": {"name": policy, "rule": rule, "action": action}});
     create_or_update(client, "responderpolicy", made).await;
     let binding = json!({"lbvserver_responderpolicy_binding": {"name": lb, "policyname": policy, "priority": number}});
-    client.post("lbvserver_responderpolicy_binding", binding).await.created();
+    client
+        .post("lbvserver_responderpolicy_binding", binding)
+        .await
+        .created();
 }
 
 async fn clean_up(client: &Client, lb: &str, vips: &[&str]) {
     for vip in vips {
-        let path = format!("csvserver_cspolicy_binding/{vip}?args=policyname:csp_letsencrypt,priority:11");
+        let path =
+            format!("csvserver_cspolicy_binding/{vip}?args=policyname:csp_letsencrypt,priority:11");
         client.delete(&path).await.ok();
     }
-    let bound = client.get(&format!("lbvserver_responderpolicy_binding/{lb}")).await.ok();
-    let bound = bound["lbvserver_responderpolicy_binding"].as_array().cloned().unwrap_or_default();
+    let bound = client
+        .get(&format!("lbvserver_responderpolicy_binding/{lb}"))
+        .await
+        .ok();
+    let bound = bound["lbvserver_responderpolicy_binding"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     for row in bound {
-        let (policy, priority) = (row["policyname"].as_str().unwrap(), row["priority"].as_str().unwrap());
+        let (policy, priority) = (
+            row["policyname"].as_str().unwrap(),
+            row["priority"].as_str().unwrap(),
+        );
         let path = format!(
             "lbvserver_responderpolicy_binding/{lb}?args=policyname:{policy},priority:{priority},bindpoint:REQUEST"
         );
         client.delete(&path).await.ok();
     }
-    for (kind, prefix) in [("responderpolicy", "rsp_letsencrypt"), ("responderaction", "rsa_letsencrypt")] {
-        let rows = client.get(kind).await.ok()[kind].as_array().cloned().unwrap_or_default();
+    for (kind, prefix) in [
+        ("responderpolicy", "rsp_letsencrypt"),
+        ("responderaction", "rsa_letsencrypt"),
+    ] {
+        let rows = client.get(kind).await.ok()[kind]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         for name in rows.iter().filter_map(|row| row["name"].as_str()) {
             if name.starts_with(prefix) {
                 client.delete(&format!("{kind}/{name}")).await.ok();
@@ -123,7 +171,10 @@ async fn fetch(adc: &Box, vserver: &str, token: &str) -> String {
 #[track_caller]
 fn assert_answers(answer: &str, token: &str) {
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-    assert!(answer.ends_with(&format!("\r\n\r\n{token}.thumbprint")), "{answer}");
+    assert!(
+        answer.ends_with(&format!("\r\n\r\n{token}.thumbprint")),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
@@ -134,7 +185,12 @@ async fn http_01_through_content_switching_and_everything_removed_again() {
     let adc = Box::with(setup.conf(conf)).await;
     let client = adc.session().await;
     let version = client.get("nsversion").await.ok();
-    assert!(version["nsversion"]["version"].as_str().unwrap().contains("NS14.1"));
+    assert!(
+        version["nsversion"]["version"]
+            .as_str()
+            .unwrap()
+            .contains("NS14.1")
+    );
     let vips = ["cs1", "cs2"];
 
     prepare(&client, &vips).await;
@@ -149,16 +205,32 @@ async fn http_01_through_content_switching_and_everything_removed_again() {
     clean_up(&client, LB, &vips).await;
     client.delete("cspolicy/csp_letsencrypt").await.ok();
     client.delete("csaction/csa_letsencrypt").await.ok();
-    client.delete(&format!("lbvserver_service_binding/{LB}?args=servicename:{SERVICE}")).await.ok();
+    client
+        .delete(&format!(
+            "lbvserver_service_binding/{LB}?args=servicename:{SERVICE}"
+        ))
+        .await
+        .ok();
     client.delete(&format!("lbvserver/{LB}")).await.ok();
     client.delete(&format!("service/{SERVICE}")).await.ok();
-    client.post("nsconfig?action=save", json!({"nsconfig": {}})).await.ok();
+    client
+        .post("nsconfig?action=save", json!({"nsconfig": {}}))
+        .await
+        .ok();
 
-    for path in [format!("lbvserver/{LB}"), format!("service/{SERVICE}"), "cspolicy/csp_letsencrypt".to_owned(),
-        "csaction/csa_letsencrypt".to_owned()] {
+    for path in [
+        format!("lbvserver/{LB}"),
+        format!("service/{SERVICE}"),
+        "cspolicy/csp_letsencrypt".to_owned(),
+        "csaction/csa_letsencrypt".to_owned(),
+    ] {
         assert!(is_absent(&client.get(&path).await), "{path}");
     }
-    assert!(fetch(&adc, "cs1", "tok-a").await.starts_with("HTTP/1.1 503"));
+    assert!(
+        fetch(&adc, "cs1", "tok-a")
+            .await
+            .starts_with("HTTP/1.1 503")
+    );
     adc.stop().await;
 }
 
@@ -193,9 +265,21 @@ async fn a_disabled_vserver_is_enabled_for_the_time_of_the_validation() {
     let state = async || client.get("csvserver/cs1").await.ok()["csvserver"][0]["curstate"].clone();
 
     assert_eq!(state().await, "OUT OF SERVICE");
-    client.post("csvserver?action=enable", json!({"csvserver": {"name": "cs1"}})).await.ok();
+    client
+        .post(
+            "csvserver?action=enable",
+            json!({"csvserver": {"name": "cs1"}}),
+        )
+        .await
+        .ok();
     assert_eq!(state().await, "UP");
-    client.post("csvserver?action=disable", json!({"csvserver": {"name": "cs1"}})).await.ok();
+    client
+        .post(
+            "csvserver?action=disable",
+            json!({"csvserver": {"name": "cs1"}}),
+        )
+        .await
+        .ok();
 
     assert_eq!(state().await, "OUT OF SERVICE");
     adc.stop().await;
@@ -212,8 +296,13 @@ async fn dns_01_with_two_values_under_one_name() {
         if is_absent(&answer) {
             return Vec::new();
         }
-        let rows = answer.ok()["dnstxtrec"].as_array().cloned().unwrap_or_default();
-        rows.iter().map(|row| row["String"][0].as_str().unwrap().to_owned()).collect()
+        let rows = answer.ok()["dnstxtrec"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        rows.iter()
+            .map(|row| row["String"][0].as_str().unwrap().to_owned())
+            .collect()
     };
 
     // Apex and wildcard share the name.
@@ -223,12 +312,20 @@ async fn dns_01_with_two_values_under_one_name() {
         client.post("dnstxtrec", record).await.created();
     }
     assert_eq!(values().await, ["apex-value_1", "wildcard-value-2"]);
-    client.delete(&format!("{path}?args=String:apex-value_1")).await.ok();
+    client
+        .delete(&format!("{path}?args=String:apex-value_1"))
+        .await
+        .ok();
     assert_eq!(values().await, ["wildcard-value-2"]);
-    client.delete(&format!("{path}?args=String:wildcard-value-2")).await.ok();
+    client
+        .delete(&format!("{path}?args=String:wildcard-value-2"))
+        .await
+        .ok();
 
     assert!(values().await.is_empty());
-    let both = client.delete(&format!("{path}?args=String:x,recordid:1")).await;
+    let both = client
+        .delete(&format!("{path}?args=String:x,recordid:1"))
+        .await;
     both.fails("599 Netscaler specific error", 1092);
     adc.stop().await;
 }
