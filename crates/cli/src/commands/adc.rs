@@ -74,15 +74,15 @@ struct Run {
     challenge_listen: Option<std::net::SocketAddr>,
     /// Offer NITRO, NetScaler's HTTP API, over HTTPS at this address; a local `evercert shell` needs none.
     #[arg(long, value_name = "ADDRESS:PORT", help_heading = NITRO)]
-    nitro: Option<std::net::SocketAddr>,
+    nitro_listen: Option<std::net::SocketAddr>,
     /// The certkey that NITRO is served with; default ns-server-certificate, or else one made in the state directory.
-    #[arg(long, value_name = "CERTKEY", requires = "nitro", help_heading = NITRO)]
+    #[arg(long, value_name = "CERTKEY", requires = "nitro_listen", help_heading = NITRO)]
     nitro_certificate: Option<String>,
     /// Offer NITRO over HTTP too, where passwords travel in clear text: an address of this machine only.
     #[arg(long, value_name = "ADDRESS:PORT", help_heading = NITRO)]
-    nitro_http: Option<std::net::SocketAddr>,
+    nitro_http_listen: Option<std::net::SocketAddr>,
     /// NITRO over HTTP may be reached from other machines.
-    #[arg(long, requires = "nitro_http", help_heading = NITRO)]
+    #[arg(long, requires = "nitro_http_listen", help_heading = NITRO)]
     nitro_http_anywhere: bool,
     /// Served where no other certificate fits: a certkey, or a name that a zero-touch certificate serves.
     #[arg(long, value_name = "NAME")]
@@ -178,8 +178,8 @@ async fn serve(args: Run) -> Result<ExitCode> {
     config.challenge_listen = args.challenge_listen;
     config.cache_key = args.cache_key;
     config.nitro = NitroConfig {
-        https: args.nitro,
-        http: args.nitro_http,
+        https: args.nitro_listen,
+        http: args.nitro_http_listen,
         http_exposure: if args.nitro_http_anywhere {
             Exposure::Anywhere
         } else {
@@ -207,6 +207,12 @@ async fn serve(args: Run) -> Result<ExitCode> {
     })?;
     for (name, address) in adc.vserver_addrs() {
         eprintln!("ADC: {name} on {address}");
+    }
+    let nitro = adc.nitro_addrs();
+    for (scheme, address) in [("https", nitro.https), ("http", nitro.http)] {
+        if let Some(address) = address {
+            eprintln!("ADC: NITRO on {scheme}://{address}");
+        }
     }
     let signal = super::stop::requested().await?;
     eprintln!("{signal}: draining");

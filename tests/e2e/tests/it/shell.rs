@@ -265,7 +265,7 @@ async fn a_remote_shell_logs_in_over_https() {
     let site = Box::new(dir.path()).await;
     let nitro = free_addr();
     let mut command = site.adc.command();
-    command.args(["--nitro", &nitro.to_string()]);
+    command.args(["--nitro-listen", &nitro.to_string()]);
     let mut role = Role::spawn(command, &dir.path().join("adc.log")).unwrap();
     role.wait_for("NITRO", async || {
         tokio::net::TcpStream::connect(nitro).await.ok()
