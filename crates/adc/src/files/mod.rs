@@ -3,6 +3,7 @@
 //! `/nsconfig` (also `/flash/nsconfig`) is the directory of ns.conf, `/var` lies in the state directory; a relative
 //! name of a certificate file is looked for in `/nsconfig/ssl`, then in `/nsconfig`.
 
+mod facts;
 mod store;
 
 use std::path::{Component, Path, PathBuf};
@@ -10,7 +11,8 @@ use std::path::{Component, Path, PathBuf};
 use bytes::Bytes;
 use evercert_ns::{NsError, codes};
 
-pub(crate) use self::store::{FileFacts, replace, write_new};
+pub(crate) use self::facts::FileFacts;
+pub(crate) use self::store::{replace, write_new};
 
 /// Most bytes of a page.
 const MAX_PAGE: usize = 1 << 20;

@@ -38,7 +38,7 @@ impl Files {
         fs::remove_file(&path).map_err(|error| failed(&error, name))
     }
 
-    fn location(&self, location: &str) -> Result<PathBuf, NsError> {
+    pub(super) fn location(&self, location: &str) -> Result<PathBuf, NsError> {
         let refused = || {
             let code = &codes::INVALID_ARGUMENT_VALUE;
             NsError::argument(code, "fileLocation", location)
@@ -46,7 +46,7 @@ impl Files {
         self.mapped(location).ok_or_else(refused)
     }
 
-    fn named(&self, location: &str, name: &str) -> Result<PathBuf, NsError> {
+    pub(super) fn named(&self, location: &str, name: &str) -> Result<PathBuf, NsError> {
         let directory = self.location(location)?;
         let refused = || NsError::argument(&codes::INVALID_ARGUMENT_VALUE, "fileName", name);
         let is_plain = !name.is_empty() && !name.starts_with('.') && !name.contains('/');
@@ -108,7 +108,7 @@ fn written_beside(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
     Ok(beside)
 }
 
-fn failed(error: &io::Error, name: &str) -> NsError {
+pub(super) fn failed(error: &io::Error, name: &str) -> NsError {
     let code = match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => &codes::NO_SUCH_FILE,
         io::ErrorKind::AlreadyExists => &codes::FILE_EXISTS,
