@@ -52,7 +52,6 @@ fn verdict(policy: &CmdPolicyView, line: &str) -> Option<bool> {
 }
 
 /// As NetScaler's: with look-ahead, found anywhere in the line, in any case, as commands are.
-#[expect(clippy::result_large_err, reason = "it is looked at once and dropped")]
 fn regex(text: &str) -> Result<Regex, fancy_regex::Error> {
     RegexBuilder::new(text)
         .case_insensitive(true)

@@ -31,9 +31,9 @@ pub(super) fn make(files: &Files, command: &Command, clock: &dyn Clock) -> Resul
         "ssl ecdsaKey" => maker.ecdsa_key(),
         "ssl certReq" => maker.request(),
         "ssl cert" => maker.certificate(),
-        "ssl pkcs12" if command.has("import") => maker.from_pkcs12(),
-        "ssl pkcs12" => maker.to_pkcs12(),
-        "ssl pkcs8" => maker.to_pkcs8(),
+        "ssl pkcs12" if command.has("import") => maker.import_pkcs12(),
+        "ssl pkcs12" => maker.export_pkcs12(),
+        "ssl pkcs8" => maker.write_pkcs8(),
         other => Err(NsError::about(&codes::NOT_SUPPORTED, other)),
     }
 }
@@ -190,7 +190,7 @@ impl Maker<'_> {
         })
     }
 
-    fn from_pkcs12(&self) -> Result<(), NsError> {
+    fn import_pkcs12(&self) -> Result<(), NsError> {
         let path = self.files.output(self.text("outfile"))?;
         let Some(file) = self.command.text("pkcs12File") else {
             return Err(NsError::new(&codes::IMPORT_FILE_MISSING));
@@ -214,7 +214,7 @@ impl Maker<'_> {
         write_new(&path, text.expose().as_bytes())
     }
 
-    fn to_pkcs12(&self) -> Result<(), NsError> {
+    fn export_pkcs12(&self) -> Result<(), NsError> {
         let path = self.files.output(self.text("outfile"))?;
         if !self.command.has("certFile") || !self.command.has("keyFile") {
             return Err(NsError::new(&codes::EXPORT_FILES_MISSING));
@@ -229,7 +229,7 @@ impl Maker<'_> {
         write_new(&path, &bytes)
     }
 
-    fn to_pkcs8(&self) -> Result<(), NsError> {
+    fn write_pkcs8(&self) -> Result<(), NsError> {
         let path = self.files.output(self.text("pkcs8File"))?;
         let key = self.key("keyFile", "password")?;
         write_new(&path, key.to_pkcs8_pem().expose().as_bytes())
