@@ -20,7 +20,7 @@ use rustls::server::ClientHello;
 
 use crate::config::Limits;
 use crate::metrics::Metrics;
-use crate::traffic::backend::{Balancer, Method};
+use crate::traffic::lb::{Balancer, Method};
 use crate::traffic::listener::{Vserver, VserverKind};
 
 /// The virtual server that is there for challenges alone.
@@ -193,6 +193,10 @@ pub(crate) fn listener(
         metrics: metrics.vserver(LISTENER),
         client_idle: limits.handshake_timeout,
         strict_transport_security: None,
+        backup: None,
+        redirect_url: None,
+        https_redirect: None,
+        ssl_redirect: false,
         inspection: None,
     };
     (Arc::new(vserver), address)

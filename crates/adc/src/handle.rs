@@ -35,6 +35,7 @@ use crate::tls::explain::{ExplainQuery, Explanation};
 use crate::tls::hot::HotKeys;
 use crate::traffic::Shared;
 use crate::traffic::drain::{Drained, drain};
+use crate::traffic::lb::monitors::Monitors;
 
 /// Starts instances.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +87,9 @@ impl Adc {
         let metrics = Arc::new(Metrics::new());
         let stapling = Settings::of(&evercert_ns::Config::default().zero_touch_params());
         let stapler = Arc::new(Stapler::new(config.clock.clone(), stapling));
+        let probes = crate::running::probe_tls()?;
         let surroundings = Surroundings {
+            monitors: Arc::new(Monitors::new(probes)),
             table: store.table.clone(),
             hot,
             clock: config.clock.clone(),
@@ -114,7 +117,11 @@ impl Adc {
         ));
         let fixed = (config.challenge_listen.iter())
             .map(|address| challenges::listener(*address, &config.limits, &metrics));
-        let live = Arc::new(Live::new(shared.clone(), fixed.collect()));
+        let live = Arc::new(Live::new(
+            shared.clone(),
+            fixed.collect(),
+            surroundings.monitors.clone(),
+        ));
         let opened = live.prepare(&running)?;
         let agent = config.console.clone().map(|link| {
             Arc::new(Agent::new(

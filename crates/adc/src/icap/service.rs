@@ -1,6 +1,6 @@
 //! An ICAP service: the servers of one action, tried one after another.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +15,9 @@ use super::options::{Capabilities, Treatment};
 use super::source::Source;
 use super::target::{Reuse, Target};
 use super::transaction::{Message, Outcome, Plan, run};
-use crate::traffic::backend::{Balancer, Service};
+use crate::traffic::backend::Service;
 use crate::traffic::body::MessageBody;
+use crate::traffic::lb::Balancer;
 
 /// Bytes of a body kept so that it can be sent on as it was.
 const KEPT: usize = 1 << 20;
@@ -146,7 +147,9 @@ impl IcapService {
     }
 
     fn next(&self, tried: &[Arc<Service>]) -> Option<Arc<Target>> {
-        let server = self.balancer.pick(tried)?;
+        let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
+        let question = self.balancer.question_of(nobody, nobody);
+        let server = self.balancer.pick(&question, tried)?;
         let is_it = |target: &&Arc<Target>| Arc::ptr_eq(&target.server, &server);
         self.targets.iter().find(is_it).cloned()
     }

@@ -201,6 +201,7 @@ impl Reader<'_> {
     pub(super) fn enrich_binding(&self, kind: &str, row: &mut Row) {
         match kind {
             "lbvserver_service_binding" => self.bound_service(row),
+            "service_lbmonitor_binding" => self.bound_monitor(row),
             "servicegroup_servicegroupmember_binding" => {
                 let place = ["servicegroupname", "servername", "ip", "port"].map(|f| text(row, f));
                 if let [Some(group), server, ip, Some(port)] = place {
@@ -219,6 +220,37 @@ impl Reader<'_> {
             }
             _ => {}
         }
+    }
+
+    /// What a service's monitor has found.
+    fn bound_monitor(&self, row: &mut Row) {
+        let [Some(service), Some(monitor)] = ["name", "monitor_name"].map(|f| text(row, f)) else {
+            return;
+        };
+        let running = self.running_services(service);
+        let statuses = running.first().map(|service| service.health.monitors());
+        let status = statuses
+            .unwrap_or_default()
+            .into_iter()
+            .find(|status| status.name.eq_ignore_ascii_case(monitor));
+        row.entry("weight").or_insert(json!("1"));
+        row.entry("passive").or_insert(json!(false));
+        let Some(status) = status else { return };
+        let fields = [
+            ("monitor_state", json!(status.verdict.as_str())),
+            ("monitortotalprobes", json!(status.probes.to_string())),
+            ("monitortotalfailedprobes", json!(status.failed.to_string())),
+            (
+                "monitorcurrentfailedprobes",
+                json!(status.failing.to_string()),
+            ),
+            ("lastresponse", json!(status.message)),
+            (
+                "responsetime",
+                json!(status.response.as_millis().to_string()),
+            ),
+        ];
+        row.extend(fields.map(|(field, value)| (field.to_owned(), value)));
     }
 
     fn bound_service(&self, row: &mut Row) {

@@ -16,7 +16,8 @@ use super::services;
 use crate::config::Limits;
 use crate::error::StartError;
 use crate::icap::{Action, Failure, IcapService, IcapSettings, Inspection, Policy, header_lines};
-use crate::traffic::backend::{Balancer, Method, Service, ServiceParts};
+use crate::traffic::backend::{Service, ServiceParts};
+use crate::traffic::lb::{Balancer, Health, Method};
 
 /// ICAP services with what they were made of.
 #[derive(Clone, Debug, Default)]
@@ -246,6 +247,8 @@ fn at_address(address: &str, limits: &Limits) -> Arc<Service> {
         response_timeout: limits.response_timeout,
         idle_connections: limits.idle_connections,
         idle_timeout: limits.idle_connection_timeout,
+        health: Arc::new(Health::new()),
+        most_clients: None,
     }))
 }
 

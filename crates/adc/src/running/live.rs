@@ -14,6 +14,7 @@ use crate::dns;
 use crate::error::StartError;
 use crate::policy::Policies;
 use crate::traffic::Shared;
+use crate::traffic::lb::monitors::{Monitors, Watched};
 use crate::traffic::listener::{LiveVserver, Vserver, bind, serve};
 use crate::traffic::routes::Routes;
 
@@ -27,6 +28,7 @@ pub(crate) struct Live {
     /// Vservers that are no part of the configuration.
     fixed: Vec<(Arc<Vserver>, SocketAddr)>,
     pub(crate) dns: dns::Sockets,
+    monitors: Arc<Monitors>,
 }
 
 /// One vserver with its socket, if it listens.
@@ -52,6 +54,7 @@ pub(crate) struct Socket {
 /// Sockets opened for a change that is not in effect yet; dropping it closes them again.
 #[derive(Debug)]
 pub(crate) struct Prepared {
+    watched: Arc<Vec<Watched>>,
     places: Vec<Place>,
     policies: Arc<Policies>,
     dns: dns::Prepared,
@@ -71,7 +74,11 @@ enum Ready {
 
 impl Live {
     /// Nothing open yet; `fixed` ones are there whatever the configuration says.
-    pub(crate) fn new(shared: Arc<Shared>, fixed: Vec<(Arc<Vserver>, SocketAddr)>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        fixed: Vec<(Arc<Vserver>, SocketAddr)>,
+        monitors: Arc<Monitors>,
+    ) -> Self {
         let dns = dns::Sockets::new(shared.connections.clone(), shared.drain.clone());
         Self {
             dns,
@@ -79,6 +86,7 @@ impl Live {
             runtime: Handle::current(),
             entries: ArcSwap::default(),
             fixed,
+            monitors,
         }
     }
 
@@ -95,10 +103,12 @@ impl Live {
         let _runtime = self.runtime.enter();
         let entries = self.entries.load_full();
         let entries = by_name(&entries);
-        let built = running
-            .vservers
-            .iter()
-            .map(|built| (&built.vserver, built.address));
+        let built = running.vservers.iter().flat_map(|built| {
+            let own = (&built.vserver, built.address);
+            let clear = built.redirect.iter();
+            let clear = clear.map(|(vserver, address)| (vserver, Some(*address)));
+            std::iter::once(own).chain(clear)
+        });
         let fixed = self
             .fixed
             .iter()
@@ -130,6 +140,7 @@ impl Live {
         Ok(Prepared {
             places,
             policies: running.policies.clone(),
+            watched: running.watched.clone(),
             dns: self.dns.prepare(&running.dns)?,
         })
     }
@@ -138,6 +149,7 @@ impl Live {
     /// nobody wants any more are closed, and connections of vservers that are gone finish what they do.
     pub(crate) async fn commit(&self, prepared: Prepared) {
         self.dns.commit(prepared.dns, &self.runtime).await;
+        self.monitors.watch(&prepared.watched, &self.runtime);
         let before = self.entries.load_full();
         let mut entries = Vec::with_capacity(prepared.places.len());
         let known = by_name(&before);

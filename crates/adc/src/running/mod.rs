@@ -3,6 +3,7 @@
 //! Everything built is kept with what it was made of: building again after a command builds anew only what the command
 //! touches, and the rest stays the very same, with its tickets, pools and counters.
 
+mod balancing;
 pub(crate) mod certkeys;
 mod inspection;
 pub(crate) mod live;
@@ -16,8 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use evercert_ns::model::{
-    CertKeyRef, ClientAuth, Config, PersistenceType, ServiceType, SslVserverView, TlsVersions,
-    VserverView,
+    CertKeyRef, ClientAuth, Config, ServiceType, SslVserverView, TlsVersions, VserverView,
 };
 use evercert_ns::value::Value;
 use evercert_types::{DomainName, SharedClock};
@@ -40,7 +40,9 @@ use crate::tls::profile::{
 };
 use crate::tls::resolver::{ChoicePolicy, DefaultCertificate};
 use crate::tls::table::Table;
-use crate::traffic::backend::{Balancer, Method, Service};
+use crate::traffic::backend::Service;
+use crate::traffic::lb::monitors::{Monitors, Watched, watched};
+use crate::traffic::lb::{Balancer, HttpsRedirect, Method};
 use crate::traffic::listener::{Vserver, VserverKind};
 
 /// What vservers are built with, besides the configuration.
@@ -52,6 +54,7 @@ pub(crate) struct Surroundings {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) stapler: Arc<Stapler>,
     pub(crate) limits: Limits,
+    pub(crate) monitors: Arc<Monitors>,
     /// Where vservers listen instead of their configured address.
     pub(crate) listen: BTreeMap<String, SocketAddr>,
     /// The instance's default certificate.
@@ -73,6 +76,8 @@ pub(crate) struct Running {
     /// By vserver.
     tls: HashMap<String, BuiltTls>,
     icap: IcapServices,
+    /// Services that are probed.
+    pub(crate) watched: Arc<Vec<Watched>>,
     /// What is configured and has no effect.
     pub(crate) warnings: Vec<String>,
     /// The instance's default certificate, where it is a name and not a certkey.
@@ -85,6 +90,8 @@ pub(crate) struct Built {
     pub(crate) vserver: Arc<Vserver>,
     /// Where it is to listen; `None` while it is disabled, or when nothing leads to it from outside.
     pub(crate) address: Option<SocketAddr>,
+    /// The clear port whose clients are sent to it, and where that is.
+    pub(crate) redirect: Option<(Arc<Vserver>, SocketAddr)>,
     made: Made,
     warnings: Vec<String>,
 }
@@ -112,6 +119,7 @@ impl Running {
             services: HashMap::new(),
             tls: HashMap::new(),
             icap: IcapServices::default(),
+            watched: Arc::default(),
             warnings: Vec::new(),
             default_name: None,
         }
@@ -158,6 +166,9 @@ impl Running {
             .warnings
             .extend_from_slice(policies.warnings());
         builder.running.policies = Arc::new(policies);
+        let (watched, warnings) = watched(config);
+        builder.running.watched = Arc::new(watched);
+        builder.running.warnings.extend(warnings);
         builder.running.dns = Dns::of(config, |name| with.listen.get(name).copied());
         builder.report();
         let Builder {
@@ -168,6 +179,17 @@ impl Running {
         running.certkeys = certkeys;
         Ok(running)
     }
+}
+
+/// TLS for monitors.
+///
+/// # Errors
+/// When the TLS library refuses its own defaults.
+pub(crate) fn probe_tls() -> Result<Arc<rustls::ClientConfig>, StartError> {
+    services::unverified().map_err(|source| StartError::Tls {
+        vserver: "monitors".to_owned(),
+        source,
+    })
 }
 
 struct Builder<'a> {
@@ -202,6 +224,7 @@ impl Builder<'_> {
         let address = self.address(&view);
         let vserver = self.vserver(&view)?;
         let warnings = std::mem::take(&mut self.warnings);
+        let redirect = self.redirect(&view, address);
         let Some(vserver) = vserver else {
             self.running.warnings.extend(warnings);
             return Ok(());
@@ -211,6 +234,7 @@ impl Builder<'_> {
         self.running.vservers.push(Built {
             vserver: Arc::new(vserver),
             address,
+            redirect,
             made,
             warnings: warnings.clone(),
         });
@@ -250,7 +274,6 @@ impl Builder<'_> {
                 return Ok(None);
             }
         };
-        self.warn_of_gaps(view);
         let mut services = Vec::new();
         for service in view.services.iter().filter(|service| service.enabled) {
             services.extend(self.service(view, service)?);
@@ -259,10 +282,14 @@ impl Builder<'_> {
             name: view.name.as_str().into(),
             kind,
             enabled: view.enabled,
-            balancer: Balancer::new(services, self.method(view)),
+            balancer: self.balancer(view, services),
             metrics: self.with.metrics.vserver(&view.name),
             client_idle: client_idle(view, &self.with.limits),
             strict_transport_security: view.ssl.as_ref().and_then(strict_transport_security),
+            backup: view.backup.clone(),
+            redirect_url: view.redirect_url.clone(),
+            https_redirect: None,
+            ssl_redirect: view.ssl.as_ref().is_some_and(|ssl| ssl.ssl_redirect),
             inspection: self.inspection(view)?,
         }))
     }
@@ -345,34 +372,47 @@ impl Builder<'_> {
         address
     }
 
-    fn warn_of_gaps(&mut self, view: &VserverView) {
-        let name = &view.name;
-        let gaps = [
-            (
-                view.persistence != PersistenceType::None,
-                "-persistenceType",
-            ),
-            (view.redirect_url.is_some(), "-redirectURL"),
-            (view.redirect_from.is_some(), "-redirectFromPort"),
-            (view.backup.is_some(), "-backupVServer"),
-        ];
-        for (_, gap) in gaps.iter().filter(|(is_set, _)| *is_set) {
-            self.warn(format!("vserver {name}: {gap} has no effect yet"));
+    /// The balancer, with the clients it remembers.
+    fn balancer(&mut self, view: &VserverView, services: Vec<Arc<Service>>) -> Balancer {
+        let before = self.known.get(view.name.as_str());
+        let before = before.and_then(|built| built.vserver.balancer.persistence().cloned());
+        let mut warnings = Vec::new();
+        let balancing = balancing::Balancing::of(self.ns, view, &mut warnings);
+        for warning in warnings {
+            self.warn(warning);
         }
+        let method = balancing.method;
+        Balancer::new(services, method).with_persistence(balancing.persistence(before))
     }
 
-    fn method(&mut self, view: &VserverView) -> Method {
-        match view.lb_method.as_str() {
-            "ROUNDROBIN" => Method::RoundRobin,
-            "LEASTCONNECTION" => Method::LeastConnection,
-            other => {
-                let name = &view.name;
-                self.warn(format!(
-                    "vserver {name}: -lbMethod {other} is not supported; LEASTCONNECTION is used"
-                ));
-                Method::LeastConnection
-            }
-        }
+    /// The clear port whose clients are sent to the vserver (`-redirectFromPort`).
+    fn redirect(
+        &self,
+        view: &VserverView,
+        address: Option<SocketAddr>,
+    ) -> Option<(Arc<Vserver>, SocketAddr)> {
+        let from = view.redirect_from.as_ref()?;
+        let name = format!("{}:{}", view.name, from.from_port);
+        let configured = address.map(|address| SocketAddr::new(address.ip(), from.from_port));
+        let listen = self.with.listen.get(&name).copied().or(configured)?;
+        let vserver = Vserver {
+            kind: VserverKind::Http,
+            enabled: view.enabled,
+            balancer: Balancer::new(Vec::new(), Method::RoundRobin),
+            metrics: self.with.metrics.vserver(&name),
+            client_idle: client_idle(view, &self.with.limits),
+            strict_transport_security: None,
+            backup: None,
+            redirect_url: None,
+            https_redirect: Some(HttpsRedirect {
+                url: from.url.clone(),
+                port: view.port,
+            }),
+            ssl_redirect: false,
+            inspection: None,
+            name: name.into(),
+        };
+        Some((Arc::new(vserver), listen))
     }
 
     /// The TLS as it was, with its tickets, if its settings and certificates are the same.

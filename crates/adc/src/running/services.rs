@@ -62,7 +62,26 @@ pub(super) fn service(
         response_timeout: view.server_timeout.min(limits.response_timeout),
         idle_connections: limits.idle_connections,
         idle_timeout: limits.idle_connection_timeout,
+        health: with.monitors.health(&view.name),
+        most_clients: view.max_client.and_then(|most| usize::try_from(most).ok()),
     }))))
+}
+
+/// TLS of monitors, which verify nothing.
+///
+/// # Errors
+/// When the TLS library refuses its own defaults.
+pub(crate) fn unverified() -> Result<Arc<ClientConfig>, Error> {
+    let verifier = ServiceVerifier {
+        anchors: None,
+        wanted: None,
+    };
+    let config = ClientConfig::builder_with_provider(crypto_provider())
+        .with_protocol_versions(&BOTH)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }
 
 fn address(view: &ServiceView) -> Box<str> {

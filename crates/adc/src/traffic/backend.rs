@@ -15,6 +15,8 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::body::RequestBody;
+use super::lb::Health;
+use super::lb::health::Verdict;
 use super::pool::{Active, ActiveCount, Lease, Pool};
 use crate::error::Causes;
 
@@ -32,6 +34,12 @@ pub(crate) struct Service {
     pub(crate) active: ActiveCount,
     pub(crate) connect_timeout: Duration,
     pub(crate) response_timeout: Duration,
+    /// What its monitors found.
+    pub(crate) health: Arc<Health>,
+    /// `-maxClient`.
+    most_clients: Option<usize>,
+    /// Smoothed, in microseconds; 0 before the first answer.
+    response: AtomicU64,
     /// Milliseconds after `born` until which it is passed over.
     down_until: AtomicU64,
     born: Instant,
@@ -53,6 +61,9 @@ pub(crate) struct ServiceParts {
     pub(crate) response_timeout: Duration,
     pub(crate) idle_connections: usize,
     pub(crate) idle_timeout: Duration,
+    pub(crate) health: Arc<Health>,
+    /// Most exchanges at a time.
+    pub(crate) most_clients: Option<usize>,
 }
 
 /// A byte stream to a service, encrypted or not.
@@ -106,6 +117,9 @@ impl Service {
             active: AtomicUsize::new(0),
             connect_timeout: parts.connect_timeout,
             response_timeout: parts.response_timeout,
+            health: parts.health,
+            most_clients: parts.most_clients,
+            response: AtomicU64::new(0),
             down_until: AtomicU64::new(0),
             born: Instant::now(),
         }
@@ -190,12 +204,40 @@ impl Service {
         Ok(Box::new(stream))
     }
 
-    /// Whether it is not passed over now.
+    /// Whether its monitors did not find it down, and it is not passed over now.
     pub(crate) fn is_up(&self) -> bool {
-        self.age() >= self.down_until.load(Ordering::Relaxed)
+        !self.is_down() && self.age() >= self.down_until.load(Ordering::Relaxed)
     }
 
-    fn pass_over(&self) {
+    /// Whether its monitors found it down.
+    pub(crate) fn is_down(&self) -> bool {
+        self.health.verdict() == Verdict::Down
+    }
+
+    /// Whether it has as many exchanges as it may have.
+    pub(crate) fn is_full(&self) -> bool {
+        self.most_clients
+            .is_some_and(|most| self.active.load(Ordering::Relaxed) >= most)
+    }
+
+    /// It answered after so long; the newest answers count most.
+    pub(crate) fn answered_in(&self, time: Duration) {
+        let now = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
+        let before = self.response.load(Ordering::Relaxed);
+        let smoothed = match before {
+            0 => now,
+            before => before - before / 8 + now / 8,
+        };
+        self.response.store(smoothed.max(1), Ordering::Relaxed);
+    }
+
+    /// How long it takes to answer, in microseconds; 0 before its first answer.
+    pub(crate) fn response_micros(&self) -> u64 {
+        self.response.load(Ordering::Relaxed)
+    }
+
+    /// It could not be connected to: others are better for a while.
+    pub(crate) fn pass_over(&self) {
         let millis = u64::try_from(DOWN_FOR.as_millis()).unwrap_or(0);
         self.down_until
             .store(self.age() + millis, Ordering::Relaxed);
@@ -209,145 +251,5 @@ impl Service {
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} at {}", self.name, self.address)
-    }
-}
-
-/// How the next service is chosen (`-lbMethod`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Method {
-    RoundRobin,
-    LeastConnection,
-}
-
-/// The services bound to a vserver.
-#[derive(Debug)]
-pub(crate) struct Balancer {
-    services: Vec<Arc<Service>>,
-    method: Method,
-    /// Indices in the order of weighted round robin.
-    order: Vec<usize>,
-    cursor: AtomicUsize,
-}
-
-impl Balancer {
-    /// Balances over services, weighted.
-    pub(crate) fn new(services: Vec<Arc<Service>>, method: Method) -> Self {
-        let weights: Vec<usize> = services.iter().map(|service| service.weight).collect();
-        Self {
-            order: smooth_order(&weights),
-            services,
-            method,
-            cursor: AtomicUsize::new(0),
-        }
-    }
-
-    /// The next service, other than those tried already; those passed over only when no other is left.
-    pub(crate) fn pick(&self, tried: &[Arc<Service>]) -> Option<Arc<Service>> {
-        let fresh = |service: &&Arc<Service>| !tried.iter().any(|t| Arc::ptr_eq(t, service));
-        self.choose(|service| fresh(&service) && service.is_up())
-            .or_else(|| self.choose(|service| fresh(&service)))
-            .cloned()
-    }
-
-    /// The services, in the order of their binding.
-    pub(crate) fn services(&self) -> &[Arc<Service>] {
-        &self.services
-    }
-
-    fn choose(&self, eligible: impl Fn(&Arc<Service>) -> bool) -> Option<&Arc<Service>> {
-        let start = self.cursor.fetch_add(1, Ordering::Relaxed);
-        let around = |count: usize| (0..count).map(move |i| start.wrapping_add(i) % count);
-        match self.method {
-            Method::RoundRobin => around(self.order.len())
-                .map(|i| &self.services[self.order[i]])
-                .find(|service| eligible(service)),
-            // Equals take turns.
-            Method::LeastConnection => around(self.services.len())
-                .map(|i| &self.services[i])
-                .filter(|service| eligible(service))
-                .min_by(|a, b| {
-                    let load = |s: &Service| s.active.load(Ordering::Relaxed);
-                    (load(a) * b.weight).cmp(&(load(b) * a.weight))
-                }),
-        }
-    }
-}
-
-/// Smooth weighted round robin: each index as often as its weight says, spread out.
-fn smooth_order(weights: &[usize]) -> Vec<usize> {
-    let divisor = weights.iter().copied().fold(0, gcd).max(1);
-    let weights: Vec<usize> = weights.iter().map(|weight| weight / divisor).collect();
-    let total: usize = weights.iter().sum();
-    let mut credit = vec![0isize; weights.len()];
-    (0..total)
-        .filter_map(|_| {
-            for (credit, weight) in credit.iter_mut().zip(&weights) {
-                *credit += weight.cast_signed();
-            }
-            let best = (0..credit.len()).max_by_key(|i| (credit[*i], std::cmp::Reverse(*i)))?;
-            credit[best] -= total.cast_signed();
-            Some(best)
-        })
-        .collect()
-}
-
-const fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn service(name: &str, weight: usize) -> Arc<Service> {
-        Arc::new(Service::new(ServiceParts {
-            name: name.into(),
-            address: "127.0.0.1:1".into(),
-            tls: None,
-            weight,
-            connect_timeout: Duration::from_secs(1),
-            response_timeout: Duration::from_secs(1),
-            idle_connections: 1,
-            idle_timeout: Duration::from_secs(1),
-        }))
-    }
-
-    fn picks(balancer: &Balancer, count: usize) -> String {
-        (0..count)
-            .map(|_| balancer.pick(&[]).unwrap().name.to_string())
-            .collect()
-    }
-
-    #[test]
-    fn round_robin_goes_around_by_weight() {
-        let even = Balancer::new(vec![service("a", 10), service("b", 10)], Method::RoundRobin);
-        let uneven = Balancer::new(vec![service("a", 30), service("b", 10)], Method::RoundRobin);
-
-        assert_eq!(picks(&even, 4), "abab");
-        assert_eq!(picks(&uneven, 8), "aabaaaba");
-    }
-
-    #[test]
-    fn least_connection_takes_the_least_loaded_and_turns_among_equals() {
-        let (a, b) = (service("a", 1), service("b", 1));
-        let balancer = Balancer::new(vec![a.clone(), b], Method::LeastConnection);
-        let busy = Active::new(a);
-        assert_eq!(picks(&balancer, 2), "bb");
-
-        drop(busy);
-
-        let next = picks(&balancer, 2);
-        assert!(next == "ab" || next == "ba", "{next}");
-    }
-
-    #[test]
-    fn a_service_that_is_down_is_passed_over_until_no_other_is_left() {
-        let (a, b) = (service("a", 1), service("b", 1));
-        let balancer = Balancer::new(vec![a.clone(), b.clone()], Method::RoundRobin);
-        a.pass_over();
-
-        assert_eq!(picks(&balancer, 3), "bbb");
-        assert_eq!(&*balancer.pick(std::slice::from_ref(&b)).unwrap().name, "a");
-        assert!(balancer.pick(&[a, b]).is_none());
     }
 }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
+use http::uri::Authority;
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -19,6 +20,7 @@ use super::body::{BodyError, BodyProgress, ReplyBody, RequestBody};
 use super::framing::{Violation, Wire};
 use super::headers::{Client, strip_hop_by_hop, to_service};
 use super::inspection;
+use super::lb::{Instead, instead};
 use super::listener::{LiveVserver, Vserver};
 use super::policies::{self, Ending, WithoutAnswer};
 use super::pool::Lease;
@@ -106,6 +108,8 @@ async fn proxy(
     let (target, body) = policies::apply(connection, vserver, &parts, &admitted, body).await?;
     let reached = vserver;
     let vserver = target.as_deref().unwrap_or(vserver);
+    let backup = fallback(connection, vserver, &admitted)?;
+    let vserver = backup.as_deref().unwrap_or(vserver);
     let client = Client {
         ip: connection.client.ip(),
         scheme: connection.scheme,
@@ -120,7 +124,7 @@ async fn proxy(
         }
     };
     if admitted.kind != Kind::Plain {
-        let exchange = exchange(vserver, head, RequestBody::Empty).await?;
+        let exchange = exchange(connection, vserver, head, RequestBody::Empty).await?;
         if is_extended_connect(&admitted) && exchange.response.status().is_success() {
             // A 2xx would tell the client that its tunnel is open (RFC 8441 §5).
             return Err(SERVICE_BROKE_OFF.into());
@@ -128,15 +132,62 @@ async fn proxy(
         return Ok(websocket::answer(connection, &admitted, exchange, upgrade));
     }
     let asked = chosen.sees_answer().then(|| head.clone());
-    let exchange = exchange(vserver, head, body).await?;
+    let exchange = exchange(connection, vserver, head, body).await?;
     if exchange.response.status() == StatusCode::SWITCHING_PROTOCOLS {
         // Nobody asked for that.
         return Err(SERVICE_BROKE_OFF.into());
     }
-    let response = reply(exchange, version, limits.body_idle);
+    let mut response = reply(exchange, version, limits.body_idle);
+    if reached.ssl_redirect {
+        stay_with_https(response.headers_mut(), &admitted);
+    }
     match asked {
         None => Ok(response),
         Some(asked) => chosen.answer(&connection.ends, &asked, response).await,
+    }
+}
+
+/// What takes the place of a vserver that redirects everything, or whose services are all down.
+fn fallback(
+    connection: &HttpConnection,
+    vserver: &Vserver,
+    admitted: &Admitted,
+) -> Result<Option<Arc<Vserver>>, Ending> {
+    let target = admitted.target.as_str();
+    let location = match &vserver.https_redirect {
+        Some(redirect) => {
+            let host = admitted.authority.as_ref().map(Authority::host);
+            redirect.location(host, target).ok_or(NO_HOST)?
+        }
+        None => match instead(&connection.shared.routes.load(), vserver, target) {
+            None => return Ok(None),
+            Some(Instead::Vserver(backup)) => return Ok(Some(backup)),
+            Some(Instead::Redirect(location)) => location,
+        },
+    };
+    let mut response = Response::new(ReplyBody::Text(Bytes::new()));
+    *response.status_mut() = StatusCode::FOUND;
+    response.headers_mut().insert(header::LOCATION, location);
+    Err(Ending::Answered(Box::new(response)))
+}
+
+/// Turns a redirect to this host in clear into one over TLS (`-sslRedirect`).
+fn stay_with_https(headers: &mut HeaderMap, admitted: &Admitted) {
+    let host = admitted.authority.as_ref().map(Authority::as_str);
+    let location = headers
+        .get(header::LOCATION)
+        .and_then(|value| value.to_str().ok());
+    let (Some(host), Some(location)) = (host, location) else {
+        return;
+    };
+    let Some(rest) = location.strip_prefix("http://") else {
+        return;
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    if rest[..end].eq_ignore_ascii_case(host)
+        && let Ok(value) = HeaderValue::try_from(format!("https://{rest}"))
+    {
+        headers.insert(header::LOCATION, value);
     }
 }
 
@@ -176,6 +227,7 @@ pub(crate) fn reply(
 
 /// Sends a request to one service after another until one takes it.
 async fn exchange(
+    connection: &HttpConnection,
     vserver: &Vserver,
     mut head: Parts,
     mut body: RequestBody,
@@ -184,7 +236,9 @@ async fn exchange(
     let mut tried: Vec<Arc<Service>> = Vec::new();
     let mut freshness = Freshness::Any;
     let mut failure = NO_SERVICE;
-    while let Some(service) = balancer.pick(&tried) {
+    let ends = &connection.ends;
+    let question = balancer.question(ends.client, ends.server, &head);
+    while let Some(service) = balancer.pick(&question, &tried) {
         let lease = match service.lease(freshness).await {
             Ok(lease) => lease,
             Err(error) => {
@@ -197,8 +251,13 @@ async fn exchange(
             }
         };
         let was_reused = lease.is_reused;
+        let started = Instant::now();
         match attempt(&service, lease, head, body).await {
-            Attempt::Answered(exchange) => return Ok(exchange),
+            Attempt::Answered(mut exchange) => {
+                service.answered_in(started.elapsed());
+                balancer.mark(&question, &service, exchange.response.headers_mut());
+                return Ok(exchange);
+            }
             // An idle connection that was closed meanwhile is nobody's fault: once more, on a new one.
             Attempt::Unsent(request) => {
                 let (parts, unsent) = (*request).into_parts();
@@ -298,9 +357,13 @@ pub(crate) const fn gateway(status: StatusCode, why: &'static str) -> Refusal {
     Refusal { status, why }
 }
 
+const NO_HOST: Refusal = gateway(
+    StatusCode::BAD_REQUEST,
+    "the request names no host to be redirected to",
+);
 const NO_SERVICE: Refusal = gateway(
     StatusCode::SERVICE_UNAVAILABLE,
-    "no service is bound to this virtual server, or none is enabled",
+    "no service of this virtual server is bound, enabled and up",
 );
 const SERVICE_UNREACHABLE: Refusal = gateway(
     StatusCode::BAD_GATEWAY,

@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use super::accept::{Protocol, accept};
 use super::admission::Scheme;
-use super::backend::Balancer;
 use super::framing::Framing;
 use super::http::{HttpConnection, answer};
+use super::lb::{Balancer, HttpsRedirect};
 use super::relay::relay;
 use super::stream::{Activity, ClientStream, ResetSwitch, Resettable};
 use crate::error::Causes;
@@ -46,6 +46,14 @@ pub(crate) struct Vserver {
     pub(crate) client_idle: Duration,
     /// Sent with every answer, where the SSL profile has HSTS on (RFC 6797).
     pub(crate) strict_transport_security: Option<HeaderValue>,
+    /// The vserver that takes over when none of its services is up.
+    pub(crate) backup: Option<String>,
+    /// Where clients are sent when nothing takes over.
+    pub(crate) redirect_url: Option<String>,
+    /// Every request is sent elsewhere: this is the clear port of a TLS vserver.
+    pub(crate) https_redirect: Option<HttpsRedirect>,
+    /// Redirects of services to http are turned to https.
+    pub(crate) ssl_redirect: bool,
     /// What is shown to ICAP servers.
     pub(crate) inspection: Option<Arc<Inspection>>,
 }
@@ -304,7 +312,8 @@ impl Conversation<'_> {
         let default = routes.policies.default_target(&self.vserver.name);
         let default = default.and_then(|name| routes.target(name));
         let vserver = default.as_ref().unwrap_or(self.vserver);
-        while let Some(service) = vserver.balancer.pick(&tried) {
+        let question = (vserver.balancer).question_of(self.ends.client, self.ends.server);
+        while let Some(service) = vserver.balancer.pick(&question, &tried) {
             let _active = super::pool::Active::new(service.clone());
             let Ok(backend) = service.connect().await else {
                 tried.push(service);

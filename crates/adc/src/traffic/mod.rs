@@ -22,6 +22,7 @@ pub(crate) mod framing;
 pub(crate) mod headers;
 pub(crate) mod http;
 pub(crate) mod inspection;
+pub(crate) mod lb;
 pub(crate) mod listener;
 pub(crate) mod peek;
 pub(crate) mod policies;

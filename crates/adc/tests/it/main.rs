@@ -15,6 +15,7 @@ mod world;
 mod acme;
 mod admission;
 mod back_end;
+mod balancing;
 mod c_icap;
 mod cache;
 mod certkeys;

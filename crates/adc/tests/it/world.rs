@@ -61,7 +61,7 @@ impl Setup {
         for (number, addr) in services.iter().enumerate() {
             let service = format!("{name}_{number}");
             self = self.conf(&format!(
-                "add service {service} {} {service_kind} {}\nbind lb vserver {name} {service}",
+                "add service {service} {} {service_kind} {} -healthMonitor NO\nbind lb vserver {name} {service}",
                 addr.ip(),
                 addr.port()
             ));

@@ -8,7 +8,7 @@ use crate::catalog::resource::{
     ADD, BindingType, DISABLE, ENABLE, RENAME, RM, ResourceType, SET, SHOW, STAT, UNSET,
 };
 use crate::codes;
-use crate::verb::Verb::{Add, Bind, Disable, Set, Unbind};
+use crate::verb::Verb::{Add, Bind, Disable, Enable, Set, Unbind};
 
 /// Protocols of virtual servers, services and groups.
 pub(super) const SERVICE_TYPES: &[&str] = &[
@@ -193,6 +193,20 @@ pub static SERVICE_GROUP: ResourceType = ResourceType::new("serviceGroup", "serv
     .attributes(&[
         name("serviceGroupName", 127, "Name of the group."),
         new_name(127),
+        Attribute::new(
+            "serverName",
+            Kind::Host { when_ip: "ip" },
+            "Server of the one member meant.",
+        )
+        .only(&[Enable, Disable])
+        .positional(&[Enable, Disable])
+        .requires(&["port"])
+        .unsaved(),
+        port("port", "Port of the one member meant.")
+            .only(&[Enable, Disable])
+            .positional(&[Enable, Disable])
+            .requires(&["serverName"])
+            .unsaved(),
         choice("serviceType", SERVICE_TYPES, "Protocol.")
             .only(&[Add])
             .positional(&[Add])
@@ -283,9 +297,7 @@ pub static SERVICE_GROUP: ResourceType = ResourceType::new("serviceGroup", "serv
             &[
                 MONITOR_NAME,
                 MON_STATE,
-                integer("weight", 1, 100, "How much the monitor counts.")
-                    .default("1")
-                    .stored(),
+                integer("weight", 1, 100, "How much the monitor counts.").default("1"),
                 PASSIVE,
             ],
         )
@@ -298,9 +310,7 @@ const MONITOR_OF_SERVICE: BindingType = BindingType::new(
     &[
         MONITOR_NAME,
         MON_STATE,
-        integer("weight", 1, 100, "How much the monitor counts.")
-            .default("1")
-            .stored(),
+        integer("weight", 1, 100, "How much the monitor counts.").default("1"),
         PASSIVE,
     ],
 )
@@ -310,9 +320,8 @@ const MONITOR_NAME: Attribute =
     reference("monitorName", &["lb monitor"], "Monitor.").nitro("monitor_name");
 const MON_STATE: Attribute = toggle("monState", "Whether it probes.")
     .default("ENABLED")
-    .nitro("monstate")
-    .stored();
-const PASSIVE: Attribute = flag("passive", "It counts load and does not decide.").stored();
+    .nitro("monstate");
+const PASSIVE: Attribute = flag("passive", "It counts load and does not decide.");
 const APPFLOW_LOG: Attribute = toggle("appflowLog", "Log flows.")
     .default("ENABLED")
     .stored();
@@ -399,8 +408,7 @@ const MON_THRESHOLD: Attribute = integer(
     65535,
     "Weight of monitors needed to be up.",
 )
-.default("0")
-.stored();
+.default("0");
 pub(super) const NET_PROFILE: Attribute = text("netProfile", "Network profile.").stored();
 const PATH_MONITOR: Attribute = yes_no("pathMonitor", "Cluster: monitor paths.").stored();
 const PATH_MONITOR_INDV: Attribute =

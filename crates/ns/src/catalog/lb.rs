@@ -83,17 +83,15 @@ pub static LB_VSERVER: ResourceType = ResourceType::new("lb vserver", "lbvserver
             4096,
             "Bytes hashed by URL and domain methods.",
         )
-        .default("80")
-        .stored(),
-        ip("netmask", "Bits of an IPv4 address that are hashed.").stored(),
+        .default("80"),
+        ip("netmask", "Bits of an IPv4 address that are hashed."),
         integer(
             "v6netmasklen",
             1,
             128,
             "Bits of an IPv6 address that are hashed.",
         )
-        .default("128")
-        .stored(),
+        .default("128"),
         choice(
             "backupLBMethod",
             LB_METHODS,
@@ -101,7 +99,7 @@ pub static LB_VSERVER: ResourceType = ResourceType::new("lb vserver", "lbvserver
         )
         .default("ROUNDROBIN")
         .stored(),
-        text("cookieName", "Name of the persistence cookie.").stored(),
+        text("cookieName", "Name of the persistence cookie."),
         expression("rule", "Expression for rule persistence and token methods.").stored(),
         LISTEN_POLICY,
         LISTEN_PRIORITY,
@@ -109,16 +107,14 @@ pub static LB_VSERVER: ResourceType = ResourceType::new("lb vserver", "lbvserver
         ip(
             "persistMask",
             "Bits of an IPv4 address that persistence looks at.",
-        )
-        .stored(),
+        ),
         integer(
             "v6persistmasklen",
             1,
             128,
             "Bits of an IPv6 address that persistence looks at.",
         )
-        .default("128")
-        .stored(),
+        .default("128"),
         on_off("rtspNat", "NAT for RTSP.").default("OFF").stored(),
         choice(
             "m",

@@ -28,10 +28,10 @@ pub static LB_MONITOR: ResourceType = ResourceType::new("lb monitor", "lbmonitor
         )
         .default("DOWN")
         .stored(),
-        list("respCode", &[], "Response codes that mean up.").stored(),
-        text("httpRequest", "Request line sent: `HEAD /`.").stored(),
+        list("respCode", &[], "Response codes that mean up."),
+        text("httpRequest", "Request line sent: `HEAD /`."),
         text("rtspRequest", "RTSP request sent.").stored(),
-        text("customHeaders", "Headers sent.").stored(),
+        text("customHeaders", "Headers sent."),
         integer("maxForwards", 0, 255, "SIP hops.")
             .default("1")
             .stored(),
@@ -43,8 +43,8 @@ pub static LB_MONITOR: ResourceType = ResourceType::new("lb monitor", "lbmonitor
         .stored(),
         text("sipURI", "SIP URI.").stored(),
         text("sipregURI", "SIP user registered.").stored(),
-        Attribute::new("send", Kind::Text(511), "Text sent.").stored(),
-        Attribute::new("recv", Kind::Text(511), "Text that must come back.").stored(),
+        Attribute::new("send", Kind::Text(511), "Text sent."),
+        Attribute::new("recv", Kind::Text(511), "Text that must come back."),
         text("query", "Name asked of a DNS server.").stored(),
         choice(
             "queryType",
@@ -84,16 +84,14 @@ pub static LB_MONITOR: ResourceType = ResourceType::new("lb monitor", "lbmonitor
                 unit_field: "units3",
             },
             "Time between two probes.",
-        )
-        .stored(),
+        ),
         Attribute::new(
             "resptimeout",
             Kind::Interval {
                 unit_field: "units4",
             },
             "How long to wait for the answer.",
-        )
-        .stored(),
+        ),
         integer(
             "resptimeoutThresh",
             0,
@@ -102,17 +100,14 @@ pub static LB_MONITOR: ResourceType = ResourceType::new("lb monitor", "lbmonitor
         )
         .unit("percent")
         .stored(),
-        integer("retries", 1, 127, "Probes made before a decision.")
-            .default("3")
-            .stored(),
+        integer("retries", 1, 127, "Probes made before a decision.").default("3"),
         integer(
             "failureRetries",
             0,
             32,
             "How many of them must fail; 0 is all.",
         )
-        .default("0")
-        .stored(),
+        .default("0"),
         integer(
             "alertRetries",
             0,
@@ -120,25 +115,18 @@ pub static LB_MONITOR: ResourceType = ResourceType::new("lb monitor", "lbmonitor
             "Failures after which a trap is sent.",
         )
         .stored(),
-        integer("successRetries", 1, 32, "Successes needed to be up again.")
-            .default("1")
-            .stored(),
+        integer("successRetries", 1, 32, "Successes needed to be up again.").default("1"),
         Attribute::new(
             "downTime",
             Kind::Interval {
                 unit_field: "units2",
             },
             "Wait before a service that is down is probed again.",
-        )
-        .stored(),
-        ip("destIP", "Address probed instead of the service's.").stored(),
-        port("destPort", "Port probed instead of the service's.").stored(),
-        toggle("state", "Whether it probes.")
-            .default("ENABLED")
-            .stored(),
-        yes_no("reverse", "An answer means down.")
-            .default("NO")
-            .stored(),
+        ),
+        ip("destIP", "Address probed instead of the service's."),
+        port("destPort", "Port probed instead of the service's."),
+        toggle("state", "Whether it probes.").default("ENABLED"),
+        yes_no("reverse", "An answer means down.").default("NO"),
         yes_no("transparent", "Probe through a transparent device.")
             .default("NO")
             .stored(),
@@ -147,7 +135,7 @@ pub static LB_MONITOR: ResourceType = ResourceType::new("lb monitor", "lbmonitor
             .stored(),
         yes_no("tos", "Probe with a TOS identifier.").stored(),
         integer("tosId", 1, 63, "That identifier.").stored(),
-        yes_no("secure", "Probe over SSL.").default("NO").stored(),
+        yes_no("secure", "Probe over SSL.").default("NO"),
         yes_no(
             "validateCred",
             "Check credentials at the desktop controller.",
@@ -312,12 +300,8 @@ pub static LB_MONITOR: ResourceType = ResourceType::new("lb monitor", "lbmonitor
                 )
                 .positional(&[Bind, Unbind])
                 .required(&[Bind, Unbind]),
-                toggle("state", "Whether it probes this service.")
-                    .default("ENABLED")
-                    .stored(),
-                integer("weight", 1, 100, "How much it counts.")
-                    .default("1")
-                    .stored(),
+                toggle("state", "Whether it probes this service.").default("ENABLED"),
+                integer("weight", 1, 100, "How much it counts.").default("1"),
             ],
         )
         .doc("Service or group the monitor probes.")

@@ -246,6 +246,9 @@ impl Config {
             return Ok(self.switch_listed(command, state == "ENABLED"));
         }
         self.check_exists(command)?;
+        if resource.name == "serviceGroup" && command.has("serverName") {
+            return self.switch_member(command, state);
+        }
         let key = command.key();
         let Some(object) = self.object_mut(resource, &key) else {
             return Ok(Effect::Unchanged);

@@ -66,6 +66,44 @@ impl Config {
         Err(NsError::argument(kind.missing, argument, &wanted.target()))
     }
 
+    /// `disable serviceGroup g 192.0.2.1 80`: one member of the group.
+    pub(super) fn switch_member(
+        &mut self,
+        command: &Command,
+        state: &'static str,
+    ) -> Result<Effect, NsError> {
+        let wanted = self.with_known_server(without_keys(command));
+        let server = wanted
+            .get("serverName")
+            .map(Value::words)
+            .unwrap_or_default()
+            .concat();
+        let object = self.object_mut(command.resource(), &command.key());
+        let members = object.map(Object::bindings_mut).into_iter().flatten();
+        let mut members = members.filter(|bound| {
+            ["serverName", "port"]
+                .iter()
+                .all(|name| alike(bound.value(name), wanted.get(name)))
+        });
+        let Some(member) = members.next() else {
+            return Err(NsError::argument(
+                &codes::NO_SUCH_RESOURCE,
+                "serverName",
+                &server,
+            ));
+        };
+        let before = member.values.clone();
+        match state {
+            // The default is not kept.
+            "ENABLED" => member.values.remove("state"),
+            _ => member.values.insert("state", Value::Choice(state)),
+        };
+        Ok(match member.values == before {
+            true => Effect::Unchanged,
+            false => Effect::Changed,
+        })
+    }
+
     /// The object must be there, or the entity whose SSL side it is.
     fn check_bindable(&self, command: &Command) -> Result<(), NsError> {
         let resource = command.resource();

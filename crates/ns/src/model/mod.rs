@@ -18,6 +18,7 @@ mod view_access;
 mod view_ci;
 mod view_dns;
 mod view_gateway;
+mod view_lb;
 mod view_revocation;
 mod view_ssl;
 mod view_types;
@@ -43,6 +44,7 @@ pub use view_ci::{
 };
 pub use view_dns::{DnsData, DnsRecordView, DnsZoneView, SoaView};
 pub use view_gateway::VpnGlobalView;
+pub use view_lb::{BalancingView, MonitorView, MonitorsView};
 pub use view_revocation::{CrlInterval, CrlSource, CrlView, OcspResponderView};
 pub use view_ssl::{
     BackendSslView, CaCertKey, CertKeyRef, ClientAuth, Hsts, RevocationCheck, SslVserverView,
