@@ -127,6 +127,13 @@ pub static INVALID_LOGIN: ErrorCode = row(
     "Invalid username or password",
     "Log in with another name or password; `set system user` gives a new one.",
 );
+/// 363: Operation not permitted on stand-alone node.
+pub static STAND_ALONE: ErrorCode = row(
+    363,
+    "NSERR_STANDALONE",
+    "Operation not permitted on stand-alone node",
+    "There is no other node to work with; nothing needs to be done.",
+);
 /// 371: No command policy defined, permission denied.
 pub static NO_COMMAND_POLICY: ErrorCode = row(
     371,
@@ -747,6 +754,7 @@ pub static CODES: &[&ErrorCode] = &[
     &SYSTEM_ERROR,
     &NO_SUCH_SERVER,
     &INVALID_LOGIN,
+    &STAND_ALONE,
     &NO_COMMAND_POLICY,
     &NO_SUCH_GROUP,
     &NO_SUCH_CMD_POLICY,

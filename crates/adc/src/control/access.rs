@@ -5,6 +5,7 @@ use evercert_ns::{Command, NsError, Verb, codes, grammar};
 use fancy_regex::{Regex, RegexBuilder};
 
 use super::{Actor, SUPERUSER, Via};
+use crate::files::Files;
 
 /// Steps a regular expression may take on one line.
 const MOST_STEPS: usize = 100_000;
@@ -73,6 +74,43 @@ pub(super) fn check(command: &Command) -> Result<(), NsError> {
         tracing::info!(%error, "refused as a command policy");
         NsError::argument(&codes::INVALID_ARGUMENT_VALUE, "cmdSpec", text)
     })
+}
+
+/// Arguments that name files which a command reads or writes.
+const FILES: &[&str] = &[
+    "CAcert",
+    "CAkey",
+    "CAserial",
+    "bundlefile",
+    "cert",
+    "certFile",
+    "crlPath",
+    "dhFile",
+    "key",
+    "keyFile",
+    "outfile",
+    "pkcs12File",
+    "pkcs8File",
+    "reqFile",
+];
+
+/// Over the network only NetScaler's own directories can be named, and nothing above them.
+///
+/// # Errors
+/// 1647 for another file.
+pub(super) fn check_files(actor: &Actor, command: &Command, files: &Files) -> Result<(), NsError> {
+    if actor.via != Via::Api {
+        return Ok(());
+    }
+    let named = FILES.iter().filter_map(|name| command.text(name));
+    let mut outside = named.filter(|file| match file.starts_with('/') {
+        true => files.mapped(file).is_none(),
+        false => file.split('/').any(|part| part == ".."),
+    });
+    match outside.next() {
+        Some(file) => Err(NsError::about(&codes::INPUT_FILE_MISSING, file)),
+        None => Ok(()),
+    }
 }
 
 /// Whether the user may use the interface: the user's own list, or else those of the user's groups, or else all.

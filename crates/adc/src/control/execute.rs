@@ -23,7 +23,12 @@ impl Control {
     pub(crate) async fn execute(&self, actor: &Actor, command: &Command) -> Result<Done, NsError> {
         let (control, actor, command) = (self.clone(), actor.clone(), command.clone());
         let work = async move {
-            let _turn = control.inner.turn.lock().await;
+            // Keys and conversions take their time, make files only, and hold up nobody.
+            let is_apart = matches!(command.verb(), Verb::Create | Verb::Convert);
+            let _turn = match is_apart {
+                true => None,
+                false => Some(control.inner.turn.lock().await),
+            };
             control.carry_out(&actor, &command).await
         };
         let done = tokio::spawn(work).await;
@@ -72,12 +77,25 @@ impl Control {
 
     async fn carry_out(&self, actor: &Actor, command: &Command) -> Result<Done, NsError> {
         self.authorise(actor, command)?;
-        let done = match (command.resource().name, command.verb()) {
+        access::check_files(actor, command, self.files())?;
+        let resource = command.resource();
+        let done = match (resource.name, command.verb()) {
             ("ns config", Verb::Save) => self.save()?,
             ("ns config", Verb::Diff) => return self.diff(command),
             (_, verb) if verb.is_read_only() => return Ok(Done::new(Effect::Unchanged)),
             ("system file", Verb::Add | Verb::Rm) => self.file(command)?,
-            (_, Verb::Create | Verb::Convert) => self.make(command).await?,
+            ("HA failover" | "HA files" | "HA sync", _) => {
+                return Err(NsError::new(&codes::STAND_ALONE));
+            }
+            (name, Verb::Create | Verb::Convert) if !name.starts_with("system ") => {
+                self.make(command).await?
+            }
+            (name, verb) if resource.is_outside => {
+                return Err(NsError::about(
+                    &codes::NOT_SUPPORTED,
+                    format!("{verb} {name}"),
+                ));
+            }
             _ => self.change(command).await?,
         };
         tracing::info!(user.name = actor.user, %command, effect = ?done.effect, "done");

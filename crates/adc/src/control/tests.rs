@@ -365,3 +365,60 @@ async fn a_thousand_certkeys_are_added_one_by_one_in_reasonable_time() {
     );
     adc.shutdown(LIMIT).await;
 }
+
+#[tokio::test]
+async fn files_outside_netscalers_directories_cannot_be_named_over_the_network() {
+    let dir = tempfile::tempdir().unwrap();
+    let adc = start(dir.path()).await;
+    run(
+        &adc,
+        "create ssl ecdsakey a.key -curve P_256\nset system user nsroot hunter2",
+    )
+    .await;
+    let api = adc
+        .control()
+        .authenticate("nsroot", &secret("hunter2"))
+        .unwrap();
+    let state = dir.path().join("state/nsconf.key").display().to_string();
+    let given = [
+        format!(
+            "convert ssl pkcs8 b.p8 {}",
+            dir.path().join("ssl/a.key").display()
+        ),
+        "convert ssl pkcs8 b.p8 ../ssl/a.key".to_owned(),
+        format!("add ssl certKey c -cert {state}"),
+        "add ssl certKey c -cert /nsconfig/state/nsconf.key".to_owned(),
+        "convert ssl pkcs8 b.p8 /nsconfig/ssl/a.key".to_owned(),
+    ];
+    let given = commands(&given.each_ref().map(String::as_str));
+
+    let results = adc
+        .control()
+        .execute_all(&api, &given, OnError::Continue)
+        .await;
+
+    let codes: Vec<_> = results
+        .iter()
+        .map(|r| r.as_ref().map_or_else(NsError::code, |_| 0))
+        .collect();
+    assert_eq!(codes, [1647, 1647, 1647, 1647, 0]);
+    adc.shutdown(LIMIT).await;
+}
+
+#[tokio::test]
+async fn what_is_not_done_is_refused_and_not_answered_with_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let adc = start(dir.path()).await;
+
+    for (line, expected) in [
+        ("force HA sync", 363),
+        ("force HA failover", 363),
+        ("sync HA files ssl", 363),
+        ("create system backup b", 301),
+        ("create ssl dsaKey d.key 2048", 301),
+        ("create ssl dhParam d.dh 2048", 301),
+    ] {
+        assert_eq!(code(&adc, line).await, expected, "{line}");
+    }
+    adc.shutdown(LIMIT).await;
+}
