@@ -31,6 +31,14 @@ const NAMES: Duration = Duration::from_secs(2);
 /// Reads and executes lines until the person leaves; errors do not end it.
 pub(crate) async fn run(session: Session) -> Result<u8> {
     let session = Arc::new(session);
+    let outcome = converse(&session).await;
+    if let Err(error) = session.close().await {
+        tracing::warn!("{error:#}");
+    }
+    outcome
+}
+
+async fn converse(session: &Arc<Session>) -> Result<u8> {
     let asked = Arc::new(AtomicBool::new(false));
     let typing = Typing {
         session: session.clone(),
@@ -58,9 +66,12 @@ pub(crate) async fn run(session: Session) -> Result<u8> {
             begun = line;
             continue;
         }
-        remember(&mut editor, &line, file.as_ref())?;
-        if leaves(&session, &line, &editor).await? {
-            break;
+        // What was pasted may be several lines.
+        for line in line.lines() {
+            remember(&mut editor, line, file.as_ref())?;
+            if leaves(session, line, &editor).await? {
+                return Ok(0);
+            }
         }
     }
     Ok(0)

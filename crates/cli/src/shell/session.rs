@@ -7,7 +7,7 @@ use evercert_ns::catalog::{self, Kind, ResourceType};
 use evercert_ns::grammar::{self, ParseError};
 use evercert_ns::nitro::{self, Method, Request, Tree};
 use evercert_ns::show::{self, Row};
-use evercert_ns::{Command, Verb, codes};
+use evercert_ns::{Command, Value, Verb, codes};
 use evercert_types::Secret;
 use serde_json::Value as Json;
 
@@ -246,12 +246,18 @@ impl Session {
 
     /// The line's commands; a secret it leaves out is asked for.
     fn parse(&self, line: &str) -> Result<Vec<Command>, Failure> {
-        let wanted = grammar::secret_wanted(line).filter(|_| self.asking == Asking::Person);
-        let parsed = match wanted {
-            Some(name) => grammar::parse_all_with(line, &asked_secret(line, name)?),
-            None => grammar::parse_all(line),
-        };
-        parsed.map_err(|fault| Failure::usage(&fault))
+        if self.asking == Asking::Person {
+            if let Some(name) = grammar::secret_wanted(line) {
+                let secret = asked_secret(is_new(line, name))?;
+                let parsed = grammar::parse_all_with(line, &secret);
+                return parsed.map_err(|fault| Failure::usage(&fault));
+            }
+            if let Some((command, name)) = without_secret(line) {
+                let secret = asked_secret(Typed::Twice)?;
+                return Ok(vec![command.with(name, Value::Secret(secret))]);
+            }
+        }
+        grammar::parse_all(line).map_err(|fault| Failure::usage(&fault))
     }
 }
 
@@ -262,16 +268,42 @@ fn done(mut text: String) -> String {
     text
 }
 
-/// The secret of that argument; a new password is typed twice.
-fn asked_secret(line: &str, name: &str) -> Result<Secret<String>, Failure> {
-    let stand_in = Secret::new(String::from("stand-in"));
-    let commands = grammar::parse_all_with(line, &stand_in).map_err(|f| Failure::usage(&f))?;
+/// How often a secret is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Typed {
+    Once,
+    Twice,
+}
+
+/// A new password is typed twice, a file's pass phrase once.
+fn is_new(line: &str, name: &str) -> Typed {
+    let stand_in = Secret::new(STAND_IN.to_owned());
+    let commands = grammar::parse_all_with(line, &stand_in).unwrap_or_default();
     let is_new = commands.iter().any(|command| {
         let attribute = command.attribute(name);
         attribute.is_some_and(|attribute| matches!(attribute.kind, Kind::Secret))
     });
+    if is_new { Typed::Twice } else { Typed::Once }
+}
+
+const STAND_IN: &str = "stand-in";
+
+/// `set system user u`: no command by itself, but one with a secret at its end; and the secret's name.
+fn without_secret(line: &str) -> Option<(Command, &'static str)> {
+    if grammar::parse_all(line).is_ok() {
+        return None;
+    }
+    let command = grammar::parse_line(&format!("{line} {STAND_IN}")).ok()?;
+    let name = command.attributes().find_map(|attribute| {
+        let value = command.value(attribute.name)?;
+        (*value == Value::Secret(Secret::new(STAND_IN.to_owned()))).then_some(attribute.name)
+    })?;
+    Some((command, name))
+}
+
+fn asked_secret(typed: Typed) -> Result<Secret<String>, Failure> {
     let first = read_password("Enter password:")?;
-    if is_new && first.expose() != read_password("Confirm password:")?.expose() {
+    if typed == Typed::Twice && first.expose() != read_password("Confirm password:")?.expose() {
         return Err(Failure::plain("Passwords do not match"));
     }
     Ok(first)
@@ -395,6 +427,16 @@ mod tests {
 
         assert_eq!(session.names("server").await, ["s1"]);
         assert!(session.names("ns version").await.is_empty());
+    }
+
+    #[test]
+    fn a_password_left_out_is_missed() {
+        let missed = |line: &str| without_secret(line).map(|(_, name)| name);
+
+        assert_eq!(missed("set system user nsroot"), Some("password"));
+        assert_eq!(missed("set system user nsroot -timeout 900"), None);
+        assert_eq!(missed("set lb vserver v"), None);
+        assert_eq!(missed("add ssl certKey"), None);
     }
 
     #[tokio::test]

@@ -354,8 +354,13 @@ async fn a_person_gets_help_and_history_without_secrets() {
     person.sees("serviceGroup").await;
     person.types("er we\t\r").await;
     person.sees("IPAddress:    127.0.0.1").await;
+    // Faster than the answer: typed ahead, then pasted.
     person.types("add system user u hunter2\r").await;
-    person.sees(" Done").await;
+    person
+        .types("\x1b[200~add server p1 192.0.2.1\nadd server p2 192.0.2.2\x1b[201~\r")
+        .await;
+    person.types("show server p2\r").await;
+    person.sees("IPAddress:    192.0.2.2").await;
     person.types("set system user u\r").await;
     person.sees("Enter password:").await;
     person.types("hunter3\r").await;
