@@ -68,6 +68,18 @@ impl Box {
         Self { adc, state }
     }
 
+    /// Starts it, and waits until it answers at its socket.
+    async fn start(&self) -> Role {
+        let mut role = self.adc.start().await.unwrap();
+        let socket = Path::new(&self.state).join("adc.sock");
+        role.wait_for("the status socket", async || {
+            tokio::net::UnixStream::connect(&socket).await.ok()
+        })
+        .await
+        .unwrap();
+        role
+    }
+
     /// Lines that must all succeed; what they print.
     async fn ok(&self, lines: &[&str]) -> String {
         let mut arguments = vec!["--state-dir", self.state.as_str()];
@@ -109,7 +121,7 @@ fn certificate(dir: &Path) -> PathBuf {
 async fn a_site_is_set_up_shown_saved_and_there_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let site = Box::new(dir.path()).await;
-    let role = site.adc.start().await.unwrap();
+    let role = site.start().await;
     let port = free_addr().port();
 
     let done = site
@@ -171,7 +183,7 @@ async fn a_site_is_set_up_shown_saved_and_there_after_a_restart() {
     );
     drop(role);
 
-    let role = site.adc.start().await.unwrap();
+    let role = site.start().await;
     let again = site.ok(&["show ssl vserver vs_new"]).await;
     assert_eq!(again, vserver);
     let run = site.ok(&["show run | grep svc1"]).await;
@@ -183,7 +195,7 @@ async fn a_site_is_set_up_shown_saved_and_there_after_a_restart() {
 async fn errors_are_netscalers_with_a_remedy_and_an_exit_code() {
     let dir = tempfile::tempdir().unwrap();
     let site = Box::new(dir.path()).await;
-    let role = site.adc.start().await.unwrap();
+    let role = site.start().await;
 
     let (code, error) = site.fails("rm server nowhere").await;
     assert_eq!(code, 3, "{error}");
@@ -213,7 +225,7 @@ async fn errors_are_netscalers_with_a_remedy_and_an_exit_code() {
 async fn batches_stop_at_the_first_error_or_keep_going() {
     let dir = tempfile::tempdir().unwrap();
     let site = Box::new(dir.path()).await;
-    let role = site.adc.start().await.unwrap();
+    let role = site.start().await;
     let lines = "# servers\nadd server a 192.0.2.1\nrm server nowhere\n\nadd server b 192.0.2.2\n\
                  add system user u hunter2\n";
     let file = dir.path().join("batch.txt");
@@ -343,7 +355,7 @@ async fn a_person_gets_help_and_history_without_secrets() {
     }
     let dir = tempfile::tempdir().unwrap();
     let site = Box::new(dir.path()).await;
-    let role = site.adc.start().await.unwrap();
+    let role = site.start().await;
 
     let mut person = Person::sits_down(dir.path(), &site.state);
     person.sees("> ").await;
