@@ -181,8 +181,8 @@ mod tests {
         assert_eq!(read(""), Err(TsigKeyError::Form));
         assert_eq!(read("nothing"), Err(TsigKeyError::Form));
         assert_eq!(
-            read("hmac-md5:acme:c2VjcmV0"),
-            Err(TsigKeyError::Algorithm("hmac-md5".to_owned()))
+            read("hmac-md4:acme:c2VjcmV0"),
+            Err(TsigKeyError::Algorithm("hmac-md4".to_owned()))
         );
         let error = read("acme:not-base-64!").unwrap_err();
         assert!(!error.to_string().contains("not-base"), "{error}");

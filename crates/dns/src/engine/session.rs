@@ -96,7 +96,7 @@ impl Caller {
     /// A one-time password is taken once: a second log-in waits for the next.
     async fn wait_for_fresh_code(&self, login: &Login, step_used: &mut Option<i64>) {
         let is_totp = |name: &&str| name.starts_with("totp.");
-        if !login.request.holes().iter().any(|name| is_totp(&name)) {
+        if !login.request.holes().iter().any(is_totp) {
             return;
         }
         let now = self.clock.now();

@@ -8,12 +8,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use evercert_types::Secret;
 
+use super::hmac_md5;
 use crate::wire::encode_name;
 
-/// The hash function of a TSIG key (RFC 8945 §6); HMAC-MD5 is left out.
+/// The hash function of a TSIG key (RFC 8945 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TsigAlgorithm {
+    /// `hmac-md5.sig-alg.reg.int`, for very old servers.
+    HmacMd5,
     /// `hmac-sha1`, for old servers.
     HmacSha1,
     /// `hmac-sha224`.
@@ -28,7 +31,8 @@ pub enum TsigAlgorithm {
 
 impl TsigAlgorithm {
     /// Every algorithm, weakest first.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
+        Self::HmacMd5,
         Self::HmacSha1,
         Self::HmacSha224,
         Self::HmacSha256,
@@ -39,6 +43,7 @@ impl TsigAlgorithm {
     /// Its name, without final dot.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::HmacMd5 => "hmac-md5.sig-alg.reg.int",
             Self::HmacSha1 => "hmac-sha1",
             Self::HmacSha224 => "hmac-sha224",
             Self::HmacSha256 => "hmac-sha256",
@@ -47,14 +52,16 @@ impl TsigAlgorithm {
         }
     }
 
-    const fn hmac(self) -> hmac::Algorithm {
-        match self {
+    fn mac_key(self, octets: &[u8]) -> MacKey {
+        let algorithm = match self {
+            Self::HmacMd5 => return MacKey::Md5(hmac_md5::Key::new(octets)),
             Self::HmacSha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
             Self::HmacSha224 => hmac::HMAC_SHA224,
             Self::HmacSha256 => hmac::HMAC_SHA256,
             Self::HmacSha384 => hmac::HMAC_SHA384,
             Self::HmacSha512 => hmac::HMAC_SHA512,
-        }
+        };
+        MacKey::Sha(hmac::Key::new(algorithm, octets))
     }
 }
 
@@ -63,6 +70,9 @@ impl FromStr for TsigAlgorithm {
 
     fn from_str(text: &str) -> Result<Self, TsigKeyError> {
         let name = text.trim().trim_end_matches('.').to_ascii_lowercase();
+        if name == "hmac-md5" {
+            return Ok(Self::HmacMd5);
+        }
         Self::ALL
             .into_iter()
             .find(|algorithm| algorithm.as_str() == name)
@@ -82,7 +92,7 @@ impl fmt::Display for TsigAlgorithm {
 pub enum TsigKeyError {
     /// An algorithm that is not offered.
     #[error(
-        "the TSIG algorithm \"{0}\" is not supported; use hmac-sha256, or hmac-sha1, -sha224, -sha384, -sha512"
+        "the TSIG algorithm \"{0}\" is not supported; use hmac-sha256, or hmac-md5, -sha1, -sha224, -sha384, -sha512"
     )]
     Algorithm(String),
     /// The key's name is no domain name.
@@ -104,7 +114,14 @@ pub struct TsigKey {
     name: String,
     pub(super) wire_name: Vec<u8>,
     algorithm: TsigAlgorithm,
-    pub(super) key: hmac::Key,
+    key: MacKey,
+}
+
+/// What a MAC is made with.
+#[derive(Clone)]
+enum MacKey {
+    Md5(hmac_md5::Key),
+    Sha(hmac::Key),
 }
 
 impl TsigKey {
@@ -121,7 +138,7 @@ impl TsigKey {
         let wire_name = encode_name(&name).ok_or_else(|| TsigKeyError::Name(name.clone()))?;
         let octets = decode_secret(secret).ok_or_else(|| TsigKeyError::Secret(name.clone()))?;
         Ok(Self {
-            key: hmac::Key::new(algorithm.hmac(), octets.expose()),
+            key: algorithm.mac_key(octets.expose()),
             name,
             wire_name,
             algorithm,
@@ -137,6 +154,18 @@ impl TsigKey {
     /// See [`TsigKeyError`].
     pub fn parse(text: &Secret<String>) -> Result<Self, TsigKeyError> {
         crate::keyfile::parse(text)
+    }
+
+    /// The MAC of the parts, one after the other.
+    pub(super) fn mac_of(&self, parts: &[&[u8]]) -> Vec<u8> {
+        match &self.key {
+            MacKey::Md5(key) => key.mac(parts).to_vec(),
+            MacKey::Sha(key) => {
+                let mut context = hmac::Context::with_key(key);
+                parts.iter().for_each(|part| context.update(part));
+                context.sign().as_ref().to_vec()
+            }
+        }
     }
 
     /// Its name, lower case, without final dot.

@@ -8,6 +8,7 @@
 mod acmedns;
 mod acmesh;
 mod auth_server;
+mod aws;
 mod caa;
 mod challtestsrv;
 mod conformance;
@@ -18,5 +19,6 @@ mod nsupdate;
 mod pdns;
 mod propagation;
 mod registry;
+mod second_factor;
 mod zonefile;
 mod zones;

@@ -106,6 +106,7 @@ enum Proof {
 /// Those against real software.
 const SERVER: &[&str] = &[
     "acmesh",
+    "aws",
     "challtestsrv",
     "exec",
     "knot",

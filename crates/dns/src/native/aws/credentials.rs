@@ -30,7 +30,7 @@ pub(super) enum Source {
     Settings(Keys),
     /// A file in the form of `~/.aws/credentials`, and the profile in it.
     File(PathBuf, String),
-    /// The metadata service of the virtual machine (IMDSv2).
+    /// The metadata service of the virtual machine (`IMDSv2`).
     Instance(Api),
     /// The container's credentials address.
     Container(Api),

@@ -1,4 +1,4 @@
-//! FreeDNS (afraid.org): a cookie, a list of sub-domains, a page for each record's value.
+//! `FreeDNS` (afraid.org): a cookie, a list of sub-domains, a page for each record's value.
 
 use std::time::Duration;
 

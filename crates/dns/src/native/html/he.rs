@@ -293,7 +293,7 @@ fn records(pieces: &[Piece]) -> Option<Vec<Listed>> {
         let is_txt = row
             .iter()
             .any(|piece| piece.attribute("span", "data") == Some("TXT"));
-        let values = row.iter().filter_map(|piece| piece.attribute("td", "data"));
+        let mut values = row.iter().filter_map(|piece| piece.attribute("td", "data"));
         let mut texts = row.iter().filter_map(|piece| match piece {
             // Ids stand in hidden cells before it.
             Piece::Text(text) if text.contains('.') => Some(text.as_str()),
@@ -302,7 +302,7 @@ fn records(pieces: &[Piece]) -> Option<Vec<Listed>> {
         is_txt.then_some(Listed {
             id: id.to_owned(),
             name: name::canonical(texts.next()?),
-            value: unquote(values.last()?),
+            value: unquote(values.next_back()?),
         })
     });
     Some(rows.collect())

@@ -55,7 +55,7 @@ const FIELDS: &[Field] = &[
         secret: false,
         optional: true,
         default: None,
-        help: "One of hmac-sha1, -sha224, -sha256, -sha384, -sha512; hmac-sha256 when left out.",
+        help: "One of hmac-md5, -sha1, -sha224, -sha256, -sha384, -sha512; hmac-sha256 when left out.",
         acme_sh_env: &[],
         lego_env: &["DNSUPDATE_TSIG_ALGORITHM", "RFC2136_TSIG_ALGORITHM"],
     },

@@ -288,7 +288,7 @@ mod tests {
         for pairs in [
             &[("key_name", "a")][..],
             &[("key_name", "a"), ("key_secret", "YQ=="), ("key", "a YQ==")],
-            &[("key", "hmac-md5:a:YQ==")],
+            &[("key", "hmac-md4:a:YQ==")],
             &[("key_file", "/no/such/file")],
         ] {
             let mut settings =

@@ -1,4 +1,4 @@
-//! MaraDNS: a line in csv2 form, and a signal to duende, which starts the server anew.
+//! `MaraDNS`: a line in csv2 form, and a signal to duende, which starts the server anew.
 
 use std::path::PathBuf;
 
