@@ -1,6 +1,8 @@
 //! The table and the store outside of an instance, for benchmarks; no part of the product's interface.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use evercert_api::sync::{Item, ItemId};
 use evercert_types::{CertificateId, DomainName, SharedClock};
@@ -16,6 +18,10 @@ use crate::tls::intern::Interner;
 use crate::tls::record::{Record, RecordParts};
 use crate::tls::resolver::{ChoicePolicy, Decision, NoTrace, decide};
 use crate::tls::table::TableWriter;
+use crate::traffic::backend::{Service, ServiceParts};
+use crate::traffic::lb::balancer::Key;
+use crate::traffic::lb::hash::Masks;
+use crate::traffic::lb::{Balancer, Health, Method};
 
 /// What a client with both key families offers.
 const OFFERED: [SignatureScheme; 2] = [
@@ -142,4 +148,55 @@ fn copy(
         chain: interner.intern(Vec::new()),
     };
     Arc::new(Record::new(parts, &sample.leaf, &sample.pkcs8))
+}
+
+/// A balancer over services that are never connected to.
+#[derive(Debug)]
+pub struct Picks {
+    balancer: Balancer,
+    server: SocketAddr,
+}
+
+impl Picks {
+    /// So many services, chosen in turns or by the client's address.
+    pub fn new(services: usize, by_address: ByAddress) -> Self {
+        let limit = Duration::from_secs(1);
+        let service = |number: usize| {
+            Arc::new(Service::new(ServiceParts {
+                name: format!("service {number}").into(),
+                address: "127.0.0.1:1".into(),
+                tls: None,
+                weight: 1,
+                connect_timeout: limit,
+                response_timeout: limit,
+                idle_connections: 1,
+                idle_timeout: limit,
+                health: Arc::new(Health::new()),
+                most_clients: None,
+            }))
+        };
+        let method = match by_address {
+            ByAddress::Yes => Method::Hash(Key::Source, Masks::default()),
+            ByAddress::No => Method::LeastConnection,
+        };
+        Self {
+            balancer: Balancer::new((0..services).map(service).collect(), method),
+            server: SocketAddr::from(([127, 0, 0, 1], 443)),
+        }
+    }
+
+    /// Chooses for a client; whether there was a service.
+    pub fn pick(&self, client: SocketAddr) -> bool {
+        let question = self.balancer.question_of(client, self.server);
+        self.balancer.pick(&question, &[]).is_some()
+    }
+}
+
+/// Whether the client's address decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByAddress {
+    /// `SOURCEIPHASH`.
+    Yes,
+    /// `LEASTCONNECTION`.
+    No,
 }

@@ -75,6 +75,10 @@ pub(crate) struct Decision {
 
 /// What became of a request.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made, once a request"
+)]
 pub(crate) enum Verdict {
     /// It goes to a service.
     Pass(request::Parts, RequestBody),

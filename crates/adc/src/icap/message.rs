@@ -99,9 +99,10 @@ pub(super) fn parse(head: &[u8]) -> Result<Answer, MessageError> {
         .ok_or(MessageError::Status)?;
     let status = status(&head[..line_end]).ok_or(MessageError::Status)?;
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
-    let parsed = match httparse::parse_headers(&head[line_end + 1..], &mut fields) {
-        Ok(httparse::Status::Complete((_, parsed))) => parsed,
-        _ => return Err(MessageError::Fields),
+    let Ok(httparse::Status::Complete((_, parsed))) =
+        httparse::parse_headers(&head[line_end + 1..], &mut fields)
+    else {
+        return Err(MessageError::Fields);
     };
     let mut headers = HeaderMap::with_capacity(parsed.len());
     for field in parsed {

@@ -49,7 +49,11 @@ impl Balancing {
                 let same = before.filter(|before| {
                     matches!(&**before, Persistence::SourceIp(table) if (table.masks, table.timeout) == (masks, timeout))
                 });
-                let fresh = || Arc::new(Persistence::SourceIp(SourceTable::new(masks, timeout)));
+                let fresh = || {
+                    Arc::new(Persistence::SourceIp(Box::new(SourceTable::new(
+                        masks, timeout,
+                    ))))
+                };
                 Some(same.unwrap_or_else(fresh))
             }
         }

@@ -144,7 +144,7 @@ fn a_url_is_hashed_up_to_its_limit() {
 fn a_client_stays_with_its_service_while_that_is_up() {
     let (a, b) = (service("a", 1), service("b", 1));
     let table = SourceTable::new(Masks::default(), Duration::from_secs(120));
-    let persistence = Some(Arc::new(Persistence::SourceIp(table)));
+    let persistence = Some(Arc::new(Persistence::SourceIp(Box::new(table))));
     let balancer =
         Balancer::new(vec![a.clone(), b], Method::RoundRobin).with_persistence(persistence);
     assert_eq!(picks(&balancer, 3), "aaa");

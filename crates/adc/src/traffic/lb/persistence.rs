@@ -19,7 +19,7 @@ const CLIENTS: usize = 1 << 16;
 #[derive(Debug)]
 pub(crate) enum Persistence {
     /// Its address.
-    SourceIp(SourceTable),
+    SourceIp(Box<SourceTable>),
     /// A cookie the vserver sets.
     Cookie(Cookie),
 }
