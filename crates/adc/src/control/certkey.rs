@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use evercert_ns::catalog::SSL_CERTKEY;
-use evercert_ns::model::{CertKeyView, Config, Effect};
+use evercert_ns::model::{CertKeyView, Config, Effect, Object};
 use evercert_ns::value::Value;
 use evercert_ns::{Command, NsError, Verb, codes};
 use evercert_types::Clock;
@@ -55,6 +55,40 @@ pub(super) fn bundle(
         return Err(NsError::about(&codes::TOO_MANY_INTERMEDIATES, &view.cert));
     }
     draft.warnings.extend(validity(loaded.leaf(), clock.now()));
+    Ok(effect)
+}
+
+/// `add ssl certificateChain`: links a certkey, and those above it, to the issuers that are here.
+///
+/// # Errors
+/// 1540 when there is no such certkey.
+pub(super) fn build_chain(draft: &mut Draft, command: &Command) -> Result<Effect, NsError> {
+    let names: Vec<String> = draft
+        .config
+        .objects(SSL_CERTKEY.name)
+        .map(Object::key)
+        .collect();
+    let mut below = view(&draft.config, &command.key())?.name;
+    let mut effect = Effect::Unchanged;
+    for _ in 0..=MOST_INTERMEDIATES {
+        if let Some(linked) = view(&draft.config, &below)?.linked {
+            below = linked;
+            continue;
+        }
+        // A certkey whose files are gone is nobody's issuer, and a root needs none.
+        let mut is_issuer = |name: &String| matches!(fits(draft, &below, name), Ok(true));
+        if is_issuer(&below) {
+            break;
+        }
+        let Some(issuer) = names.iter().find(|name| is_issuer(name)) else {
+            break;
+        };
+        let link = Command::new(Verb::Link, &SSL_CERTKEY)
+            .with("certkeyName", Value::Text(below.clone()))
+            .with("linkCertKeyName", Value::Text(issuer.clone()));
+        effect = draft.apply(&link)?;
+        below.clone_from(issuer);
+    }
     Ok(effect)
 }
 

@@ -90,6 +90,7 @@ impl Control {
             (name, Verb::Create | Verb::Convert) if !name.starts_with("system ") => {
                 self.make(command).await?
             }
+            ("ssl certificateChain", _) => self.change(command).await?,
             (name, verb) if resource.is_outside => {
                 return Err(NsError::about(
                     &codes::NOT_SUPPORTED,
@@ -112,6 +113,7 @@ impl Control {
             "ssl certKey" => {
                 certkey::carry_out(&mut draft, command, &*self.inner.surroundings.clock)?
             }
+            "ssl certificateChain" => certkey::build_chain(&mut draft, command)?,
             "ssl certKeyBundle" => {
                 certkey::bundle(&mut draft, command, &*self.inner.surroundings.clock)?
             }

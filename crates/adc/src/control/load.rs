@@ -93,7 +93,8 @@ impl Loader {
                 "line {line}: its secret was encrypted by another appliance and cannot be opened here; give it again"
             ));
         }
-        if command.resource().name == "ssl certKey" && command.verb() == Verb::Add {
+        let has_files = ["ssl certKey", "ssl certKeyBundle"].contains(&command.resource().name);
+        if has_files && command.verb() == Verb::Add {
             self.read(&command.key());
         }
         Ok(())

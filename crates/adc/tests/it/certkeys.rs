@@ -237,6 +237,61 @@ async fn a_bundle_makes_and_links_the_certkeys_of_its_intermediates() {
 }
 
 #[tokio::test]
+async fn a_chain_is_built_of_the_certkeys_that_are_here() {
+    within(async {
+        let (dir, ca) = (tempfile::tempdir().unwrap(), TestCa::new());
+        let at = dir.path();
+        ca.files(at, "a", "a.example", P256);
+        let adc = Setup::new(at).vserver("v", "SSL", &[]).start().await;
+        let parts = fs::read_to_string(at.join("a.pem")).unwrap();
+        let certificates = Certificate::all_from_pem(&parts).unwrap();
+        write(at, "leaf.pem", certificates[0].to_pem());
+        write(at, "issuing.pem", certificates[1].to_pem());
+        adc.run(
+            "add ssl certKey leaf -cert leaf.pem -key a.key
+             add ssl certKey issuing -cert issuing.pem
+             bind ssl vserver v -certkeyName leaf",
+        )
+        .await;
+        let before = Tls::plain().look(adc.addr("v"), "a.example").await.unwrap();
+
+        adc.run("add ssl certificateChain leaf").await;
+
+        let after = Tls::plain().look(adc.addr("v"), "a.example").await.unwrap();
+        assert_eq!((before.certificates, after.certificates), (1, 2));
+        assert_eq!(adc.refused("add ssl certificateChain nobody").await, 1540);
+        adc.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_this_appliance_cannot_do_is_refused_and_not_passed_over() {
+    within(async {
+        let dir = tempfile::tempdir().unwrap();
+        let adc = Setup::new(dir.path()).start().await;
+
+        for line in [
+            "force HA failover -force",
+            "force HA sync",
+            "sync HA files ssl",
+        ] {
+            assert_eq!(adc.refused(line).await, 363, "{line}");
+        }
+        for line in [
+            "create system backup b",
+            "rm system backup b",
+            "import ssl certFile f http://192.0.2.1/f",
+            "create ssl dsaKey k 1024",
+        ] {
+            assert_eq!(adc.refused(line).await, 301, "{line}");
+        }
+        adc.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_certkey_bundle_is_served_whole_and_anew_when_it_is_updated() {
     within(async {
         let (dir, ca) = (tempfile::tempdir().unwrap(), TestCa::new());

@@ -11,14 +11,14 @@ use crate::verb::Verb::{Add, Create, Force, Restore, Rm, Set, Sync, Unset};
 
 /// A change of roles.
 pub static HA_FAILOVER: ResourceType = ResourceType::new("HA failover", "hafailover")
-    .doc("Change of roles between the nodes of a pair.")
+    .doc("Change of roles between the nodes of a pair (refused: this appliance stands alone).")
     .verbs(&[FORCE])
     .outside()
     .attributes(&[flag("force", "Do not ask.").only(&[Force])]);
 
 /// Files that both nodes have.
 pub static HA_FILES: ResourceType = ResourceType::new("HA files", "hafiles")
-    .doc("Files that both nodes of a pair have.")
+    .doc("Files that both nodes of a pair have (refused: this appliance stands alone).")
     .verbs(&[SYNC])
     .outside()
     .attributes(&[list(
@@ -44,7 +44,7 @@ pub static HA_FILES: ResourceType = ResourceType::new("HA files", "hafiles")
 
 /// A node of a high availability pair.
 pub static HA_NODE: ResourceType = ResourceType::new("HA node", "hanode")
-    .doc("Node of a high availability pair; node 0 is this appliance.")
+    .doc("Node of a high availability pair; node 0 is this appliance (others are kept only).")
     .verbs(&[ADD, RM, SET, SHOW, STAT, UNSET])
     .attributes(&[
         integer("id", 0, 64, "Number of the node; 0 is this appliance.")
@@ -115,7 +115,7 @@ pub static HA_NODE: ResourceType = ResourceType::new("HA node", "hanode")
 
 /// The other node's configuration, made the same.
 pub static HA_SYNC: ResourceType = ResourceType::new("HA sync", "hasync")
-    .doc("Makes the secondary node's configuration that of the primary.")
+    .doc("Makes the secondary node like the primary (refused: this appliance stands alone).")
     .verbs(&[FORCE])
     .outside()
     .attributes(&[
@@ -131,7 +131,7 @@ pub static NS_LICENSE: ResourceType = ResourceType::new("ns license", "nslicense
 
 /// A partition.
 pub static NS_PARTITION: ResourceType = ResourceType::new("ns partition", "nspartition")
-    .doc("Part of the appliance with an administrator of its own (kept only).")
+    .doc("Part of the appliance with an administrator of its own (kept only, never switched to).")
     .verbs(&[ADD, RM, SET, SHOW, SWITCH, UNSET])
     .attributes(&[
         name("partitionName", 63, "Name of the partition."),
@@ -155,7 +155,7 @@ pub static NS_PARTITION: ResourceType = ResourceType::new("ns partition", "nspar
 
 /// A backup.
 pub static SYSTEM_BACKUP: ResourceType = ResourceType::new("system backup", "systembackup")
-    .doc("Backup of the configuration and its files, below /var/ns_sys_backup.")
+    .doc("Backup of the configuration and its files (refused: copy the directory of ns.conf).")
     .verbs(&[ADD, CREATE, RESTORE, RM, SHOW])
     .outside()
     .missing(&codes::NO_SUCH_FILE)

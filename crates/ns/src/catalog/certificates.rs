@@ -48,7 +48,7 @@ pub static SSL_CA_CERT_GROUP: ResourceType = ResourceType::new("ssl caCertGroup"
 
 /// A bundle that was imported, the older way.
 pub static SSL_CERT_BUNDLE: ResourceType = ResourceType::new("ssl certBundle", "sslcertbundle")
-    .doc("Bundle of certificates that was imported (the older way; see ssl certKeyBundle).")
+    .doc("Bundle of certificates that was imported (refused: use ssl certKeyBundle).")
     .verbs(&[APPLY, EXPORT, IMPORT, RM, SHOW])
     .outside()
     .missing(&codes::NO_SUCH_FILE)
@@ -75,7 +75,7 @@ pub static SSL_CERT_CHAIN: ResourceType = ResourceType::new("ssl certChain", "ss
 
 /// A file with a certificate that was imported.
 pub static SSL_CERT_FILE: ResourceType = ResourceType::new("ssl certFile", "sslcertfile")
-    .doc("File with a certificate that was imported.")
+    .doc("File with a certificate that was imported (refused: use system file).")
     .verbs(&[IMPORT, RM, SHOW])
     .outside()
     .named_in_args()
@@ -116,7 +116,7 @@ pub static SSL_CERT_KEY_BUNDLE: ResourceType =
 
 /// A file with a revocation list that was imported.
 pub static SSL_CRL_FILE: ResourceType = ResourceType::new("ssl crlFile", "sslcrlfile")
-    .doc("File with a certificate revocation list that was imported.")
+    .doc("File with a revocation list that was imported (refused: use system file).")
     .verbs(&[IMPORT, RM, SHOW])
     .outside()
     .named_in_args()
@@ -126,7 +126,7 @@ pub static SSL_CRL_FILE: ResourceType = ResourceType::new("ssl crlFile", "sslcrl
 
 /// A file with Diffie-Hellman parameters that was imported.
 pub static SSL_DH_FILE: ResourceType = ResourceType::new("ssl dhFile", "ssldhfile")
-    .doc("File with Diffie-Hellman parameters that was imported.")
+    .doc("File with Diffie-Hellman parameters that was imported (refused: use system file).")
     .verbs(&[IMPORT, RM, SHOW])
     .outside()
     .named_in_args()
@@ -136,7 +136,7 @@ pub static SSL_DH_FILE: ResourceType = ResourceType::new("ssl dhFile", "ssldhfil
 
 /// A file with a private key that was imported.
 pub static SSL_KEY_FILE: ResourceType = ResourceType::new("ssl keyFile", "sslkeyfile")
-    .doc("File with a private key that was imported.")
+    .doc("File with a private key that was imported (refused: use system file).")
     .verbs(&[IMPORT, RM, SHOW])
     .outside()
     .named_in_args()

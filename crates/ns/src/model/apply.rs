@@ -74,8 +74,8 @@ impl Config {
             | Verb::Flush
             | Verb::Save
             | Verb::Show
-            | Verb::Stat
-            | Verb::Switch => Ok(Effect::Unchanged),
+            | Verb::Stat => Ok(Effect::Unchanged),
+            Verb::Switch => self.switch_partition(command),
             verb => Err(NsError::about(&codes::NOT_SUPPORTED, verb.word())),
         }?;
         Ok(Applied {
@@ -225,6 +225,16 @@ impl Config {
             self.remove(resource, &key);
         }
         Ok(Effect::Removed)
+    }
+
+    /// Partitions are kept only: there is but the default one to work in.
+    fn switch_partition(&self, command: &Command) -> Result<Effect, NsError> {
+        let name = command.key();
+        if name.eq_ignore_ascii_case("default") {
+            return Ok(Effect::Unchanged);
+        }
+        self.check_exists(command)?;
+        Err(NsError::about(&codes::NOT_SUPPORTED, name))
     }
 
     /// The object that a command names, by `recordId` where that is given.

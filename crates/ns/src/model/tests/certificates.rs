@@ -107,3 +107,15 @@ fn what_is_made_or_uploaded_is_no_part_of_the_configuration() {
     }
     assert_eq!(config, Config::new());
 }
+
+#[test]
+fn there_is_but_the_default_partition_to_work_in() {
+    let mut config = config("add ns partition p1 -maxConn 100");
+
+    assert_eq!(
+        effect(&mut config, "switch ns partition default"),
+        Effect::Unchanged
+    );
+    insta::assert_snapshot!(refused(&mut config, "switch ns partition p1"), @"ERROR: Operation not supported [p1]");
+    insta::assert_snapshot!(refused(&mut config, "switch ns partition p2"), @"ERROR: No such resource [partitionName, p2]");
+}
