@@ -121,6 +121,7 @@ impl Adc {
             shared.clone(),
             fixed.collect(),
             surroundings.monitors.clone(),
+            metrics.dns.clone(),
         ));
         let opened = live.prepare(&running)?;
         let agent = config.console.clone().map(|link| {

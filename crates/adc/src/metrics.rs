@@ -1,5 +1,7 @@
 //! Counters and gauges, in Prometheus' text form.
 
+use std::sync::Arc;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -17,6 +19,7 @@ pub(crate) struct Metrics {
     pub(crate) zero_touch_revision: Gauge,
     pub(crate) key_parses: Gauge,
     pub(crate) sync_calls: Family<ResultLabel, Counter>,
+    pub(crate) dns: Arc<crate::dns::Counts>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -93,7 +96,10 @@ impl Metrics {
             "Calls to the Console by result",
             sync_calls.clone(),
         );
+        let dns = crate::dns::Counts::default();
+        dns.register(&mut registry);
         Self {
+            dns: Arc::new(dns),
             registry,
             vservers,
             zero_touch_names,

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::answer::{come_by_tcp, reply};
 use super::limit::{Admission, Limiter};
-use super::{Dns, Records, Server, Service, Transport};
+use super::{Counts, Dns, Records, Server, Service, Transport};
 use crate::error::StartError;
 
 const IDLE: Duration = Duration::from_secs(10);
@@ -58,9 +58,13 @@ enum Socket {
 
 impl Sockets {
     /// None open yet; they are served until `stop`, and `tasks` tells when they ended.
-    pub(crate) fn new(tasks: TaskTracker, stop: CancellationToken) -> Self {
+    pub(crate) fn new(tasks: TaskTracker, stop: CancellationToken, counts: Arc<Counts>) -> Self {
+        let server = Server {
+            counts,
+            ..Server::default()
+        };
         Self {
-            server: Arc::default(),
+            server: Arc::new(server),
             open: Mutex::default(),
             tasks,
             stop,

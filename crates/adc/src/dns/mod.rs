@@ -16,6 +16,7 @@ use arc_swap::ArcSwap;
 use evercert_ns::Config;
 use evercert_ns::model::{ServiceAddress, ServiceType};
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
 
 pub(crate) use listen::{Prepared, Sockets};
 pub(crate) use records::Records;
@@ -73,7 +74,7 @@ impl Dns {
 #[derive(Debug, Default)]
 pub(crate) struct Server {
     pub(crate) records: ArcSwap<Records>,
-    pub(crate) counts: Counts,
+    pub(crate) counts: Arc<Counts>,
 }
 
 /// Questions by what became of them.
@@ -89,6 +90,38 @@ pub(crate) struct Counts {
     pub(crate) truncated: Counter,
     /// Not answered, or answered truncated, because one network asked too much.
     pub(crate) limited: Counter,
+}
+
+impl Counts {
+    /// Shows them among the instance's metrics.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        for (name, help, counter) in [
+            ("dns_questions", "DNS questions", &self.questions),
+            (
+                "dns_answered",
+                "DNS questions answered with records",
+                &self.answered,
+            ),
+            (
+                "dns_negative",
+                "DNS questions for what is not there",
+                &self.negative,
+            ),
+            ("dns_refused", "DNS questions refused", &self.refused),
+            (
+                "dns_truncated",
+                "DNS answers too long for a datagram",
+                &self.truncated,
+            ),
+            (
+                "dns_limited",
+                "DNS questions beyond the rate of a network",
+                &self.limited,
+            ),
+        ] {
+            registry.register(name, help, counter.clone());
+        }
+    }
 }
 
 #[cfg(test)]

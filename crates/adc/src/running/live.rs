@@ -78,8 +78,9 @@ impl Live {
         shared: Arc<Shared>,
         fixed: Vec<(Arc<Vserver>, SocketAddr)>,
         monitors: Arc<Monitors>,
+        counts: Arc<dns::Counts>,
     ) -> Self {
-        let dns = dns::Sockets::new(shared.connections.clone(), shared.drain.clone());
+        let dns = dns::Sockets::new(shared.connections.clone(), shared.drain.clone(), counts);
         Self {
             dns,
             shared,

@@ -65,6 +65,7 @@ async fn certbot(dir: &Path, pebble: &Pebble, challenge: &str, names: &[&str]) -
     command
         .env("REQUESTS_CA_BUNDLE", root)
         .args(["certonly", "--non-interactive", "--agree-tos", "--manual"])
+        .args(["--renew-with-new-domains"])
         .args(["--email", "admin@example.com", "--cert-name", "it"])
         .args(["--server", &pebble.directory_url()])
         .args(["--preferred-challenges", challenge])
@@ -252,14 +253,21 @@ async fn certbot_is_validated_by_http01_through_global_policies_as_lens_does_it(
     adc.stop().await;
 }
 
-/// lens: the name ends with a point, and the record is removed by its number.
+/// lens and NetScalerToolkit make it alike; lens' name ends with a point.
 const DNS_AUTH: &str = r#"
 nitro POST dnstxtrec '{"dnstxtrec":[{"domain":"_acme-challenge.'"$CERTBOT_DOMAIN"'.","string":["'"$CERTBOT_VALIDATION"'"],"ttl":30}]}'
 "#;
 
 /// NetScalerToolkit removes it by its value.
-const DNS_CLEANUP: &str = r#"
+const BY_VALUE: &str = r#"
 nitro DELETE "dnstxtrec/_acme-challenge.$CERTBOT_DOMAIN?args=String:$CERTBOT_VALIDATION"
+"#;
+
+/// lens looks for its number, and removes it by that.
+const BY_NUMBER: &str = r#"
+record=$(nitro GET "dnstxtrec/_acme-challenge.$CERTBOT_DOMAIN.?attrs=string,recordid" | tr '{' '\n' | grep -F -e "$CERTBOT_VALIDATION")
+number=$(echo "$record" | sed 's/.*"recordid":"\{0,1\}\([0-9]*\).*/\1/')
+nitro DELETE "dnstxtrec/_acme-challenge.$CERTBOT_DOMAIN.?args=recordid:$number"
 "#;
 
 #[tokio::test]
@@ -284,9 +292,9 @@ async fn certbot_is_validated_by_dns01_through_the_adcs_own_dns() {
         .await;
     let pebble = pebble(dns, None).await;
     script(dir.path(), "auth.sh", DNS_AUTH);
-    script(dir.path(), "cleanup.sh", DNS_CLEANUP);
 
     // Two authorisations with two values at one name.
+    script(dir.path(), "cleanup.sh", BY_NUMBER);
     certbot(
         dir.path(),
         &pebble,
@@ -295,6 +303,9 @@ async fn certbot_is_validated_by_dns01_through_the_adcs_own_dns() {
     )
     .await;
 
+    assert_eq!(left(dir.path(), "dnstxtrec").await, 0);
+    script(dir.path(), "cleanup.sh", BY_VALUE);
+    certbot(dir.path(), &pebble, "dns", &["www.example.com"]).await;
     assert_eq!(left(dir.path(), "dnstxtrec").await, 0);
     adc.stop().await;
 }

@@ -209,6 +209,40 @@ async fn rules_over_bodies_see_their_beginning_and_services_all_of_them() {
 }
 
 #[tokio::test]
+async fn ssl_tcp_goes_to_the_default_of_content_switching() {
+    within(async {
+        let dir = tempfile::tempdir().unwrap();
+        let (console, ca) = (FakeConsole::start().await, TestCa::new());
+        console.put([ca.item(&ItemSpec::new("a.example"))], ca.chains());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let adc = Setup::new(dir.path())
+            .vserver("db", "SSL_TCP", &[listener.local_addr().unwrap()])
+            .later("cs")
+            .conf("add cs vserver cs SSL_TCP 192.0.2.1 443\nbind cs vserver cs -lbvserver db")
+            .console(&console)
+            .start()
+            .await;
+        adc.active(1).await;
+        let service = tokio::spawn(async move {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            tcp.write_all(b"hello").await.unwrap();
+        });
+
+        let mut client = Tls::plain()
+            .connect(adc.addr("cs"), "a.example")
+            .await
+            .unwrap();
+        let mut said = [0; 5];
+        client.read_exact(&mut said).await.unwrap();
+
+        assert_eq!(&said, b"hello");
+        service.await.unwrap();
+        adc.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn bad_rules_are_refused_and_change_nothing() {
     within(async {
         let dir = tempfile::tempdir().unwrap();
@@ -221,6 +255,17 @@ async fn bad_rules_are_refused_and_change_nothing() {
         ] {
             assert_eq!(adc.refused(line).await, 1097, "{line}");
         }
+        assert_eq!(adc.refused("add responder action a redirect").await, 1095);
+        assert_eq!(
+            adc.refused("add responder action a respondwithhtmlpage")
+                .await,
+            1095
+        );
+        assert_eq!(
+            adc.refused("add dns addRec a.example.com 2001:db8::1")
+                .await,
+            1097
+        );
         adc.run("add responder policy p TRUE NOOP").await;
         let refused = adc
             .handle

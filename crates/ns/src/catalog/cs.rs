@@ -48,8 +48,7 @@ pub static CS_ACTION: ResourceType = ResourceType::new("cs action", "csaction")
         expression(
             "targetVserverExpr",
             "Expression that names the virtual server.",
-        )
-        .stored(),
+        ),
         comment(),
     ]);
 

@@ -39,7 +39,7 @@ pub static RESPONDER_ACTION: ResourceType =
             )
             .only(&[Add, Set])
             .positional(&[Add]),
-            text("htmlPage", "Imported page.").stored(),
+            text("htmlPage", "Imported page."),
             yes_no("bypassSafetyCheck", "Accept unsafe expressions.")
                 .default("NO")
                 .stored(),
@@ -51,7 +51,7 @@ pub static RESPONDER_ACTION: ResourceType =
                 "Status of a redirect or page.",
             ),
             text("reasonPhrase", "Reason phrase of the status."),
-            list("headers", &[], "Headers of the answer: name(expression).").stored(),
+            list("headers", &[], "Headers of the answer: name(expression)."),
         ]);
 
 /// The responder policies of all virtual servers.

@@ -57,6 +57,7 @@ impl Config {
         values: &Values,
     ) -> Result<(), NsError> {
         check_expressions(resource, values)?;
+        check_record(resource, values)?;
         check_kinds(resource, values)?;
         if resource.name != "ssl profile" {
             return Ok(());
@@ -314,6 +315,32 @@ fn check_kinds(resource: &ResourceType, values: &Values) -> Result<(), NsError> 
     }
 }
 
+/// An A record has an IPv4 address, an AAAA record an IPv6 address.
+fn check_record(resource: &ResourceType, values: &Values) -> Result<(), NsError> {
+    let (attribute, fits): (_, fn(IpAddr) -> bool) = match resource.name {
+        "dns addRec" => ("IPAddress", |ip| ip.is_ipv4()),
+        "dns aaaaRec" => ("IPv6Address", |ip| ip.is_ipv6()),
+        _ => return Ok(()),
+    };
+    match values.get(attribute).and_then(Value::as_ip) {
+        Some(ip) if !fits(ip) => Err(NsError::argument(
+            &codes::INVALID_ARGUMENT_VALUE,
+            attribute,
+            &ip.to_string(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What an action of this type cannot do without.
+fn needs(resource: &ResourceType, values: &Values) -> Option<&'static str> {
+    match (resource.name, values.get("type").and_then(Value::as_text)?) {
+        ("responder action", "respondwith" | "redirect") => Some("target"),
+        ("responder action", "respondwithhtmlpage") => Some("htmlPage"),
+        _ => None,
+    }
+}
+
 /// Expressions that are evaluated must parse and give what they are for.
 fn check_expressions(resource: &ResourceType, values: &Values) -> Result<(), NsError> {
     let (attribute, parse): (_, Parse) = match resource.name {
@@ -322,6 +349,9 @@ fn check_expressions(resource: &ResourceType, values: &Values) -> Result<(), NsE
         "cs action" => ("targetVserverExpr", expr::parse_text),
         _ => return Ok(()),
     };
+    if let Some(missing) = needs(resource, values).filter(|name| !values.contains(name)) {
+        return Err(NsError::about(&codes::ARGUMENT_MISSING, missing));
+    }
     let Some(text) = values.get(attribute).and_then(Value::as_text) else {
         return Ok(());
     };
