@@ -1,5 +1,6 @@
 //! POST, PUT and DELETE: commands, one for each object of the body.
 
+use evercert_ns::catalog;
 use evercert_ns::command::{Command, Verb};
 use evercert_ns::model::{Config, Effect};
 use evercert_ns::nitro::{self, Method, Tree};
@@ -23,6 +24,12 @@ impl Call {
     pub(super) async fn change(&self, caller: &Caller) -> Result<Reply, NsError> {
         if self.target.tree == Tree::Stat {
             return Err(NsError::about(&codes::INVALID_NITRO_ACTION, "stat"));
+        }
+        let kind = &self.target.kind;
+        let is_known = catalog::resource_by_nitro(kind).is_some()
+            || catalog::bindings_by_nitro(kind).next().is_some();
+        if !is_known {
+            return Err(NsError::about(&codes::INVALID_NITRO_TYPE, kind));
         }
         let outcomes = match self.parts()?.as_slice() {
             [part] => {

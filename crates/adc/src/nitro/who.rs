@@ -97,7 +97,7 @@ impl Call {
         let checked = checked
             .await
             .unwrap_or_else(|_| Err(NsError::about(&codes::INTERNAL_ERROR, "login")));
-        match checked.and_then(|actor| self.over_the_network(actor)) {
+        match checked {
             Ok(actor) => {
                 throttle.succeeded(client);
                 Ok(Actor { client, ..actor })
@@ -107,26 +107,6 @@ impl Call {
                 Err(error)
             }
         }
-    }
-
-    /// Some users may use the command line only.
-    fn over_the_network(&self, actor: Actor) -> Result<Actor, NsError> {
-        let config = self.instance.control.config();
-        let user = config
-            .users()
-            .find(|user| user.name.eq_ignore_ascii_case(&actor.user));
-        let interfaces = user.map(|user| user.interfaces).unwrap_or_default();
-        if interfaces.is_empty() || interfaces.iter().any(|word| word == "API") {
-            return Ok(Actor {
-                via: Via::Api,
-                ..actor
-            });
-        }
-        tracing::info!(
-            user.name = actor.user,
-            "log-in refused: this user may not use NITRO"
-        );
-        Err(NsError::new(&codes::INVALID_LOGIN))
     }
 
     fn accepts_basic(&self) -> bool {

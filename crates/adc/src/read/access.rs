@@ -1,8 +1,8 @@
 //! Who uses the management plane, and the files on the appliance.
 
 use evercert_ns::catalog::SYSTEM_SESSION;
-use evercert_ns::{NsError, codes};
-use serde_json::json;
+use evercert_ns::{NsError, codes, nitro};
+use serde_json::{Value as Json, json};
 
 use super::{Reader, Row, missing};
 use crate::nitro::sessions::Session;
@@ -61,17 +61,37 @@ impl Reader<'_> {
         ])
     }
 
-    /// The one node of a stand-alone appliance.
+    /// This appliance, and the nodes that are configured: nobody answers for those.
     fn nodes(&self) -> Result<Vec<Row>, NsError> {
         let id = self.query.name.as_deref().or(self.arg("id"));
-        if let Some(id) = id.filter(|id| *id != "0") {
-            return Err(NsError::argument(&codes::NO_SUCH_RESOURCE, "id", id));
+        let mut nodes = vec![self.own_node()];
+        for object in self.config.objects("HA node") {
+            let Json::Object(mut row) = nitro::object_to_json(object) else {
+                continue;
+            };
+            if super::text(&row, "id") == Some("0") {
+                // What was set of this appliance; how it is, is not to be set.
+                row.retain(|field, _| !["ipaddress", "hastatus"].contains(&field.as_str()));
+                nodes[0].extend(row);
+                continue;
+            }
+            row.insert("hastatus".to_owned(), json!("UNKNOWN"));
+            row.insert("state".to_owned(), json!("UNKNOWN"));
+            nodes.push(row);
         }
+        nodes.retain(|row| id.is_none_or(|id| super::text(row, "id") == Some(id)));
+        match (nodes.is_empty(), id) {
+            (true, Some(id)) => Err(NsError::argument(&codes::NO_SUCH_RESOURCE, "id", id)),
+            _ => Ok(nodes),
+        }
+    }
+
+    fn own_node(&self) -> Row {
         let up_for = self
             .now()
             .duration_since(self.instance.started_at)
             .as_secs();
-        Ok(vec![super::row([
+        super::row([
             ("id", json!("0")),
             ("name", json!(self.host_name())),
             ("ipaddress", json!(self.own_address())),
@@ -87,7 +107,7 @@ impl Reader<'_> {
             ("deadinterval", json!("3")),
             ("masterstatetime", json!(up_for.max(0))),
             ("ssl2", json!("NOT PRESENT")),
-        ])])
+        ])
     }
 }
 

@@ -8,6 +8,8 @@ use serde_json::json;
 
 use super::{Reader, Row};
 
+/// When the release whose language is spoken here was made, as its version says it.
+const BUILT: &str = "Nov 21 2026, 10:00:00";
 /// Features this product has; the others can be enabled and change nothing.
 const FEATURES: &[&str] = &["LB", "CS", "SSL", "RESPONDER", "CI"];
 
@@ -44,10 +46,7 @@ impl Reader<'_> {
 
     fn version(&self) -> Row {
         let (release, build) = release();
-        let version = format!(
-            "NetScaler {release}: Build {build}.nc, Date: {}   (64-bit)",
-            self.instance.started_at.strftime("%b %e %Y, 00:00:00")
-        );
+        let version = format!("NetScaler {release}: Build {build}.nc, Date: {BUILT}   (64-bit)");
         let mut row = super::row([("version", json!(version)), ("mode", json!("1"))]);
         let product = format!("Evercert ADC {}", env!("CARGO_PKG_VERSION"));
         row.insert("product".to_owned(), json!(product));
@@ -133,10 +132,15 @@ impl Reader<'_> {
 
     fn saved(&self) -> Result<Row, NsError> {
         let path = &self.instance.ns_conf;
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            tracing::warn!(file.path = %path.display(), %error, "reading the saved configuration");
-            NsError::argument(&codes::NO_SUCH_FILE, "ns.conf", &error.to_string())
-        })?;
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            // Nothing was saved yet.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => {
+                tracing::warn!(file.path = %path.display(), %error, "reading the saved configuration");
+                return Err(NsError::about(&codes::SYSTEM_ERROR, "ns.conf"));
+            }
+        };
         Ok(super::row([("textblob", json!(text))]))
     }
 

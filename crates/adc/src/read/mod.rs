@@ -91,7 +91,13 @@ pub(crate) fn command(tree: Tree, query: &ReadQuery) -> Option<Command> {
 
 /// The resource type whose `show` tells of a NITRO type: its own, or that of the object things are bound to.
 fn shown_by(kind: &str) -> Option<&'static ResourceType> {
-    let own = catalog::resource_by_nitro(kind);
+    let own = match kind {
+        // Statistics that have no type of their own.
+        "ns" => Some(&catalog::NS_CONFIG),
+        "ssl" => Some(&catalog::SSL_PARAMETER),
+        "system" => Some(&catalog::SYSTEM_PARAMETER),
+        _ => catalog::resource_by_nitro(kind),
+    };
     own.or_else(|| {
         let object = kind.strip_suffix("_binding")?;
         let object = object.split_once('_').map_or(object, |(object, _)| object);

@@ -46,9 +46,7 @@ impl Reader<'_> {
                 let state = reader.group_state(&members);
                 super::row([("servicegroupname", json!(name)), ("state", json!(state))])
             },
-            _ if resource.rule(Verb::Stat).is_some() => {
-                |_, name| super::row([("name", json!(name))])
-            }
+            _ if resource.rule(Verb::Stat).is_some() => Self::name_only,
             _ => return Err(NsError::about(&codes::INVALID_NITRO_ACTION, "stat")),
         };
         let owners = match resource.is_singleton() {
@@ -69,6 +67,13 @@ impl Reader<'_> {
             row
         });
         Ok(rows.collect())
+    }
+
+    /// Nothing is counted for this type.
+    fn name_only(&self, name: &str) -> Row {
+        let resource = catalog::resource_by_nitro(&self.query.kind);
+        let key = resource.and_then(|resource| resource.keys().next());
+        key.map_or_else(Row::new, |key| Row::from_iter([(key.field(), json!(name))]))
     }
 
     fn vserver_counters(&self, kind: &str, name: &str) -> Row {

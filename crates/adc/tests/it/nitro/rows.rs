@@ -1,5 +1,7 @@
 //! What reads tell: read-only fields, bindings from both sides, the appliance, statistics.
 
+use evercert_ns::Verb;
+use evercert_ns::catalog::RESOURCES;
 use evercert_types::KeyAlgorithm;
 use serde_json::json;
 
@@ -337,5 +339,49 @@ async fn zero_touch_certificates_are_no_certkeys() {
         "{certkeys}"
     );
     assert_eq!(zero_touch["sslzerotouchparam"]["zerotouch"], "ENABLED");
+    adc.stop().await;
+}
+
+#[tokio::test]
+async fn every_type_of_the_catalogue_can_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = TestCa::new();
+    ca.files(
+        dir.path(),
+        "web1",
+        "www.example.com",
+        KeyAlgorithm::EcdsaP256,
+    );
+    let setup = Setup::new(dir.path()).vserver("web", "SSL", &[]).conf(
+        "add ssl certKey web1 -cert web1.pem -key web1.key
+         bind ssl vserver web -certkeyName web1",
+    );
+    let adc = Box::with(setup).await;
+    let local = adc.local();
+
+    for resource in RESOURCES {
+        let args = match resource.nitro {
+            "systemfile" => "?args=filelocation:/nsconfig",
+            _ => "",
+        };
+        for (verb, tree) in [(Verb::Show, "config"), (Verb::Stat, "stat")] {
+            let answer = local
+                .get(&format!("/nitro/v1/{tree}/{}{args}", resource.nitro))
+                .await;
+            match resource.rule(verb) {
+                Some(_) => answer.ok(),
+                None => answer.json(),
+            };
+        }
+        if !resource.bindings.is_empty() {
+            local.get(&format!("{}_binding", resource.nitro)).await.ok();
+        }
+        for binding in resource.bindings {
+            local.get(binding.nitro).await.ok();
+            for (alias, _) in binding.aliases {
+                local.get(alias).await.ok();
+            }
+        }
+    }
     adc.stop().await;
 }

@@ -252,3 +252,85 @@ async fn http_for_other_machines_has_to_be_forced() {
 
     assert!(refused.to_string().contains("unencrypted"), "{refused}");
 }
+
+#[tokio::test]
+async fn the_superuser_cannot_log_in_before_it_has_a_password() {
+    let dir = tempfile::tempdir().unwrap();
+    let adc = Box::start(dir.path(), "").await;
+    let login = |password: &str| json!({"login": {"username": "nsroot", "password": password}});
+
+    for guess in ["", "*", "nsroot"] {
+        adc.nobody()
+            .post("login", login(guess))
+            .await
+            .fails("401 Unauthorized", 354);
+    }
+    let set = json!({"systemuser": {"username": "nsroot", "password": "first-Pass1"}});
+    adc.local().put("systemuser", set).await.ok();
+    let change = json!({"login": {"username": "nsroot", "password": "first-Pass1", "new_password": "second-Pass2"}});
+    adc.nobody().post("login", change).await.created();
+
+    adc.nobody()
+        .post("login", login("second-Pass2"))
+        .await
+        .created();
+    adc.nobody()
+        .post("login", login("first-Pass1"))
+        .await
+        .fails("401 Unauthorized", 354);
+    adc.stop().await;
+}
+
+#[tokio::test]
+async fn who_guesses_passwords_has_to_wait() {
+    let dir = tempfile::tempdir().unwrap();
+    let adc = Box::start(dir.path(), "").await;
+    let wrong = adc
+        .nobody()
+        .with("X-NITRO-USER", ADMIN.0)
+        .with("X-NITRO-PASS", "x");
+
+    for _ in 0..5 {
+        wrong.get("nsversion").await.fails("401 Unauthorized", 354);
+    }
+    let started = std::time::Instant::now();
+    wrong.get("nsversion").await.fails("401 Unauthorized", 354);
+    let waited = started.elapsed();
+
+    // 250 ms after the fourth failure, 500 ms after the fifth.
+    assert!(
+        waited >= std::time::Duration::from_millis(450),
+        "{waited:?}"
+    );
+    adc.stop().await;
+}
+
+#[tokio::test]
+async fn a_user_of_the_command_line_only_is_nobody_here() {
+    let dir = tempfile::tempdir().unwrap();
+    let adc = Box::start(dir.path(), "").await;
+    let user = json!({"systemuser": {"username": "cli", "password": "cli-Pass-1", "allowedmanagementinterface": ["CLI"]}});
+    adc.local().post("systemuser", user).await.created();
+
+    let client = adc
+        .nobody()
+        .with("X-NITRO-USER", "cli")
+        .with("X-NITRO-PASS", "cli-Pass-1");
+
+    client.get("nsversion").await.fails("401 Unauthorized", 354);
+    adc.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_is_taken_up_to_a_limit_and_a_small_one_before_log_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let adc = Box::start(dir.path(), "").await;
+    let large = json!({"login": {"username": "x".repeat(100_000), "password": "p"}});
+
+    let refused = adc.nobody().post("login", large.clone()).await;
+    let read = adc.local().post("frobnicator", large).await;
+
+    refused.fails("413 Request Entity Too Large", 283);
+    read.fails("400 Bad Request", 1236);
+    adc.stop().await;
+}
