@@ -6,6 +6,7 @@ mod bindings;
 mod certkey;
 mod chain;
 mod files;
+mod machine;
 mod objects;
 mod reverse;
 mod stat;

@@ -5,6 +5,7 @@ use evercert_ns::command::Verb;
 use evercert_ns::{NsError, codes};
 use serde_json::json;
 
+use super::machine;
 use super::traffic::connections;
 use super::{Reader, Row, Rows, missing};
 use crate::metrics::VserverMetrics;
@@ -14,7 +15,7 @@ impl Reader<'_> {
     pub(super) fn statistics(&self) -> Result<Rows, NsError> {
         match self.query.kind.as_str() {
             "hanode" => Ok(Rows::One(super::row([
-                ("hacurstatus", json!("Standalone")),
+                ("hacurstatus", json!("NO")),
                 ("hacurstate", json!("UP")),
                 ("hacurmasterstate", json!("Primary")),
                 ("haerrsyncfailure", json!(0)),
@@ -173,7 +174,7 @@ impl Reader<'_> {
             .duration_since(self.instance.started_at)
             .as_secs();
         let started = self.instance.started_at.strftime("%a %b %e %H:%M:%S %Y");
-        let memory = memory();
+        let memory = machine::memory();
         let entries = self.instance.vservers();
         let clients: i64 = entries
             .iter()
@@ -187,7 +188,9 @@ impl Reader<'_> {
                 "numcpus",
                 json!(std::thread::available_parallelism().map_or(1, usize::from)),
             ),
-            ("memuseinmb", json!(memory / (1 << 20))),
+            ("memuseinmb", json!(memory.used / (1 << 20))),
+            ("memusagepcnt", json!(memory.percent())),
+            ("cpuusagepcnt", json!(machine::cpu_percent())),
             ("tcpcurclientconn", json!(clients)),
         ])
     }
@@ -219,16 +222,4 @@ fn handshakes<'m>(metrics: impl Iterator<Item = &'m VserverMetrics>) -> Row {
         ("ssltothandshakesrefused", json!(refused)),
         ("ssltothandshakesfailed", json!(failed)),
     ])
-}
-
-/// Octets of memory this process has resident; 0 where the system does not tell.
-fn memory() -> u64 {
-    const PAGE: u64 = 4096;
-    let pages = std::fs::read_to_string("/proc/self/statm")
-        .ok()
-        .and_then(|text| {
-            let resident = text.split_whitespace().nth(1)?;
-            resident.parse::<u64>().ok()
-        });
-    pages.unwrap_or(0) * PAGE
 }
