@@ -104,7 +104,7 @@ impl Reader<'_> {
         row.extend(super::row([
             (
                 "vslbhealth",
-                json!(if all == 0 { 0 } else { up.len() * 100 / all }),
+                json!((up.len() * 100).checked_div(all).unwrap_or(0)),
             ),
             ("actsvcs", json!(up.len())),
             ("inactsvcs", json!(down.len())),

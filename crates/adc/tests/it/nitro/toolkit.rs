@@ -1,4 +1,4 @@
-//! The requests of NetScalerToolkit's `Request-NSACMECertificate` for validation: HTTP-01 on content switching and on
+//! The requests of `NetScalerToolkit`'s `Request-NSACMECertificate` for validation: HTTP-01 on content switching and on
 //! load balancing vservers, and DNS-01 with the appliance's own records.
 
 use serde_json::{Value as Json, json};

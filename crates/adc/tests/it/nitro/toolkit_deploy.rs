@@ -1,4 +1,4 @@
-//! The requests of NetScalerToolkit for deployment: PFX upload, certkey, chain and links; again at renewal; and what
+//! The requests of `NetScalerToolkit` for deployment: PFX upload, certkey, chain and links; again at renewal; and what
 //! stands in the way of an update.
 
 use evercert_types::KeyAlgorithm;
