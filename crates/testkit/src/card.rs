@@ -198,7 +198,7 @@ impl CardAuthority {
     }
 }
 
-/// A `Name` of single-valued parts: object identifier and text, as UTF8String.
+/// A `Name` of single-valued parts: object identifier and text, as `UTF8String`.
 pub fn subject(parts: &[(&str, &str)]) -> Vec<u8> {
     let mut sets = Vec::new();
     for (oid, text) in parts {

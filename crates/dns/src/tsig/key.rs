@@ -61,7 +61,7 @@ impl TsigAlgorithm {
             Self::HmacSha384 => hmac::HMAC_SHA384,
             Self::HmacSha512 => hmac::HMAC_SHA512,
         };
-        MacKey::Sha(hmac::Key::new(algorithm, octets))
+        MacKey::Sha(Box::new(hmac::Key::new(algorithm, octets)))
     }
 }
 
@@ -121,7 +121,7 @@ pub struct TsigKey {
 #[derive(Clone)]
 enum MacKey {
     Md5(hmac_md5::Key),
-    Sha(hmac::Key),
+    Sha(Box<hmac::Key>),
 }
 
 impl TsigKey {

@@ -210,7 +210,7 @@ fn page() -> String {
             .filter(|one| proof(one.code) == wanted)
             .count()
     };
-    let _ = write!(
+    write!(
         page,
         "{} providers: {} are tried against the real software, {} against exchanges written from a recording or a published \
          test of somebody else, {} against exchanges written from documentation or from scripts in wide use. Least certain \
@@ -225,7 +225,7 @@ fn page() -> String {
             .map(|code| format!("`{code}`"))
             .collect::<Vec<_>>()
             .join(", "),
-    );
+    ).unwrap();
     let mut all: Vec<&Descriptor> = PROVIDERS.to_vec();
     all.sort_by_key(|one| (one.name.to_lowercase(), one.code));
     for one in &all {
@@ -234,14 +234,15 @@ fn page() -> String {
             Proof::Recorded => "recording or published test",
             Proof::Documented => "documentation",
         };
-        let _ = writeln!(
+        writeln!(
             page,
             "| [{}](#{}) | `{}` | {} | {proof} |",
             one.name,
             one.code,
             one.code,
             kept(one)
-        );
+        )
+        .unwrap();
     }
     for one in &all {
         section(&mut page, one);
@@ -260,26 +261,29 @@ fn kept(one: &Descriptor) -> &'static str {
 }
 
 fn section(page: &mut String, one: &Descriptor) {
-    let _ = write!(
+    write!(
         page,
         "\n## <a id=\"{}\"></a>{}\n\nCode `{}` · [documentation]({})",
         one.code, one.name, one.code, one.docs
-    );
+    )
+    .unwrap();
     if one.caps.default_ttl > 0 {
-        let _ = write!(page, " · TTL {} s", one.caps.default_ttl);
+        write!(page, " · TTL {} s", one.caps.default_ttl).unwrap();
     }
-    let _ = writeln!(
+    writeln!(
         page,
         " · changes are seen within {}",
         span(one.caps.propagation_limit.as_secs())
-    );
+    )
+    .unwrap();
     if let Some(least) = one.least_privilege {
-        let _ = writeln!(page, "\nLeast privilege: {least}");
+        writeln!(page, "\nLeast privilege: {least}").unwrap();
     }
-    let _ = writeln!(
+    writeln!(
         page,
         "\n| Setting | Meaning | acme.sh | lego |\n|---|---|---|---|"
-    );
+    )
+    .unwrap();
     for field in one.fields {
         let marks = [(field.secret, "secret"), (field.optional, "optional")];
         let marks: Vec<&str> = marks
@@ -302,14 +306,15 @@ fn section(page: &mut String, one: &Descriptor) {
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        let _ = writeln!(
+        writeln!(
             page,
             "| `{}`{marks} | {}{default} | {} | {} |",
             field.key,
             field.help.replace('|', "\\|"),
             names(field.acme_sh_env),
             names(field.lego_env)
-        );
+        )
+        .unwrap();
     }
 }
 

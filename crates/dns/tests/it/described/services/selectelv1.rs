@@ -1,4 +1,4 @@
-//! Selectel's first version, and VScale's: a fixed token, records by number.
+//! Selectel's first version, and `VScale`'s: a fixed token, records by number.
 
 use serde_json::{Value, json};
 
