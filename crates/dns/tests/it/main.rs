@@ -15,6 +15,7 @@ mod conformance;
 mod described;
 mod exec;
 mod harness;
+mod metadata;
 mod nsupdate;
 mod pdns;
 mod propagation;
