@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::catalog::{BindingType, ResourceType};
+use crate::catalog::{Attribute, BindingType, ResourceType};
 use crate::validate;
 use crate::value::{Value, Values};
 
@@ -207,8 +207,12 @@ impl Object {
     }
 }
 
-/// The default of an attribute as a value.
+/// The default of the attribute of that name as a value.
 pub(super) fn default_of(resource: &'static ResourceType, name: &str) -> Option<Value> {
-    let attribute = resource.attribute(name)?;
+    default_value(resource.attribute(name)?)
+}
+
+/// The default of an attribute as a value.
+pub(super) fn default_value(attribute: &'static Attribute) -> Option<Value> {
     validate::value(attribute, attribute.default?).ok()
 }

@@ -3,7 +3,7 @@
 use crate::catalog::{Attribute, ResourceType, SSL_CERTKEY, Save};
 use crate::command::{Command, Verb};
 use crate::model::Config;
-use crate::model::object::{Object, Origin, default_of};
+use crate::model::object::{Object, Origin, default_value};
 use crate::validate;
 use crate::value::{Value, Values};
 
@@ -166,7 +166,7 @@ fn own_command(object: &Object, verb: Verb) -> Option<Command> {
             continue;
         };
         let needed = attribute.is_key || attribute.required.contains(verb);
-        if needed || default_of(resource, attribute.name).as_ref() != Some(value) {
+        if needed || default_value(attribute).as_ref() != Some(value) {
             values.insert(attribute.name, value.clone());
         }
     }
@@ -179,6 +179,9 @@ fn own_command(object: &Object, verb: Verb) -> Option<Command> {
 
 /// The values that differ from those of the factory.
 fn changed_command(object: &Object, factory: &Values) -> Option<Command> {
+    if *object.values() == *factory {
+        return None;
+    }
     let resource = object.resource();
     // Only `add` can name other files for the built-in certificates.
     let verb = if *resource == SSL_CERTKEY {
@@ -189,10 +192,10 @@ fn changed_command(object: &Object, factory: &Values) -> Option<Command> {
     let mut values = Values::new();
     let mut changed = false;
     for attribute in written(resource, verb) {
-        let Some(now) = object.effective(attribute.name) else {
+        let default = || default_value(attribute);
+        let Some(now) = object.value(attribute.name).cloned().or_else(default) else {
             continue;
         };
-        let default = || default_of(resource, attribute.name);
         let before = factory.get(attribute.name).cloned().or_else(default);
         let differs = before.as_ref() != Some(&now);
         changed |= differs;
