@@ -76,6 +76,28 @@ pub static BUILTINS: &[Builtin] = &[
         r"(?!ns savedconfig)(?!ns runningConfig)(?!gslb runningConfig)(?!audit messages)(?!techsupport).*)",
         r"|(^stat.*)|(^(enable|disable) (server|service).*)'",
     )),
+    // Without partitions they say the same as their namesakes.
+    builtin(concat!(
+        r"add system cmdPolicy partition-admin ALLOW '^(?!shell)(?!sftp)(?!scp)(?!batch)(?!source)(?!.*superuser)",
+        r"(?!.*nsroot)(?!install)(?!show\s+system\s+(user|cmdPolicy|file))(?!(set|add|rm|create|export|kill)\s+system)",
+        r"(?!(unbind|bind)\s+system\s+(user|group))(?!diff\s+ns\s+config)",
+        r"(?!(set|unset|add|rm|bind|unbind|switch)\s+ns\s+partition).*'",
+    )),
+    builtin(concat!(
+        r"add system cmdPolicy partition-network ALLOW '^(?!clear ns config.*)(?!scp.*)(?!set ssl fips)",
+        r"(?!reset ssl fips)(?!diff ns config)(?!shell)(?!reboot)(?!batch)\S+\s+(?!system)(?!configstatus)",
+        r"(?!ns ns\.conf)(?!ns savedconfig)(?!ns runningConfig)(?!gslb runningConfig)(?!techsupport).*'",
+    )),
+    builtin(concat!(
+        r"add system cmdPolicy partition-operator ALLOW '(^man.*)|(^show\s+(?!system)(?!configstatus)(?!ns ns\.conf)",
+        r"(?!ns savedconfig)(?!ns runningConfig)(?!gslb runningConfig)(?!audit messages)(?!techsupport).*)",
+        r"|(^stat.*)|(^(enable|disable) (server|service).*)'",
+    )),
+    builtin(concat!(
+        r"add system cmdPolicy partition-read-only ALLOW '(^man.*)|(^show\s+(?!system)(?!configstatus)(?!ns ns\.conf)",
+        r"(?!ns savedconfig)(?!ns runningConfig)(?!gslb runningConfig)(?!audit messages)(?!techsupport).*)",
+        r"|(^stat.*)'",
+    )),
     builtin(concat!(
         r"add system cmdPolicy read-only ALLOW '(^man.*)|(^show\s+(?!system)(?!configstatus)(?!ns ns\.conf)",
         r"(?!ns savedconfig)(?!ns runningConfig)(?!gslb runningConfig)(?!audit messages)(?!techsupport).*)",
