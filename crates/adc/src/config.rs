@@ -138,6 +138,9 @@ pub struct Limits {
     pub response_timeout: Duration,
     /// Idle connections kept to a service. Default 64.
     pub idle_connections: usize,
+    /// Idle connections kept to a service on behalf of clients with certificates of their own (DC2G), all together.
+    /// Default 10,000.
+    pub client_connections: usize,
     /// How long they are kept. Default 30 s.
     pub idle_connection_timeout: Duration,
     /// What becomes of header names with underscores. Default: refused.
@@ -209,6 +212,7 @@ impl Default for Limits {
             connect_timeout: Duration::from_secs(5),
             response_timeout: Duration::from_secs(360),
             idle_connections: 64,
+            client_connections: 10_000,
             idle_connection_timeout: Duration::from_secs(30),
             underscores: UnderscoreHeaders::Refuse,
             tick: Duration::from_secs(1),

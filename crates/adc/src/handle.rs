@@ -17,6 +17,7 @@ use crate::admin;
 use crate::challenges::{self, Challenges};
 use crate::config::AdcConfig;
 use crate::control::{self, Actor, Control, Secrets};
+use crate::dc2g::Dc2g;
 use crate::error::StartError;
 use crate::files::Files;
 use crate::instance::Instance;
@@ -88,6 +89,11 @@ impl Adc {
         let stapling = Settings::of(&evercert_ns::Config::default().zero_touch_params());
         let stapler = Arc::new(Stapler::new(config.clock.clone(), stapling));
         let probes = crate::running::probe_tls()?;
+        let dc2g = Arc::new(Dc2g::new(
+            &config.state_dir,
+            config.clock.clone(),
+            metrics.dc2g.clone(),
+        ));
         let surroundings = Surroundings {
             monitors: Arc::new(Monitors::new(probes)),
             table: store.table.clone(),
@@ -98,6 +104,7 @@ impl Adc {
             limits: config.limits.clone(),
             listen: config.listen.clone(),
             default_certificate: config.default_certificate.clone(),
+            dc2g: dc2g.clone(),
             ns_conf: config.ns_conf.path.clone(),
         };
         let files = Files::new(&config.ns_conf.path, &config.state_dir);
@@ -107,6 +114,7 @@ impl Adc {
         stapler.configure(Settings::of(&loaded.config.zero_touch_params()));
         let running = Running::new(loaded.certkeys.clone());
         let running = running.rebuilt(&loaded.config, loaded.certkeys.clone(), &surroundings)?;
+        running.follow_crls(&loaded.config, &dc2g);
         let keeper = Arc::new(Keeper::open(cache, store.clone(), config.clock.clone()));
         let challenges = Arc::new(Challenges::new(config.clock.clone()));
         let shared = Arc::new(Shared::new(
@@ -154,6 +162,7 @@ impl Adc {
             keeper,
             agent,
             metrics,
+            dc2g,
         });
         if let Some(warning) = instance.default_warning() {
             tracing::warn!("{warning}");
@@ -348,6 +357,7 @@ async fn follow(instance: &Instance, tick: Duration, stop: CancellationToken) {
     tokio::select! {
         () = follow => {}
         () = pass_time => {}
+        () = instance.follow_clients(tick) => {}
         () = instance.keeper.run() => {}
     }
     instance.keeper.finish().await;

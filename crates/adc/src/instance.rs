@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use evercert_types::{DomainName, ItemState, SharedClock};
 use jiff::Timestamp;
 
 use crate::control::Control;
+use crate::dc2g::Dc2g;
+use crate::dc2g::identity::Fetcher;
 use crate::files::Files;
 use crate::metrics::Metrics;
 use crate::nitro::Memory;
@@ -22,6 +25,9 @@ use crate::sync::ledger::{Held, HeldState};
 use crate::sync::store::Store;
 use crate::tls::explain::{ExplainQuery, Explanation, explain};
 use crate::traffic::Shared;
+
+/// How often made certificates and connections that nobody uses any more are looked for.
+const SWEEP: Duration = Duration::from_secs(10);
 
 /// The parts of a running instance.
 #[derive(Debug)]
@@ -41,6 +47,7 @@ pub(crate) struct Instance {
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) agent: Option<Arc<Agent>>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) dc2g: Arc<Dc2g>,
 }
 
 impl Instance {
@@ -54,6 +61,32 @@ impl Instance {
             warnings: (self.control.warnings().into_iter())
                 .chain(self.default_warning())
                 .collect(),
+        }
+    }
+
+    /// Follows what bears on clients' certificates: CRLs that change, made certificates and connections that age.
+    pub(crate) async fn follow_clients(&self, tick: Duration) {
+        let mut swept = Instant::now();
+        let fetcher = Fetcher::new();
+        if let Err(error) = &fetcher {
+            tracing::error!(%error, "CRLs are not fetched");
+        }
+        loop {
+            tokio::time::sleep(tick).await;
+            if let Ok(fetcher) = &fetcher {
+                self.dc2g.crls().fetch_due(fetcher).await;
+            }
+            self.dc2g.crls().refresh();
+            if swept.elapsed() < SWEEP {
+                continue;
+            }
+            swept = Instant::now();
+            self.dc2g.sweep();
+            for entry in self.vservers().iter() {
+                for service in entry.live.now().balancer.services() {
+                    service.pool.sweep();
+                }
+            }
         }
     }
 

@@ -23,6 +23,7 @@ pub mod admin;
 mod challenges;
 pub mod config;
 mod control;
+mod dc2g;
 mod dns;
 pub mod error;
 mod files;

@@ -9,6 +9,7 @@ use evercert_types::{CertificateId, DomainName, SharedClock};
 use jiff::Timestamp;
 use rustls::SignatureScheme;
 
+pub use crate::dc2g::probe::ForgeProbe;
 use crate::sync::ledger::Held;
 use crate::sync::ledger::HeldState;
 use crate::sync::store::{BATCH, Contents, Store};
@@ -22,6 +23,7 @@ use crate::traffic::backend::{Service, ServiceParts};
 use crate::traffic::lb::balancer::Key;
 use crate::traffic::lb::hash::Masks;
 use crate::traffic::lb::{Balancer, Health, Method};
+use crate::traffic::pool::PoolLimits;
 
 /// What a client with both key families offers.
 const OFFERED: [SignatureScheme; 2] = [
@@ -169,8 +171,12 @@ impl Picks {
                 weight: 1,
                 connect_timeout: limit,
                 response_timeout: limit,
-                idle_connections: 1,
-                idle_timeout: limit,
+                pool: PoolLimits {
+                    own: 1,
+                    each_client: 1,
+                    all_clients: 1,
+                    max_age: limit,
+                },
                 health: Arc::new(Health::new()),
                 most_clients: None,
             }))

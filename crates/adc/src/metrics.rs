@@ -19,7 +19,23 @@ pub(crate) struct Metrics {
     pub(crate) zero_touch_revision: Gauge,
     pub(crate) key_parses: Gauge,
     pub(crate) sync_calls: Family<ResultLabel, Counter>,
+    pub(crate) dc2g: Dc2gMetrics,
     pub(crate) dns: Arc<crate::dns::Counts>,
+}
+
+/// Client certificates made for servers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Dc2gMetrics {
+    pub(crate) forged: Counter,
+    pub(crate) cache_hit: Counter,
+    pub(crate) not_asked: Counter,
+    refused: Family<ReasonLabel, Counter>,
+}
+
+/// Why something was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -96,9 +112,12 @@ impl Metrics {
             "Calls to the Console by result",
             sync_calls.clone(),
         );
+        let dc2g = Dc2gMetrics::default();
+        dc2g.register(&mut registry);
         let dns = crate::dns::Counts::default();
         dns.register(&mut registry);
         Self {
+            dc2g,
             dns: Arc::new(dns),
             registry,
             vservers,
@@ -145,6 +164,37 @@ impl Metrics {
         // Writing to a String cannot fail.
         prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap_or_default();
         text
+    }
+}
+
+impl Dc2gMetrics {
+    /// Counts a client for whom none was made.
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        let counters = [
+            ("dc2g_forged", "Client certificates made", &self.forged),
+            (
+                "dc2g_cache_hit",
+                "Connections to servers with a client certificate made before",
+                &self.cache_hit,
+            ),
+            (
+                "dc2g_not_asked",
+                "Connections to servers that asked for no client certificate",
+                &self.not_asked,
+            ),
+        ];
+        for (name, help, counter) in counters {
+            registry.register(name, help, counter.clone());
+        }
+        registry.register(
+            "dc2g_refused",
+            "Clients for whom no certificate was made, by reason",
+            self.refused.clone(),
+        );
     }
 }
 

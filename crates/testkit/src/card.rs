@@ -169,6 +169,33 @@ impl CardAuthority {
         })
     }
 
+    /// An OCSP response to a request about one certificate, signed by this CA.
+    pub fn ocsp_response(&self, request: &[u8], status: OcspAnswer, now: Timestamp) -> Vec<u8> {
+        let tbs = inner(inner(request));
+        // tbsRequest, requestList, Request, CertID.
+        let id = inner(inner(tbs));
+        let mut time = Vec::new();
+        generalized_time(&mut time, now.as_second() - 60);
+        let mut next = Vec::new();
+        generalized_time(&mut next, now.as_second() + 3600);
+        let next = tlv(der::constructed(0), &next);
+        let revoked = tlv(0xa1, &time);
+        let status: &[u8] = match status {
+            OcspAnswer::Good => &[0x80, 0],
+            OcspAnswer::Revoked => &revoked,
+            OcspAnswer::Unknown => &[0x82, 0],
+        };
+        let single = wrap(der::SEQUENCE, &[id, status, &time, &next]);
+        let by_name = tlv(der::constructed(1), self.certificate.subject_der());
+        let list = tlv(der::SEQUENCE, &single);
+        let data = wrap(der::SEQUENCE, &[&by_name, &time, &list]);
+        let basic = sign_body(&self.key, &data);
+        let kind = oid_tlv("1.3.6.1.5.5.7.48.1.1");
+        let bytes = wrap(der::SEQUENCE, &[&kind, &tlv(der::OCTET_STRING, &basic)]);
+        let bytes = tlv(der::constructed(0), &bytes);
+        wrap(der::SEQUENCE, &[&[der::ENUMERATED, 1, 0], &bytes])
+    }
+
     /// A CRL (PEM) over serial numbers (octets as in [`Card::serial`]), valid for a day.
     pub fn crl(&self, revoked: &[&[u8]], now: Timestamp) -> String {
         let mut times = Vec::new();
@@ -196,6 +223,43 @@ impl CardAuthority {
         let signed = sign_body(&self.key, &wrap(der::SEQUENCE, &parts));
         evercert_x509::pem::encode("X509 CRL", &signed)
     }
+}
+
+/// What an OCSP response is to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OcspAnswer {
+    /// Not revoked.
+    Good,
+    /// Revoked.
+    Revoked,
+    /// Not known.
+    Unknown,
+}
+
+/// The contents of the first element.
+fn inner(octets: &[u8]) -> &[u8] {
+    der::Reader::new(octets)
+        .next_tlv()
+        .expect("an OCSP request is DER")
+        .content
+}
+
+fn generalized_time(out: &mut Vec<u8>, seconds: i64) {
+    let at = Timestamp::from_second(seconds).expect("a time of this century");
+    let text = at.strftime("%Y%m%d%H%M%SZ").to_string();
+    der::push(out, der::GENERALIZED_TIME, text.as_bytes());
+}
+
+/// The extension that names an OCSP responder (authority information access).
+pub fn ocsp_url(url: &str) -> Vec<u8> {
+    let access = wrap(
+        der::SEQUENCE,
+        &[
+            &oid_tlv("1.3.6.1.5.5.7.48.1"),
+            &tlv(der::context(6), url.as_bytes()),
+        ],
+    );
+    extension("1.3.6.1.5.5.7.1.1", false, &tlv(der::SEQUENCE, &access))
 }
 
 /// A `Name` of single-valued parts: object identifier and text, as `UTF8String`.

@@ -102,6 +102,11 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
+    /// What was not read yet.
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// The next element's tag, without reading it.
     pub fn peek(&self) -> Option<u8> {
         self.rest.first().copied()

@@ -82,6 +82,7 @@ impl Control {
         let done = match (resource.name, command.verb()) {
             ("ns config", Verb::Save) => self.save()?,
             ("ns config", Verb::Diff) => return self.diff(command),
+            ("ssl dynamicClientCertCache", Verb::Flush) => self.flush_client_certificates(),
             (_, verb) if verb.is_read_only() => return Ok(Done::new(Effect::Unchanged)),
             ("system file", Verb::Add | Verb::Rm) => self.file(command)?,
             ("HA failover" | "HA files" | "HA sync", _) => {
@@ -153,11 +154,22 @@ impl Control {
         } else {
             Running::clone(&running).with_certkeys(certkeys)
         };
+        next.follow_crls(&config, &self.inner.surroundings.dc2g);
         self.inner.running.store(Arc::new(next));
         let stapling = Settings::of(&config.zero_touch_params());
         self.inner.surroundings.stapler.configure(stapling);
         self.inner.config.store(Arc::new(config));
         Ok(())
+    }
+
+    /// `flush ssl dynamicClientCertCache`.
+    fn flush_client_certificates(&self) -> Done {
+        let flushed = self.inner.surroundings.dc2g.flush();
+        tracing::info!(
+            certificates = flushed,
+            "flushed the generated client certificates"
+        );
+        Done::new(Effect::Unchanged)
     }
 
     fn note_change(&self) {

@@ -14,6 +14,7 @@ use super::error::IcapError;
 use super::message::{self, Answer, IcapMethod};
 use super::options::Capabilities;
 use crate::error::Causes;
+use crate::traffic::backend::Asker;
 use crate::traffic::backend::Service;
 
 /// Idle connections kept to one server.
@@ -147,7 +148,7 @@ impl Target {
                 return Ok(connection);
             }
         }
-        let stream = self.server.connect().await?;
+        let stream = self.server.connect(&Asker::ourselves()).await?;
         Ok(Connection::new(stream, permit))
     }
 

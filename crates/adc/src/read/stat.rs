@@ -8,6 +8,7 @@ use serde_json::json;
 use super::machine;
 use super::traffic::connections;
 use super::{Reader, Row, Rows, missing};
+use crate::dc2g::statistics::Statistics;
 use crate::metrics::VserverMetrics;
 
 impl Reader<'_> {
@@ -22,6 +23,7 @@ impl Reader<'_> {
             ]))),
             "ns" | "system" => Ok(Rows::One(self.system())),
             "ssl" => Ok(Rows::One(self.all_tls())),
+            "ssldynamicclientcertcache" => Ok(Rows::One(self.client_certificates())),
             kind => self.of_objects(kind).map(Rows::List),
         }
     }
@@ -168,6 +170,19 @@ impl Reader<'_> {
         row
     }
 
+    /// Client certificates made for servers, of all profiles together and of each.
+    fn client_certificates(&self) -> Row {
+        let dc2g = &self.instance.dc2g;
+        let mut row = certificate_counts(&dc2g.statistics());
+        let profiles = dc2g.by_profile().into_iter().map(|(name, counts)| {
+            let mut row = certificate_counts(&counts);
+            row.insert("name".to_owned(), json!(name));
+            row
+        });
+        row.insert("sslprofile".to_owned(), json!(profiles.collect::<Vec<_>>()));
+        row
+    }
+
     fn system(&self) -> Row {
         let up_for = self
             .now()
@@ -222,4 +237,21 @@ fn handshakes<'m>(metrics: impl Iterator<Item = &'m VserverMetrics>) -> Row {
         ("ssltothandshakesrefused", json!(refused)),
         ("ssltothandshakesfailed", json!(failed)),
     ])
+}
+
+/// How many were made, used again, not asked for, refused by reason, and are kept.
+fn certificate_counts(counts: &Statistics) -> Row {
+    let refused: u64 = counts.refused.values().sum();
+    let mut row = super::row([
+        ("forged", json!(counts.forged)),
+        ("cachehits", json!(counts.hits)),
+        ("notasked", json!(counts.not_asked)),
+        ("refused", json!(refused)),
+        ("cached", json!(counts.cached)),
+    ]);
+    for (reason, count) in &counts.refused {
+        let reason = reason.replace('_', "");
+        row.insert(format!("refused{reason}"), json!(count));
+    }
+    row
 }

@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use evercert_ns::codes::{self, ErrorCode};
-use evercert_ns::model::{CertKeyRef, CertKeyView, Config, Inform};
+use evercert_ns::model::{CaCertKey, CertKeyRef, CertKeyView, Config, Inform};
 use evercert_types::DomainName;
+use evercert_x509::forge::ForgingCa;
 use evercert_x509::tls::certified_key;
 use evercert_x509::{Certificate, Chain, KeyError, KeyPair, pkcs12};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 
+use super::revocation;
+use crate::dc2g::identity::BoundCa;
 use crate::error::{Causes, StartError};
 use crate::files::Files;
 use crate::tls::manual::ManualCertificate;
@@ -187,6 +190,70 @@ impl CertKeys {
             }
         }
         Ok(roots)
+    }
+
+    /// The certificates of CA certkeys, each with the rest of its binding.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub(super) fn bound_cas(
+        &mut self,
+        config: &Config,
+        bound: &[CaCertKey],
+    ) -> Result<Vec<BoundCa>, StartError> {
+        let mut cas = Vec::new();
+        for ca in bound {
+            let view = view(config, &ca.name)?;
+            let contents = self.contents(&view)?;
+            let responders = revocation::responders(config, self, &ca.name);
+            let certificates = &contents.certificates;
+            cas.extend(certificates.iter().map(|certificate| BoundCa {
+                certificate: certificate.clone(),
+                revocation: ca.revocation,
+                is_named: ca.is_named,
+                responders: responders.clone(),
+            }));
+        }
+        Ok(cas)
+    }
+
+    /// A certkey's own certificate.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub(super) fn certificate(
+        &mut self,
+        config: &Config,
+        name: &str,
+    ) -> Result<Certificate, StartError> {
+        let contents = self.contents(&view(config, name)?)?;
+        Ok(contents.leaf().clone())
+    }
+
+    /// A certkey as the CA that signs generated client certificates, with the certificates it is linked to.
+    ///
+    /// # Errors
+    /// When a file cannot be read, it has no key, or is no CA certificate.
+    pub(super) fn forging_ca(
+        &mut self,
+        config: &Config,
+        name: &str,
+    ) -> Result<ForgingCa, StartError> {
+        let view = view(config, name)?;
+        let own = self.contents(&view)?;
+        let Some(key) = own.key.clone() else {
+            let why = "it has no private key, so it cannot sign".to_owned();
+            return Err(refused(&view, &view.cert, why, &codes::INVALID_VALUE));
+        };
+        let mut pool = own.certificates.clone();
+        for linked in config.certkey_chain(name).iter().skip(1) {
+            pool.extend(self.contents(linked)?.certificates.iter().cloned());
+        }
+        let broken = |error: &dyn std::error::Error| {
+            unusable(&view.name, &view.cert, error, &codes::INVALID_VALUE)
+        };
+        let chain = Chain::for_key(pool, &key).map_err(|error| broken(&error))?;
+        ForgingCa::new(&chain, key).map_err(|error| broken(&error))
     }
 
     /// What was read, or else read now.

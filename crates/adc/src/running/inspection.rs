@@ -18,6 +18,7 @@ use crate::error::StartError;
 use crate::icap::{Action, Failure, IcapService, IcapSettings, Inspection, Policy, header_lines};
 use crate::traffic::backend::{Service, ServiceParts};
 use crate::traffic::lb::{Balancer, Health, Method};
+use crate::traffic::pool::PoolLimits;
 
 /// ICAP services with what they were made of.
 #[derive(Clone, Debug, Default)]
@@ -245,8 +246,7 @@ fn at_address(address: &str, limits: &Limits) -> Arc<Service> {
         weight: 1,
         connect_timeout: limits.connect_timeout,
         response_timeout: limits.response_timeout,
-        idle_connections: limits.idle_connections,
-        idle_timeout: limits.idle_connection_timeout,
+        pool: PoolLimits::new(limits, 0),
         health: Arc::new(Health::new()),
         most_clients: None,
     }))

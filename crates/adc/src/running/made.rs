@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use evercert_ns::model::{Closure, Config, ServiceType, ServiceView, SslVserverView, VserverView};
+use evercert_ns::model::{
+    Closure, Config, OcspResponderView, ServiceType, ServiceView, SslVserverView, VserverView,
+};
 use evercert_types::DomainName;
 
 use super::certkeys::{CertKeys, LoadedCertKey};
@@ -69,7 +71,10 @@ impl ServiceMade {
             let shown = ssl.client_certkeys.iter().chain(&ssl.forging_ca);
             let shown =
                 shown.flat_map(|certkey| std::iter::once(&certkey.name).chain(&certkey.chain));
-            shown.chain(ssl.ca_certkeys.iter().map(|ca| &ca.name))
+            let dynamic = ssl.dynamic_client_cert.iter();
+            shown
+                .chain(ssl.ca_certkeys.iter().map(|ca| &ca.name))
+                .chain(dynamic.filter_map(|dynamic| dynamic.fallback.as_ref()))
         });
         Self {
             certkeys: Contents::of(certkeys, names.cloned()),
@@ -86,6 +91,8 @@ pub(super) struct TlsMade {
     kind: ServiceType,
     sources: Closure,
     certkeys: Contents,
+    /// Of the client CAs.
+    responders: Vec<OcspResponderView>,
     defaults: [Default; 2],
 }
 
@@ -106,8 +113,16 @@ impl TlsMade {
         let names = bound
             .flat_map(|certkey| std::iter::once(&certkey.name).chain(&certkey.chain))
             .chain(ssl.ca_certkeys.iter().map(|ca| &ca.name));
+        let cas = ssl.ca_certkeys.iter();
+        let responders: Vec<_> = cas
+            .flat_map(|ca| config.ocsp_responders_of(&ca.name))
+            .collect();
+        let signers = responders
+            .iter()
+            .filter_map(|view| view.responder_cert.clone());
         Self {
-            certkeys: Contents::of(certkeys, names.cloned()),
+            certkeys: Contents::of(certkeys, names.cloned().chain(signers)),
+            responders: responders.clone(),
             view: ssl.clone(),
             kind: vserver.kind,
             sources: config.selection(sources),

@@ -8,6 +8,7 @@ pub(crate) mod certkeys;
 mod inspection;
 pub(crate) mod live;
 mod made;
+mod revocation;
 mod services;
 mod switch;
 
@@ -27,6 +28,7 @@ use self::certkeys::{CertKeys, is_server_certkey};
 use self::inspection::{Ground, IcapServices};
 use self::made::{Made, ServiceMade, TlsMade};
 use crate::config::Limits;
+use crate::dc2g::Dc2g;
 use crate::dns::Dns;
 use crate::error::StartError;
 use crate::icap::Inspection;
@@ -59,6 +61,7 @@ pub(crate) struct Surroundings {
     pub(crate) listen: BTreeMap<String, SocketAddr>,
     /// The instance's default certificate.
     pub(crate) default_certificate: Option<String>,
+    pub(crate) dc2g: Arc<Dc2g>,
     /// For messages.
     pub(crate) ns_conf: PathBuf,
 }
@@ -109,6 +112,12 @@ struct BuiltTls {
 }
 
 impl Running {
+    /// Takes over the CRLs of the configuration that runs from now on.
+    pub(crate) fn follow_crls(&self, config: &Config, dc2g: &Dc2g) {
+        dc2g.crls()
+            .configure(revocation::crls(config, &self.certkeys));
+    }
+
     /// Nothing yet.
     pub(crate) fn new(certkeys: CertKeys) -> Self {
         Self {
@@ -274,6 +283,7 @@ impl Builder<'_> {
                 return Ok(None);
             }
         };
+        self.warn_of_client_certificates(view);
         let mut services = Vec::new();
         for service in view.services.iter().filter(|service| service.enabled) {
             services.extend(self.service(view, service)?);
@@ -372,6 +382,37 @@ impl Builder<'_> {
         address
     }
 
+    /// Certificates that cannot be made: every handshake of a service that asks for one would fail.
+    fn warn_of_client_certificates(&mut self, view: &VserverView) {
+        let asks = (view.ssl.as_ref()).is_some_and(|ssl| ssl.client_auth != ClientAuth::Off);
+        for service in &view.services {
+            let Some(ssl) = &service.ssl else { continue };
+            let Some(dynamic) = &ssl.dynamic_client_cert else {
+                continue;
+            };
+            let profile = ssl.profile.as_deref().unwrap_or_default();
+            let (vserver, service) = (&view.name, &service.name);
+            if ssl.forging_ca.is_none() {
+                self.warn(format!(
+                    "SSL profile {profile}: -dynamicClientCert is ENABLED, and no CA is bound with -forgingCACertkey: \
+                     handshakes with service {service} fail if it asks for a client certificate"
+                ));
+            }
+            if !asks && dynamic.fallback.is_none() {
+                self.warn(format!(
+                    "vserver {vserver}: -clientAuth is not ENABLED, and service {service} gets client certificates made \
+                     from the clients': handshakes with it fail if it asks for one"
+                ));
+            }
+            if !ssl.client_certkeys.is_empty() {
+                self.warn(format!(
+                    "service {service}: its own client certificate is not used while -dynamicClientCert is ENABLED in \
+                     SSL profile {profile}"
+                ));
+            }
+        }
+    }
+
     /// The balancer, with the clients it remembers.
     fn balancer(&mut self, view: &VserverView, services: Vec<Arc<Service>>) -> Balancer {
         let before = self.known.get(view.name.as_str());
@@ -444,7 +485,7 @@ impl Builder<'_> {
             Some(built) => built.tls.clone(),
             None => {
                 let (hot, clock) = (self.with.hot.clone(), self.with.clock.clone());
-                VserverTls::new(&settings, Arc::new(policy), hot, clock)
+                VserverTls::new(&settings, Arc::new(policy), hot, clock, &self.with.dc2g)
                     .map(Arc::new)
                     .map_err(|source| tls_error(view, source))?
             }
@@ -504,9 +545,8 @@ impl Builder<'_> {
         if ssl.client_auth == ClientAuth::Off {
             return Ok(ClientAuthentication::None);
         }
-        let names = ssl.ca_certkeys.iter().map(|ca| ca.name.as_str());
-        let roots = Arc::new(self.certkeys.anchors(self.ns, names)?);
-        if roots.is_empty() {
+        let cas = self.certkeys.bound_cas(self.ns, &ssl.ca_certkeys)?;
+        if cas.is_empty() {
             self.warn(format!(
                 "vserver {}: client authentication is on, and no CA certkey is bound: no client certificate is \
                  accepted until one is",
@@ -514,8 +554,8 @@ impl Builder<'_> {
             ));
         }
         Ok(match ssl.client_auth {
-            ClientAuth::Mandatory => ClientAuthentication::Mandatory(roots),
-            _ => ClientAuthentication::Optional(roots),
+            ClientAuth::Mandatory => ClientAuthentication::Mandatory(cas),
+            _ => ClientAuthentication::Optional(cas),
         })
     }
 

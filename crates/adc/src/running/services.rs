@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use evercert_ns::model::{
-    BackendSslView, Config, ServiceAddress, ServiceType, ServiceView, TlsVersions,
+    BackendSslView, Config, DynamicClientCert, ServiceAddress, ServiceType, ServiceView,
+    TlsVersions,
 };
 use evercert_types::DomainName;
 use evercert_x509::tls::crypto_provider;
@@ -20,9 +21,14 @@ use rustls::{
 
 use super::Surroundings;
 use super::certkeys::CertKeys;
+use crate::config::Limits;
+use crate::dc2g::Dc2g;
+use crate::dc2g::forger::Forger;
+use crate::dc2g::settings::ForgerSettings;
 use crate::error::StartError;
 use crate::tls::client_choice::ZeroTouchClient;
-use crate::traffic::backend::{Service, ServiceParts, ServiceTls};
+use crate::traffic::backend::{Offer, Service, ServiceParts, ServiceTls};
+use crate::traffic::pool::PoolLimits;
 
 /// Makes a service, or a warning where it cannot carry the vserver's traffic.
 pub(super) fn service(
@@ -60,8 +66,7 @@ pub(super) fn service(
         weight: usize::try_from(view.weight).unwrap_or(1),
         connect_timeout: limits.connect_timeout,
         response_timeout: view.server_timeout.min(limits.response_timeout),
-        idle_connections: limits.idle_connections,
-        idle_timeout: limits.idle_connection_timeout,
+        pool: pool_limits(view, limits),
         health: with.monitors.health(&view.name),
         most_clients: view.max_client.and_then(|most| usize::try_from(most).ok()),
     }))))
@@ -82,6 +87,13 @@ pub(crate) fn unverified() -> Result<Arc<ClientConfig>, Error> {
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+/// Connections for each client are kept only where certificates are made for clients.
+fn pool_limits(view: &ServiceView, limits: &Limits) -> PoolLimits {
+    let ssl = view.ssl.as_ref();
+    let dynamic = ssl.and_then(|ssl| ssl.dynamic_client_cert.as_ref());
+    PoolLimits::new(limits, dynamic.map_or(0, |dynamic| dynamic.idle))
 }
 
 fn address(view: &ServiceView) -> Box<str> {
@@ -119,7 +131,13 @@ fn service_tls(
         .map_err(failed)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
+    let forger = match &ssl.dynamic_client_cert {
+        None => None,
+        Some(dynamic) => Some(forger(view, ssl, dynamic, config, certkeys, &with.dc2g)?),
+    };
     let mut tls = match (ssl.client_certkeys.first(), &ssl.zero_touch_cert) {
+        // Never another one instead of one made for the client.
+        _ if forger.is_some() => builder.with_no_client_auth(),
         (None, None) => builder.with_no_client_auth(),
         (None, Some(named)) => {
             builder.with_client_cert_resolver(Arc::new(zero_touch(view, named, with)?))
@@ -129,14 +147,23 @@ fn service_tls(
             builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
         }
     };
-    // A resumed session shows the certificate of its first handshake, also after a renewal.
+    // A resumed session shows the certificate of its first handshake: also after a renewal, or for another client.
     let renews = ssl.client_certkeys.is_empty() && ssl.zero_touch_cert.is_some();
-    if !ssl.session_reuse || renews {
+    if !ssl.session_reuse || renews || forger.is_some() {
         tls.resumption = Resumption::disabled();
+    }
+    let http2 = match ssl.http2 && view.kind.is_http() {
+        true => Offer::Http2,
+        false => Offer::Http1,
+    };
+    if http2 == Offer::Http2 {
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     }
     Ok(ServiceTls {
         config: Arc::new(tls),
         server_name: name,
+        http2,
+        forger,
     })
 }
 
@@ -156,6 +183,36 @@ fn zero_touch(
         table: with.table.clone(),
         hot: with.hot.clone(),
     })
+}
+
+/// The profile's forger, with its CA and fall-back certificate read.
+fn forger(
+    view: &ServiceView,
+    ssl: &BackendSslView,
+    dynamic: &DynamicClientCert,
+    config: &Config,
+    certkeys: &mut CertKeys,
+    dc2g: &Dc2g,
+) -> Result<Arc<Forger>, StartError> {
+    let ca = match &ssl.forging_ca {
+        None => None,
+        Some(certkey) => Some(certkeys.forging_ca(config, &certkey.name)?),
+    };
+    let fallback = match &dynamic.fallback {
+        None => None,
+        Some(name) => Some(certkeys.certificate(config, name)?),
+    };
+    let settings = ForgerSettings {
+        view: dynamic.clone(),
+        ca,
+        fallback,
+    };
+    let profile = ssl.profile.as_deref().unwrap_or_default();
+    dc2g.forger(profile, settings)
+        .map_err(|why| StartError::Tls {
+            vserver: view.name.clone(),
+            source: Error::General(format!("SSL profile {profile}: {why}")),
+        })
 }
 
 static TLS12: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS12];

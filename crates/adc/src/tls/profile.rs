@@ -3,20 +3,17 @@
 use std::sync::Arc;
 
 use evercert_types::SharedClock;
-use rustls::client::danger::HandshakeSignatureValid;
-use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
+use rustls::pki_types::UnixTime;
+use rustls::server::ServerSessionMemoryCache;
 use rustls::time_provider::TimeProvider;
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig,
-    SignatureScheme, SupportedProtocolVersion,
-};
+use rustls::{ServerConfig, ServerConnection, SupportedProtocolVersion};
 
 use evercert_x509::tls::crypto_provider;
 
 use super::hot::HotKeys;
 use super::resolver::{ChoicePolicy, ConnectionResolver};
+use crate::dc2g::Dc2g;
+use crate::dc2g::identity::{BoundCa, FrontVerifier, IdentityError, Insistence, VerifiedIdentity};
 
 /// Sessions kept for clients that resume by session id (TLS 1.2 without tickets).
 const SESSION_CACHE: usize = 2048;
@@ -61,17 +58,16 @@ pub(crate) enum Resumption {
 #[derive(Clone, Debug)]
 pub(crate) enum ClientAuthentication {
     None,
-    Optional(Arc<RootCertStore>),
-    Mandatory(Arc<RootCertStore>),
+    Optional(Vec<BoundCa>),
+    Mandatory(Vec<BoundCa>),
 }
 
 /// A vserver's TLS, ready for handshakes.
 pub(crate) struct VserverTls {
     pub(crate) policy: Arc<ChoicePolicy>,
     template: ServerConfig,
-    verifier: Option<Arc<dyn ClientCertVerifier>>,
+    verifier: Option<Arc<FrontVerifier>>,
     hot: Arc<HotKeys>,
-    clock: SharedClock,
 }
 
 impl VserverTls {
@@ -85,14 +81,15 @@ impl VserverTls {
         policy: Arc<ChoicePolicy>,
         hot: Arc<HotKeys>,
         clock: SharedClock,
+        dc2g: &Dc2g,
     ) -> Result<Self, rustls::Error> {
-        let verifier = verifier(&settings.clients)?;
+        let verifier = verifier(&settings.clients, dc2g)?;
         let versions: &[&SupportedProtocolVersion] = match settings.versions {
             Versions::Tls12 => &[&rustls::version::TLS12],
             Versions::Tls13 => &[&rustls::version::TLS13],
             Versions::Tls12And13 => &[&rustls::version::TLS13, &rustls::version::TLS12],
         };
-        let time = Arc::new(ClockTime(clock.clone()));
+        let time = Arc::new(ClockTime(clock));
         let builder = ServerConfig::builder_with_details(crypto_provider(), time)
             .with_protocol_versions(versions)?;
         let builder = match &verifier {
@@ -108,7 +105,6 @@ impl VserverTls {
             template,
             verifier,
             hot,
-            clock,
         })
     }
 
@@ -128,25 +124,47 @@ impl VserverTls {
         self.verifier.is_some()
     }
 
-    /// Verifies a client's chain again: a resumed session brings it along unverified.
+    /// Goes into tickets: a session of other client authentication is not resumed, even if a key were shared.
+    pub(crate) fn scope(&self) -> &[u8] {
+        match &self.verifier {
+            None => b"no client authentication",
+            Some(verifier) => &verifier.rules().0,
+        }
+    }
+
+    /// Who the client is after a handshake; the chain that a resumed session brings along is verified again.
     ///
     /// # Errors
     /// When the chain is no longer good, or is missing though mandatory.
-    pub(crate) fn verify_resumed(
+    pub(crate) fn identity(
         &self,
-        peer: Option<&[CertificateDer<'_>]>,
-    ) -> Result<(), rustls::Error> {
-        let Some(verifier) = &self.verifier else {
-            return Ok(());
-        };
-        match peer {
-            Some([leaf, intermediates @ ..]) => {
-                let now = unix_time(&self.clock);
-                verifier.verify_client_cert(leaf, intermediates, now)?;
-                Ok(())
+        session: &ServerConnection,
+    ) -> Result<Option<VerifiedIdentity>, IdentityError> {
+        match &self.verifier {
+            None => Ok(None),
+            Some(verifier) => verifier.identity(session),
+        }
+    }
+
+    /// Who the client of a standing connection is by the rules of now.
+    ///
+    /// # Errors
+    /// When it is not accepted any more.
+    pub(crate) async fn still(
+        &self,
+        identity: Option<&Arc<VerifiedIdentity>>,
+    ) -> Result<Option<Arc<VerifiedIdentity>>, IdentityError> {
+        match (&self.verifier, identity) {
+            (None, _) => Ok(None),
+            (Some(verifier), None) => verifier.nobody().map(|()| None),
+            (Some(verifier), Some(identity)) => {
+                let identity = match identity.is_by(verifier) {
+                    true => identity.clone(),
+                    false => Arc::new(verifier.again(identity)?),
+                };
+                identity.current().await?;
+                Ok(Some(identity))
             }
-            _ if verifier.client_auth_mandatory() => Err(rustls::Error::NoCertificatesPresented),
-            _ => Ok(()),
         }
     }
 }
@@ -159,73 +177,15 @@ impl std::fmt::Debug for VserverTls {
 
 fn verifier(
     clients: &ClientAuthentication,
-) -> Result<Option<Arc<dyn ClientCertVerifier>>, rustls::Error> {
-    if let ClientAuthentication::Optional(roots) | ClientAuthentication::Mandatory(roots) = clients
-        && roots.is_empty()
-    {
-        let is_mandatory = matches!(clients, ClientAuthentication::Mandatory(_));
-        return Ok(Some(Arc::new(NoAnchors { is_mandatory })));
-    }
-    let builder = |roots: &Arc<RootCertStore>| {
-        WebPkiClientVerifier::builder_with_provider(roots.clone(), crypto_provider())
-    };
-    let built = match clients {
+    dc2g: &Dc2g,
+) -> Result<Option<Arc<FrontVerifier>>, rustls::Error> {
+    let (cas, insistence) = match clients {
         ClientAuthentication::None => return Ok(None),
-        ClientAuthentication::Optional(roots) => builder(roots).allow_unauthenticated().build(),
-        ClientAuthentication::Mandatory(roots) => builder(roots).build(),
+        ClientAuthentication::Optional(cas) => (cas, Insistence::Optional),
+        ClientAuthentication::Mandatory(cas) => (cas, Insistence::Mandatory),
     };
-    built
-        .map(Some)
-        .map_err(|error| rustls::Error::General(format!("the client CAs cannot be used: {error}")))
-}
-
-/// Asks for certificates and accepts none: no CA is bound to verify them with.
-#[derive(Debug)]
-struct NoAnchors {
-    is_mandatory: bool,
-}
-
-impl ClientCertVerifier for NoAnchors {
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
-    }
-
-    fn client_auth_mandatory(&self) -> bool {
-        self.is_mandatory
-    }
-
-    fn verify_client_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _now: UnixTime,
-    ) -> Result<ClientCertVerified, rustls::Error> {
-        Err(CertificateError::UnknownIssuer.into())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(CertificateError::UnknownIssuer.into())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(CertificateError::UnknownIssuer.into())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        crypto_provider()
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
+    let verifier = FrontVerifier::new(cas.clone(), insistence, dc2g)?;
+    Ok(Some(Arc::new(verifier)))
 }
 
 fn alpn(alpn: Alpn) -> Vec<Vec<u8>> {

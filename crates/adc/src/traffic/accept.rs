@@ -1,6 +1,7 @@
 //! The TLS handshake of one client connection: bounded, timed, and counted when it completed.
 
 use std::io;
+use std::sync::Arc;
 
 use rustls::HandshakeKind;
 use rustls::server::Acceptor;
@@ -10,6 +11,8 @@ use tokio_rustls::server::TlsStream;
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use super::Shared;
+use super::client_identity::ClientIdentity;
+use crate::dc2g::identity::IdentityError;
 use crate::metrics::VserverMetrics;
 use crate::tls::profile::VserverTls;
 use crate::tls::resolver::{Decision, NoTrace, Refusal, Served, decide};
@@ -19,6 +22,8 @@ pub(crate) struct Accepted {
     pub(crate) stream: TlsStream<TcpStream>,
     pub(crate) sni: Option<Box<str>>,
     pub(crate) protocol: Protocol,
+    /// Who the client is, where the vserver asks.
+    pub(crate) identity: ClientIdentity,
 }
 
 /// What ALPN chose.
@@ -41,7 +46,9 @@ pub(crate) enum AcceptError {
     #[error("it was a CA's, for a challenge")]
     Challenge,
     #[error("the client's certificate is not accepted any more")]
-    Resumed(#[source] rustls::Error),
+    Identity(#[source] IdentityError),
+    #[error("the session was of another vserver or of other client authentication")]
+    Foreign,
     #[error("the handshake failed")]
     Failed(#[source] io::Error),
 }
@@ -90,14 +97,18 @@ async fn perform(
     let start = refuse_unservable(tls, start).await?;
     let (config, resolver) = tls.for_connection();
     let stream = start
-        .into_stream(config)
+        .into_stream_with(config, |session| session.set_resumption_data(tls.scope()))
         .await
         .map_err(AcceptError::Failed)?;
     let (_, session) = stream.get_ref();
     let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
+    let identity = tls.identity(session).map_err(AcceptError::Identity)?;
     if resumed {
-        tls.verify_resumed(session.peer_certificates())
-            .map_err(AcceptError::Resumed)?;
+        // TLS 1.2 does not bring it along; there the ticket keys and the session store alone keep sessions apart.
+        let scope = session.received_resumption_data();
+        if scope.is_some_and(|scope| scope != tls.scope()) {
+            return Err(AcceptError::Foreign);
+        }
         metrics.handshakes_resumed.inc();
     } else {
         metrics.handshakes_full.inc();
@@ -111,10 +122,12 @@ async fn perform(
         _ => Protocol::Http1,
     };
     let sni = session.server_name().map(Box::from);
+    let identity = ClientIdentity::new(identity.map(Arc::new));
     Ok(Accepted {
         stream,
         sni,
         protocol,
+        identity,
     })
 }
 

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::uri::Uri;
-use http::{Method, Version};
+use http::uri::{self, Authority, PathAndQuery, Uri};
+use http::{Method, Request, Version};
 
 use super::admission::{Admitted, Kind, Scheme, tokens};
 use crate::config::UnderscoreHeaders;
@@ -71,6 +71,71 @@ pub(crate) fn to_service(
     parts.uri = Uri::from(admitted.target.clone());
     parts.extensions.clear();
     parts
+}
+
+/// A request as HTTP/1.1 has it: origin form, and a Host.
+pub(crate) fn as_http1<B>(request: Request<B>) -> Request<B> {
+    let (mut parts, body) = request.into_parts();
+    if let Some(authority) = parts.uri.authority() {
+        let host = HeaderValue::from_str(authority.as_str());
+        let target = parts.uri.path_and_query().cloned();
+        if let Ok(host) = host {
+            parts.headers.insert(header::HOST, host);
+        }
+        parts.uri = target.map_or_else(|| Uri::from_static("/"), Uri::from);
+    }
+    parts.version = Version::HTTP_11;
+    Request::from_parts(parts, body)
+}
+
+/// A request as HTTP/2 has it: authority and scheme instead of a Host, and nothing about the connection (RFC 9113
+/// §8.2.2).
+pub(crate) fn as_http2<B>(request: Request<B>) -> Request<B> {
+    let (mut parts, body) = request.into_parts();
+    let host = parts.headers.remove(header::HOST);
+    parts.headers.remove(header::CONNECTION);
+    if let Some(authority) = host.and_then(|host| Authority::from_maybe_shared(host).ok()) {
+        let mut uri = uri::Parts::default();
+        uri.scheme = Some(uri::Scheme::HTTPS);
+        uri.authority = Some(authority);
+        uri.path_and_query = Some(
+            (parts.uri.path_and_query().cloned()).unwrap_or_else(|| PathAndQuery::from_static("/")),
+        );
+        if let Ok(uri) = Uri::from_parts(uri) {
+            parts.uri = uri;
+        }
+    }
+    parts.version = Version::HTTP_2;
+    Request::from_parts(parts, body)
+}
+
+/// Fields in which proxies tell a service of the client's certificate. On the way to a service for which certificates
+/// are made the client's own word for them must not arrive.
+pub(crate) fn strip_client_certificate(headers: &mut HeaderMap) {
+    let told: Vec<HeaderName> = (headers.keys())
+        .filter(|name| tells_of_certificate(name.as_str()))
+        .cloned()
+        .collect();
+    for name in told {
+        headers.remove(name);
+    }
+}
+
+/// `X-Client-Cert`, `X-SSL-Client-…`, `SSL-Client-…`, `X-Forwarded-Client-Cert`, `X-ARR-ClientCert`, `Client-Cert` (RFC
+/// 9440) and the like, with hyphens or underscores.
+fn tells_of_certificate(name: &str) -> bool {
+    let name: String = name.chars().filter(|c| !matches!(c, '-' | '_')).collect();
+    let name = name.strip_prefix('x').unwrap_or(&name);
+    [
+        "clientcert",
+        "sslclient",
+        "forwardedclientcert",
+        "arrclientcert",
+        "sslcert",
+        "tlsclient",
+    ]
+    .iter()
+    .any(|start| name.starts_with(start))
 }
 
 /// Drops what belongs to the connection it came on.
@@ -156,9 +221,6 @@ fn websocket_key() -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
-    use http::uri::{Authority, PathAndQuery};
-
     use super::*;
 
     fn forward(request: http::request::Builder, kind: Kind) -> Parts {
@@ -210,6 +272,55 @@ mod tests {
             (parts.version, parts.uri.to_string()),
             (Version::HTTP_11, "/x".to_owned())
         );
+    }
+
+    #[test]
+    fn what_tells_of_a_client_certificate_is_known_however_it_is_written() {
+        for told in [
+            "x-client-cert",
+            "x-client-certificate",
+            "client-cert",
+            "client-cert-chain",
+            "x_ssl_client_s_dn",
+            "ssl-client-verify",
+            "x-forwarded-client-cert",
+            "x-arr-clientcert",
+            "x-ssl-cert",
+            "x-tls-client-serial",
+        ] {
+            assert!(tells_of_certificate(told), "{told}");
+        }
+        for other in [
+            "x-client-ip",
+            "x-forwarded-for",
+            "certificate",
+            "client",
+            "x-ssl",
+        ] {
+            assert!(!tells_of_certificate(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn requests_become_those_of_the_other_version_and_back() {
+        let request = Request::post("/x?y=1")
+            .header("Host", "a.example:8443")
+            .header("Connection", "te")
+            .header("TE", "trailers")
+            .body(())
+            .unwrap();
+
+        let second = as_http2(request);
+        assert_eq!(second.uri(), "https://a.example:8443/x?y=1");
+        assert_eq!(second.version(), Version::HTTP_2);
+        let fields: Vec<_> = second.headers().keys().map(HeaderName::as_str).collect();
+        assert_eq!(fields, ["te"]);
+        let first = as_http1(second);
+        assert_eq!(
+            (first.uri().to_string().as_str(), first.version()),
+            ("/x?y=1", Version::HTTP_11)
+        );
+        assert_eq!(first.headers()[header::HOST], "a.example:8443");
     }
 
     #[test]

@@ -15,10 +15,11 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::admission::{Admitted, Facts, Kind, Refusal, Scheme, admit};
-use super::backend::{Freshness, Service};
+use super::backend::{Asker, ConnectError, Freshness, Offer, Service};
 use super::body::{BodyError, BodyProgress, ReplyBody, RequestBody};
+use super::client_identity::ClientIdentity;
 use super::framing::{Violation, Wire};
-use super::headers::{Client, strip_hop_by_hop, to_service};
+use super::headers::{Client, strip_client_certificate, strip_hop_by_hop, to_service};
 use super::inspection;
 use super::lb::{Instead, instead};
 use super::listener::{LiveVserver, Vserver};
@@ -44,6 +45,8 @@ pub(crate) struct HttpConnection {
     pub(crate) scheme: Scheme,
     pub(crate) sni: Option<Box<str>>,
     pub(crate) asks_clients: bool,
+    /// Who the client is, proved in the handshake.
+    pub(crate) identity: ClientIdentity,
     /// What the second parser saw, over HTTP/1.
     pub(crate) wire: Arc<Wire>,
     pub(crate) requests: AtomicU64,
@@ -101,6 +104,16 @@ async fn proxy(
     if let Some(response) = challenge(connection, &parts.method, &admitted) {
         return Ok(response);
     }
+    let identity = connection.identity.now(vserver).await?;
+    let asker = Asker {
+        identity,
+        vserver: vserver.name.clone(),
+        client: connection.client.ip(),
+        protocol: match admitted.kind {
+            Kind::Plain => Offer::Http2,
+            Kind::WebSocket | Kind::ExtendedConnect => Offer::Http1,
+        },
+    };
     let body = match admitted.kind {
         Kind::Plain => RequestBody::new(body, limits.body_bytes, limits.body_idle),
         Kind::WebSocket | Kind::ExtendedConnect => RequestBody::Empty,
@@ -124,7 +137,7 @@ async fn proxy(
         }
     };
     if admitted.kind != Kind::Plain {
-        let exchange = exchange(connection, vserver, head, RequestBody::Empty).await?;
+        let exchange = exchange(connection, vserver, &asker, head, RequestBody::Empty).await?;
         if is_extended_connect(&admitted) && exchange.response.status().is_success() {
             // A 2xx would tell the client that its tunnel is open (RFC 8441 §5).
             return Err(SERVICE_BROKE_OFF.into());
@@ -132,7 +145,7 @@ async fn proxy(
         return Ok(websocket::answer(connection, &admitted, exchange, upgrade));
     }
     let asked = chosen.sees_answer().then(|| head.clone());
-    let exchange = exchange(connection, vserver, head, body).await?;
+    let exchange = exchange(connection, vserver, &asker, head, body).await?;
     if exchange.response.status() == StatusCode::SWITCHING_PROTOCOLS {
         // Nobody asked for that.
         return Err(SERVICE_BROKE_OFF.into());
@@ -229,6 +242,7 @@ pub(crate) fn reply(
 async fn exchange(
     connection: &HttpConnection,
     vserver: &Vserver,
+    asker: &Asker,
     mut head: Parts,
     mut body: RequestBody,
 ) -> Result<Exchange, Refusal> {
@@ -239,17 +253,26 @@ async fn exchange(
     let ends = &connection.ends;
     let question = balancer.question(ends.client, ends.server, &head);
     while let Some(service) = balancer.pick(&question, &tried) {
-        let lease = match service.lease(freshness).await {
+        let lease = match service.lease(freshness, asker).await {
             Ok(lease) => lease,
+            // Another service would have the client show the same.
+            Err(ConnectError::NoCertificate { refusal, .. }) => {
+                let (status, why) = refusal.answer();
+                return Err(gateway(status, why));
+            }
             Err(error) => {
                 failure = match error {
-                    super::backend::ConnectError::Timeout { .. } => SERVICE_TIMEOUT,
+                    ConnectError::Timeout { .. } => SERVICE_TIMEOUT,
+                    ConnectError::NotAccepted { .. } => CERTIFICATE_NOT_ACCEPTED,
                     _ => SERVICE_UNREACHABLE,
                 };
                 tried.push(service);
                 continue;
             }
         };
+        if service.forger().is_some() {
+            strip_client_certificate(&mut head.headers);
+        }
         let was_reused = lease.is_reused;
         let started = Instant::now();
         match attempt(&service, lease, head, body).await {
@@ -259,13 +282,13 @@ async fn exchange(
                 return Ok(exchange);
             }
             // An idle connection that was closed meanwhile is nobody's fault: once more, on a new one.
-            Attempt::Unsent(request) => {
-                let (parts, unsent) = (*request).into_parts();
-                (head, body) = (parts, unsent);
+            Attempt::Unsent(request, unsent) => {
+                let (parts, unsent_body) = (*request).into_parts();
+                (head, body) = (parts, unsent_body);
                 if was_reused {
                     freshness = Freshness::New;
                 } else {
-                    failure = SERVICE_BROKE_OFF;
+                    failure = unsent;
                     tried.push(service);
                 }
             }
@@ -277,8 +300,8 @@ async fn exchange(
 
 enum Attempt {
     Answered(Exchange),
-    /// Nothing of it reached the service, or it may be sent again without harm.
-    Unsent(Box<Request<RequestBody>>),
+    /// Nothing of it reached the service, or it may be sent again without harm; what to say if it cannot be.
+    Unsent(Box<Request<RequestBody>>, Refusal),
     Failed(Refusal),
 }
 
@@ -299,9 +322,7 @@ async fn attempt(
     let spare =
         (lease.is_reused && body.is_empty() && is_repeatable(&head.method)).then(|| head.clone());
     let progress = body.progress();
-    let sending = lease
-        .sender
-        .try_send_request(Request::from_parts(head, body));
+    let sending = lease.send(Request::from_parts(head, body));
     let outcome = tokio::select! {
         outcome = sending => outcome,
         () = silence(progress.as_deref(), service.response_timeout) => {
@@ -316,18 +337,26 @@ async fn attempt(
         Ok(response) => return Attempt::Answered(Exchange { response, lease }),
         Err(error) => error,
     };
+    let broke_off = match lease.alert() {
+        Some(alert) => {
+            tracing::info!(service.name = %service.name, ?alert, "service ended the connection with an alert");
+            CERTIFICATE_NOT_ACCEPTED
+        }
+        None => SERVICE_BROKE_OFF,
+    };
     if let Some(request) = error.take_message() {
-        return Attempt::Unsent(Box::new(request));
+        return Attempt::Unsent(Box::new(request), broke_off);
     }
     match (progress.and_then(|progress| progress.fault()), spare) {
         (Some(fault), _) => Attempt::Failed(body_refusal(fault)),
         (None, Some(head)) => {
-            Attempt::Unsent(Box::new(Request::from_parts(head, RequestBody::Empty)))
+            let again = Request::from_parts(head, RequestBody::Empty);
+            Attempt::Unsent(Box::new(again), broke_off)
         }
         (None, None) => {
             let error = error.into_error();
             tracing::info!(service.name = %service.name, %error, "service broke off");
-            Attempt::Failed(SERVICE_BROKE_OFF)
+            Attempt::Failed(broke_off)
         }
     }
 }
@@ -372,6 +401,10 @@ const SERVICE_UNREACHABLE: Refusal = gateway(
 const SERVICE_BROKE_OFF: Refusal = gateway(
     StatusCode::BAD_GATEWAY,
     "the service closed the connection without a usable answer",
+);
+const CERTIFICATE_NOT_ACCEPTED: Refusal = gateway(
+    StatusCode::BAD_GATEWAY,
+    "the service did not accept the client certificate that was made for you",
 );
 const SERVICE_TIMEOUT: Refusal = gateway(
     StatusCode::GATEWAY_TIMEOUT,

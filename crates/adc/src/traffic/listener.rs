@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use super::accept::{Protocol, accept};
 use super::admission::Scheme;
+use super::backend::{Asker, Offer};
+use super::client_identity::ClientIdentity;
 use super::framing::Framing;
 use super::http::{HttpConnection, answer};
 use super::lb::{Balancer, HttpsRedirect};
@@ -211,7 +213,7 @@ async fn converse(
         },
     };
     let Some(tls) = vserver.tls() else {
-        return http.http1(tcp, Scheme::Http, None, false).await;
+        return http.http1(tcp, Scheme::Http, Peer::default()).await;
     };
     let accepted = match accept(tls, shared, &vserver.metrics, tcp).await {
         Ok(accepted) => accepted,
@@ -221,16 +223,25 @@ async fn converse(
             return;
         }
     };
-    let asks = tls.asks_clients();
     http.ends.tls = Some(TlsEnd::of(accepted.stream.get_ref().1));
+    let peer = Peer {
+        sni: accepted.sni,
+        asks_clients: tls.asks_clients(),
+        identity: accepted.identity,
+    };
     match (&vserver.kind, accepted.protocol) {
-        (VserverKind::SslTcp(_), _) => http.raw(accepted.stream).await,
-        (_, Protocol::Http2) => http.http2(accepted.stream, accepted.sni, asks).await,
-        (_, Protocol::Http1) => {
-            http.http1(accepted.stream, Scheme::Https, accepted.sni, asks)
-                .await;
-        }
+        (VserverKind::SslTcp(_), _) => http.raw(accepted.stream, &peer).await,
+        (_, Protocol::Http2) => http.http2(accepted.stream, peer).await,
+        (_, Protocol::Http1) => http.http1(accepted.stream, Scheme::Https, peer).await,
     }
+}
+
+/// What a handshake told of the client; nothing without TLS.
+#[derive(Debug, Default)]
+struct Peer {
+    sni: Option<Box<str>>,
+    asks_clients: bool,
+    identity: ClientIdentity,
 }
 
 /// One client's connection after its handshake.
@@ -242,12 +253,12 @@ struct Conversation<'a> {
 }
 
 impl Conversation<'_> {
-    async fn http1<S>(&self, stream: S, scheme: Scheme, sni: Option<Box<str>>, asks_clients: bool)
+    async fn http1<S>(&self, stream: S, scheme: Scheme, peer: Peer)
     where
         S: AsyncRead + AsyncWrite + Resettable + Send + Unpin + 'static,
     {
         let limits = &self.shared.limits;
-        let connection = self.connection(scheme, sni, asks_clients);
+        let connection = self.connection(scheme, peer);
         let framing = Framing::new(limits.header_bytes, limits.headers);
         let stream = ClientStream::new(stream, limits.body_idle, connection.reset.clone())
             .with_framing(framing, connection.wire.clone());
@@ -270,12 +281,12 @@ impl Conversation<'_> {
         self.log(outcome);
     }
 
-    async fn http2<S>(&self, stream: S, sni: Option<Box<str>>, asks_clients: bool)
+    async fn http2<S>(&self, stream: S, peer: Peer)
     where
         S: AsyncRead + AsyncWrite + Resettable + Send + Unpin + 'static,
     {
         let limits = &self.shared.limits;
-        let connection = self.connection(Scheme::Https, sni, asks_clients);
+        let connection = self.connection(Scheme::Https, peer);
         let stream = ClientStream::new(stream, limits.body_idle, connection.reset.clone());
         let service = service_fn(|request| answer(connection.clone(), request));
         let serving = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
@@ -303,10 +314,19 @@ impl Conversation<'_> {
     }
 
     /// `SSL_TCP`: bytes both ways.
-    async fn raw<S>(&self, stream: S)
+    async fn raw<S>(&self, stream: S, peer: &Peer)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin,
     {
+        let Ok(identity) = peer.identity.now(self.vserver).await else {
+            return;
+        };
+        let asker = Asker {
+            identity,
+            vserver: self.vserver.name.clone(),
+            client: self.ends.client.ip(),
+            protocol: Offer::Http1,
+        };
         let mut tried = Vec::new();
         let routes = self.shared.routes.load_full();
         let default = routes.policies.default_target(&self.vserver.name);
@@ -315,7 +335,7 @@ impl Conversation<'_> {
         let question = (vserver.balancer).question_of(self.ends.client, self.ends.server);
         while let Some(service) = vserver.balancer.pick(&question, &tried) {
             let _active = super::pool::Active::new(service.clone());
-            let Ok(backend) = service.connect().await else {
+            let Ok(backend) = service.connect(&asker).await else {
                 tried.push(service);
                 continue;
             };
@@ -327,12 +347,7 @@ impl Conversation<'_> {
         }
     }
 
-    fn connection(
-        &self,
-        scheme: Scheme,
-        sni: Option<Box<str>>,
-        asks_clients: bool,
-    ) -> Arc<HttpConnection> {
+    fn connection(&self, scheme: Scheme, peer: Peer) -> Arc<HttpConnection> {
         Arc::new(HttpConnection {
             live: self.live.clone(),
             vserver: self.vserver.clone(),
@@ -341,8 +356,9 @@ impl Conversation<'_> {
             ends: self.ends.clone(),
             reset: ResetSwitch::default(),
             scheme,
-            sni,
-            asks_clients,
+            sni: peer.sni,
+            asks_clients: peer.asks_clients,
+            identity: peer.identity,
             wire: Arc::default(),
             requests: 0.into(),
             active: 0.into(),

@@ -17,6 +17,7 @@ pub(crate) mod accept;
 pub(crate) mod admission;
 pub(crate) mod backend;
 pub(crate) mod body;
+pub(crate) mod client_identity;
 pub(crate) mod drain;
 pub(crate) mod framing;
 pub(crate) mod headers;
@@ -30,6 +31,7 @@ pub(crate) mod pool;
 pub(crate) mod relay;
 pub(crate) mod routes;
 pub(crate) mod stream;
+mod watched;
 pub(crate) mod websocket;
 
 /// What all connections of an instance share.

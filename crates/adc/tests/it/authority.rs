@@ -154,6 +154,15 @@ impl TestCa {
         chain.leaf().clone()
     }
 
+    /// A certificate for a server, with its key.
+    pub(crate) fn server(&self, name: &str) -> (Vec<Certificate>, KeyPair) {
+        let key = key(KeyAlgorithm::EcdsaP256);
+        let validity = SignedDuration::from_hours(24);
+        let request = LeafRequest::for_key(&key, &names(name), validity, now());
+        let chain = self.issuing.issue_chain(&request).unwrap();
+        (chain.certificates().to_vec(), key)
+    }
+
     /// A certificate for a client, with its key.
     pub(crate) fn client(&self, common_name: &str) -> (Vec<Certificate>, KeyPair) {
         let key = key(KeyAlgorithm::EcdsaP256);

@@ -192,11 +192,15 @@ impl Http1 {
     }
 
     pub(crate) async fn get(&mut self, host: &str, path: &str) -> (u16, String) {
+        self.try_get(host, path).await.unwrap()
+    }
+
+    pub(crate) async fn try_get(&mut self, host: &str, path: &str) -> hyper::Result<(u16, String)> {
         let request = Request::get(path)
             .header("Host", host)
             .body(Full::default())
             .unwrap();
-        text(self.sender.send_request(request).await.unwrap()).await
+        Ok(text(self.sender.send_request(request).await?).await)
     }
 }
 

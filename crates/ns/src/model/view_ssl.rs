@@ -143,7 +143,7 @@ pub struct BackendSslView {
     pub dynamic_client_cert: Option<DynamicClientCert>,
     /// The certificate that signs such certificates.
     pub forging_ca: Option<CertKeyRef>,
-    /// Whether HTTP/2 is offered (`-alpnProtocol HTTP2`).
+    /// Whether HTTP/2 is offered: by the SSL profile (`-alpnProtocol HTTP2`) or the HTTP profile (`-http2 ENABLED`).
     pub http2: bool,
     /// Ciphers and cipher groups, by priority.
     pub ciphers: Vec<String>,
@@ -206,9 +206,19 @@ impl Config {
                 .filter(|_| settings.is("dynamicClientCert", "ENABLED"))
                 .map(DynamicClientCert::of),
             forging_ca: forging.map(|name| self.certkey_ref(&name)),
-            http2: settings.is("alpnProtocol", "HTTP2"),
+            http2: settings.is("alpnProtocol", "HTTP2") || self.has_http2_profile(companion, name),
             ciphers: settings.listed("cipherName"),
         }
+    }
+
+    /// Whether the HTTP profile of a service or group has HTTP/2 on.
+    fn has_http2_profile(&self, companion: &ResourceType, name: &str) -> bool {
+        let owner = companion.companion_of.iter();
+        let profile = owner
+            .filter_map(|kind| self.object(kind, name))
+            .find_map(|owner| owner.text("httpProfileName"))
+            .and_then(|profile| self.object("ns httpProfile", profile));
+        profile.is_some_and(|profile| profile.is("http2", "ENABLED"))
     }
 
     /// Certificates bound with that flag, or with none.

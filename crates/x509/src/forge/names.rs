@@ -190,6 +190,15 @@ pub(super) fn attribute_values(name: &[u8], oid: &[u8]) -> Vec<String> {
         .collect()
 }
 
+/// The texts of all attributes of a `Name` (DER).
+pub(super) fn texts(name: &[u8]) -> Vec<String> {
+    let parts = parts(name).unwrap_or_default();
+    let attributes = parts.iter().flatten();
+    attributes
+        .filter_map(|(_, value)| string_text(value))
+        .collect()
+}
+
 /// The text of a `DirectoryString` or `IA5String`; `None` when it is neither.
 pub(super) fn string_text(tlv: &Tlv<'_>) -> Option<String> {
     match tlv.tag {

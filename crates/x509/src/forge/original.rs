@@ -124,9 +124,19 @@ impl<'a> Original<'a> {
         crate::name::der_text(self.subject)
     }
 
+    /// The text of each part of its subject.
+    pub fn subject_values(&self) -> Vec<String> {
+        super::names::texts(self.subject)
+    }
+
     /// Its issuer as DER.
     pub const fn issuer_der(&self) -> &'a [u8] {
         self.issuer
+    }
+
+    /// Its subject as DER.
+    pub const fn subject_der(&self) -> &'a [u8] {
+        self.subject
     }
 
     /// Contents octets of its serial number.

@@ -198,6 +198,11 @@ impl Response {
         Ok(single)
     }
 
+    /// Whether this very certificate's key signed it: a responder that is trusted by configuration.
+    pub fn is_signed_by(&self, signer: &Certificate) -> bool {
+        self.verifies_with(signer)
+    }
+
     /// By the issuer's key, or by a certificate of the issuer's that is for signing OCSP responses.
     fn is_signed_for(&self, issuer: &Certificate, now: Timestamp) -> bool {
         if self.names(issuer) && self.verifies_with(issuer) {

@@ -1,5 +1,6 @@
 //! Tests of the balancer: methods, persistence, and services that are passed over, down or full.
 
+use crate::traffic::pool::PoolLimits;
 use std::time::Duration;
 
 use super::*;
@@ -17,8 +18,12 @@ fn service(name: &str, weight: usize) -> Arc<Service> {
         weight,
         connect_timeout: Duration::from_secs(1),
         response_timeout: Duration::from_secs(1),
-        idle_connections: 1,
-        idle_timeout: Duration::from_secs(1),
+        pool: PoolLimits {
+            own: 1,
+            each_client: 1,
+            all_clients: 1,
+            max_age: Duration::from_secs(1),
+        },
         health: Arc::new(Health::new()),
         most_clients: None,
     }))
@@ -199,8 +204,12 @@ fn a_full_service_takes_no_more() {
         weight: 1,
         connect_timeout: Duration::from_secs(1),
         response_timeout: Duration::from_secs(1),
-        idle_connections: 1,
-        idle_timeout: Duration::from_secs(1),
+        pool: PoolLimits {
+            own: 1,
+            each_client: 1,
+            all_clients: 1,
+            max_age: Duration::from_secs(1),
+        },
         health: Arc::new(Health::new()),
         most_clients: Some(2),
     }));

@@ -1,6 +1,6 @@
 //! NITRO as real tools speak it: raw requests, answered to the letter.
 
-mod client;
+pub(crate) mod client;
 
 mod acme_sh;
 mod certbot;
