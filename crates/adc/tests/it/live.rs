@@ -1,6 +1,8 @@
 //! Commands that change the configuration while others' connections go on.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -248,6 +250,70 @@ async fn clients_are_refused_until_a_ca_is_bound() {
 
         client.look(adc.addr("v"), "a.example").await.unwrap();
         assert!(Tls::plain().look(adc.addr("v"), "a.example").await.is_err());
+        adc.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_notice_nothing_of_fifty_changes() {
+    within(async {
+        let dir = tempfile::tempdir().unwrap();
+        let (ca, a, b) = (
+            TestCa::new(),
+            Backend::start().await,
+            Backend::start().await,
+        );
+        for name in ["one", "two"] {
+            ca.files(dir.path(), name, "a.example", KeyAlgorithm::EcdsaP256);
+        }
+        let adc = Setup::new(dir.path())
+            .vserver("v", "SSL", &[a.addr])
+            .later("w")
+            .conf("add ssl certKey c -cert one.pem -key one.key\nbind ssl vserver v -certkeyName c")
+            .conf(&service("s", &b))
+            .start()
+            .await;
+        let addr = adc.addr("v");
+        let stop = Arc::new(AtomicBool::new(false));
+        let clients: Vec<_> = (0..4)
+            .map(|_| {
+                let stop = stop.clone();
+                tokio::spawn(async move {
+                    let mut kept = Tls::plain().http1(addr, "a.example").await;
+                    let mut answered = 0;
+                    while !stop.load(Ordering::Relaxed) {
+                        let mut new = Tls::plain().http1(addr, "a.example").await;
+                        for client in [&mut kept, &mut new] {
+                            assert_eq!(client.get("a.example", "/").await.0, 200);
+                            answered += 1;
+                        }
+                    }
+                    answered
+                })
+            })
+            .collect();
+
+        for _ in 0..5 {
+            adc.run(
+                "bind lb vserver v s
+                 update ssl certKey c -cert two.pem -key two.key
+                 add lb vserver w HTTP 127.0.0.1 81
+                 set ssl vserver v -tls12 DISABLED
+                 unbind lb vserver v v_0
+                 bind lb vserver v v_0
+                 unset ssl vserver v -tls12
+                 rm lb vserver w
+                 update ssl certKey c -cert one.pem -key one.key
+                 unbind lb vserver v s",
+            )
+            .await;
+        }
+        stop.store(true, Ordering::Relaxed);
+
+        for client in clients {
+            assert!(client.await.unwrap() > 0);
+        }
         adc.stop().await;
     })
     .await;
