@@ -1,3 +1,5 @@
+//! Answers of zones to questions, as octets.
+
 use evercert_ns::grammar;
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};

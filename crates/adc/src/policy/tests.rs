@@ -1,3 +1,5 @@
+//! Banks, actions and content switching over requests made of plain parts.
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! Values of expressions, messages about bad ones, and properties of all of them.
+
 use std::net::SocketAddr;
 
 use proptest::prelude::*;
