@@ -39,8 +39,7 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
             .secret()
             .env(&["ACMEDNS_PASSWORD"], &[]),
         Field::text("fulldomain", "Full name", "The name that the account can change; challenge names point to it by CNAME.")
-            .optional()
-            .env(&[], &[]),
+            .optional(),
         Field::text("subdomain", "Sub-domain", "First label of the full name, where the full name is not known.")
             .optional()
             .env(&["ACMEDNS_SUBDOMAIN"], &[]),

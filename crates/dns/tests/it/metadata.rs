@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::Query;
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::routing::{get, post};
+use axum::{Form, Json, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use evercert_dns::{Fault, Provider, Settings};
 use serde_json::{Value, json};
 
@@ -116,4 +118,50 @@ fn keys_that_cannot_sign_are_told() {
         let error = evercert_dns::build("gcloud", &settings).unwrap_err();
         assert!(error.to_string().contains(word), "{error}");
     }
+}
+
+/// A key and a certificate made for this test; they open nothing.
+const CLIENT: &str = include_str!("azure-test-client.pem");
+
+#[tokio::test]
+async fn an_application_shows_its_certificate() {
+    type Given = Form<std::collections::BTreeMap<String, String>>;
+    let token = post(async |Form(given): Given| {
+        assert_eq!(
+            given["client_assertion_type"],
+            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        );
+        let parts: Vec<Value> = (given["client_assertion"].split('.').take(2))
+            .map(|part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap())
+            .collect();
+        assert_eq!(
+            (&parts[0]["alg"], &parts[0]["x5t"]),
+            (&json!("RS256"), &json!("FUG1PcBr_NhO63_u0OHGg3AqUMM"))
+        );
+        assert_eq!(
+            (&parts[1]["iss"], &parts[1]["sub"]),
+            (&json!("app-1"), &json!("app-1"))
+        );
+        assert!(
+            parts[1]["aud"]
+                .as_str()
+                .unwrap()
+                .ends_with("/tenant-1/oauth2/v2.0/token")
+        );
+        Json(json!({"access_token": "vm-token", "expires_in": 3599}))
+    });
+    let app = Router::new().route("/tenant-1/oauth2/v2.0/token", token);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let login = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let url = clouds().await;
+    let pairs = [
+        ("subscription_id", "sub-1"),
+        ("tenant_id", "tenant-1"),
+        ("client_id", "app-1"),
+        ("client_certificate", CLIENT),
+        ("login_url", &login),
+    ];
+
+    provider("azure", &url, &pairs).check(None).await.unwrap();
 }

@@ -1,4 +1,6 @@
-//! Azure DNS: whole sets by JSON, kept from lost updates by entity tags; tokens of Entra ID or of the host's identity.
+//! Azure DNS: whole sets by JSON, kept from lost updates by entity tags.
+
+mod identity;
 
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde_json::{Value, json};
 
+use self::identity::Identity;
 use super::api::{Api, Repeat, relative};
 use super::sets::{Entry, HeldZone, SetStore, Sets, TxtSet, Written};
 use crate::error::{DnsError, Fault, Step};
@@ -61,6 +64,13 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
         .secret()
         .env(&["AZUREDNS_CLIENTSECRET"], &["AZURE_CLIENT_SECRET"]),
         Field::text(
+            "client_certificate",
+            "Application certificate",
+            "Instead of the secret: the application's certificate and its RSA key, both in PEM.",
+        )
+        .optional()
+        .secret(),
+        Field::text(
             "managed_identity",
             "Managed identity",
             "true: the identity of the virtual machine that this runs on is used.",
@@ -105,22 +115,6 @@ const CAPS: Caps = Caps {
     propagation_poll: Duration::from_secs(2),
 };
 
-/// Where tokens come from.
-#[derive(Debug)]
-enum Identity {
-    Application {
-        login: Api,
-        tenant: String,
-        client: String,
-        secret: Secret<String>,
-    },
-    Managed {
-        metadata: Api,
-        client: Option<String>,
-    },
-    Given(Secret<String>),
-}
-
 #[derive(Debug)]
 struct Azure {
     api: Api,
@@ -152,7 +146,7 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
     let ca_bundle = reader.text("ca_bundle");
     let base = reader.text("base_url").unwrap_or(resource);
     let mut api = Api::new(CODE, base, ca_bundle, context)?;
-    api.secrets = ["client_secret", "bearer_token"]
+    api.secrets = ["client_secret", "client_certificate", "bearer_token"]
         .into_iter()
         .filter_map(|key| reader.secret(key))
         .collect();
@@ -161,7 +155,7 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
     Ok(Box::new(Sets {
         account: format!("{}/{subscription}", api.base),
         store: Azure {
-            identity: identity(&reader, login, context)?,
+            identity: Identity::read(&reader, login, context)?,
             api,
             subscription,
             resource: resource.to_owned(),
@@ -172,36 +166,6 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
         ttl: reader.ttl("ttl", DEFAULT_TTL)?,
         caps: CAPS,
     }))
-}
-
-fn identity(reader: &Reader<'_>, login: &str, context: &Context) -> Result<Identity, DnsError> {
-    if let Some(token) = reader.secret("bearer_token") {
-        return Ok(Identity::Given(token));
-    }
-    if reader.text("managed_identity") == Some("true") {
-        return Ok(Identity::Managed {
-            metadata: Api::metadata(CODE, reader.required("metadata_url")?, context)?,
-            client: reader.text("client_id").map(str::to_owned),
-        });
-    }
-    let parts = (
-        reader.text("tenant_id"),
-        reader.text("client_id"),
-        reader.secret("client_secret"),
-    );
-    let (Some(tenant), Some(client), Some(secret)) = parts else {
-        return Err(reader.error(
-            "settings are missing: give tenant_id, client_id and client_secret, or managed_identity, or bearer_token",
-        ));
-    };
-    let mut login = Api::new(CODE, login, reader.text("ca_bundle"), context)?;
-    login.secrets = vec![secret.clone()];
-    Ok(Identity::Application {
-        login,
-        tenant: tenant.to_owned(),
-        client: client.to_owned(),
-        secret,
-    })
 }
 
 #[async_trait]
@@ -422,7 +386,7 @@ impl Azure {
         {
             return Ok(token.clone());
         }
-        let (api, reply) = self.ask_for_token(step).await?;
+        let (api, reply) = self.identity.ask(step, &self.resource, now).await?;
         let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         if !reply.status.is_success() {
             let words = body["error_description"]
@@ -452,50 +416,6 @@ impl Azure {
             now + SignedDuration::from_secs((seconds.unwrap_or(600) - 300).clamp(60, 86_400));
         *kept = Some((token.clone(), until));
         Ok(token)
-    }
-
-    async fn ask_for_token(&self, step: Step) -> Result<(&Api, Reply), DnsError> {
-        match &self.identity {
-            Identity::Application {
-                login,
-                tenant,
-                client,
-                secret,
-            } => {
-                let form = [
-                    ("grant_type", "client_credentials"),
-                    ("client_id", client),
-                    ("client_secret", secret.expose()),
-                    ("scope", &format!("{}/.default", self.resource)),
-                ];
-                let url = format!("{}/{tenant}/oauth2/v2.0/token", login.base);
-                let reply = login
-                    .send(step, Repeat::Always, || login.client.post(&url).form(&form))
-                    .await?;
-                Ok((login, reply))
-            }
-            Identity::Managed { metadata, client } => {
-                let mut query = vec![
-                    ("api-version", "2018-02-01".to_owned()),
-                    ("resource", format!("{}/", self.resource)),
-                ];
-                query.extend(client.clone().map(|client| ("client_id", client)));
-                let url = format!("{}/metadata/identity/oauth2/token", metadata.base);
-                let make = || {
-                    metadata
-                        .client
-                        .get(&url)
-                        .query(&query)
-                        .header("Metadata", "true")
-                };
-                let reply = metadata.send(step, Repeat::Always, make).await?;
-                Ok((metadata, reply))
-            }
-            Identity::Given(_) => Err(DnsError::setting(
-                CODE,
-                "there is no identity to ask for a token",
-            )),
-        }
     }
 
     fn accepted(&self, step: Step, reply: &Reply) -> Result<(), DnsError> {
