@@ -46,11 +46,6 @@ impl Credentials {
         }
         basic(headers).map_or(Self::None, Self::Basic)
     }
-
-    /// Whether there are any.
-    pub(super) fn are_given(headers: &HeaderMap) -> bool {
-        !matches!(Self::of(headers, None), Self::None)
-    }
 }
 
 fn own_headers(headers: &HeaderMap) -> Option<Login> {

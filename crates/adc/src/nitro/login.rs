@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json, json};
 use super::credentials::Login;
 use super::envelope::{Reply, Success};
 use super::sessions::Opening;
-use super::who::Caller;
+use super::who::{Caller, authenticate};
 use super::{Call, Peer, client_of};
 use crate::control::Actor;
 
@@ -37,7 +37,7 @@ impl Call {
             password: Secret::new(text(&fields, "password").unwrap_or_default()),
         };
         let name = login.user.clone();
-        let actor = match self.authenticate(peer, login).await {
+        let actor = match authenticate(&self.instance, peer, login).await {
             Ok(actor) => actor,
             Err(error) => {
                 tracing::info!(user.name = name, client = ?client_of(peer), "log-in failed");

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use evercert_ns::nitro::{Method, Tree};
+use evercert_ns::nitro::Method;
 use evercert_ns::{NsError, codes};
 use evercert_types::SharedClock;
 use http::{HeaderMap, Request, Response};
@@ -36,6 +36,7 @@ use self::envelope::Reply;
 use self::sessions::Sessions;
 use self::throttle::Throttle;
 use self::url::{Query, ROOT, Target};
+use self::who::Caller;
 use crate::control::OnError;
 use crate::instance::Instance;
 
@@ -110,21 +111,38 @@ where
         let error = NsError::about(&codes::INVALID_METHOD, head.method.as_str());
         return Reply::refused(405, &error).into_response();
     };
-    let limit = match peer == Peer::Local || Credentials::are_given(&head.headers) {
-        true => body::LIMIT,
-        false => body::LIMIT_BEFORE_LOGIN,
+    let credentials = Credentials::of(&head.headers, None);
+    let is_login = method == Method::Post && target.is_login();
+    // A large body is taken only from who is known already.
+    let early = match (peer, &credentials) {
+        (Peer::Remote { .. }, Credentials::None) => None,
+        _ if is_login => None,
+        _ => Some(who::caller(&instance, peer, credentials).await),
+    };
+    let limit = match &early {
+        Some(Ok(_)) => body::LIMIT,
+        _ => body::LIMIT_BEFORE_LOGIN,
     };
     let payload = match tokio::time::timeout(BODY_TIMEOUT, body::read(body, limit)).await {
         Ok(Ok(payload)) => payload,
         Ok(Err(error)) => return unreadable(&error).into_response(),
         Err(_) => return unreadable(&BodyError::Broken).into_response(),
     };
-    let credentials = Credentials::of(&head.headers, payload.session.clone());
+    let caller = match (early, &payload.session) {
+        (Some(caller), _) => caller,
+        (None, session) if !is_login => {
+            let credentials = Credentials::of(&HeaderMap::new(), session.clone());
+            who::caller(&instance, peer, credentials).await
+        }
+        (None, _) => Err(NsError::new(&codes::NOT_LOGGED_IN)),
+    };
     let query = head.uri.query().unwrap_or_default();
     let call = Call::new(instance, method, target, query, &head.headers, payload);
-    let reply = match call {
-        Ok(call) => call.answer(peer, credentials).await,
-        Err(error) => Err(error),
+    let reply = match (call, caller) {
+        (Ok(call), _) if is_login => call.log_in(peer).await,
+        (_, Err(error)) => Err(error),
+        (Ok(call), Ok(caller)) => call.answer(&caller).await,
+        (Err(error), Ok(_)) => Err(error),
     };
     reply
         .unwrap_or_else(|error| Reply::error(&error))
@@ -162,18 +180,11 @@ impl Call {
         })
     }
 
-    async fn answer(&self, peer: Peer, credentials: Credentials) -> Result<Reply, NsError> {
-        let is_login = self.method == Method::Post
-            && self.target.tree == Tree::Config
-            && self.target.kind == "login";
-        if is_login {
-            return self.log_in(peer).await;
-        }
-        let caller = self.caller(peer, credentials).await?;
+    async fn answer(&self, caller: &Caller) -> Result<Reply, NsError> {
         match (self.method, self.target.kind.as_str()) {
-            (Method::Post, "logout") => Ok(self.log_out(&caller)),
-            (Method::Get, _) => self.get(&caller).await,
-            _ => self.change(&caller).await,
+            (Method::Post, "logout") => Ok(self.log_out(caller)),
+            (Method::Get, _) => self.get(caller).await,
+            _ => self.change(caller).await,
         }
     }
 }

@@ -69,6 +69,11 @@ impl Target {
             name: (!name.is_empty()).then(|| Encoded(name.to_owned())),
         })
     }
+
+    /// Whether it is where sessions begin.
+    pub(super) fn is_login(&self) -> bool {
+        self.tree == Tree::Config && self.kind == "login"
+    }
 }
 
 /// Which rows of a list are wanted.

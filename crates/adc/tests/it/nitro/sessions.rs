@@ -331,6 +331,18 @@ async fn a_body_is_taken_up_to_a_limit_and_a_small_one_before_log_in() {
     let read = adc.local().post("frobnicator", large).await;
 
     refused.fails("413 Request Entity Too Large", 283);
+    // Saying a name is not enough.
+    let body = json!({"server": {"name": "x".repeat(100_000)}});
+    let wrong = adc
+        .nobody()
+        .with("X-NITRO-USER", ADMIN.0)
+        .with("X-NITRO-PASS", "x");
+    wrong
+        .post("server", body.clone())
+        .await
+        .fails("413 Request Entity Too Large", 283);
+    let right = adc.admin().post("server", body).await;
+    assert!(!right.line.contains(" 413 "), "{}", right.line);
     read.fails("400 Bad Request", 1236);
     adc.stop().await;
 }
