@@ -347,7 +347,7 @@ pub(crate) struct List {
     pub(crate) value: Path,
     #[serde(default)]
     pub(crate) ttl: Option<Path>,
-    /// An item counts only when what is there is one of these.
+    /// An item counts only when what is there is one of these; what is not there does not speak against it.
     #[serde(default)]
     pub(crate) only: BTreeMap<String, Vec<Template>>,
     /// Values are shown cut to so many characters.

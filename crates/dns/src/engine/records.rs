@@ -433,7 +433,7 @@ fn counts(list: &List, item: &Value, vars: &Vars) -> bool {
     list.only.iter().all(|(pointer, wanted)| {
         let path = super::answer::Path::parse(pointer);
         let text = path.ok().and_then(|path| path.text(item));
-        text.is_some_and(|text| wanted.iter().any(|one| one.render(vars) == text))
+        text.is_none_or(|text| wanted.iter().any(|one| one.render(vars) == text))
     })
 }
 
