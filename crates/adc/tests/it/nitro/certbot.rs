@@ -131,3 +131,40 @@ async fn another_domain_needs_the_switch_for_it() {
         .ok();
     adc.stop().await;
 }
+
+/// The user that the guide tells administrators to make, line by line as it stands there.
+#[tokio::test]
+async fn the_user_of_the_guide_may_do_all_of_it_and_nothing_else() {
+    let guide = include_str!("../../../../../docs/guide/netscaler-tools.md");
+    let dir = tempfile::tempdir().unwrap();
+    let ca = TestCa::new();
+    let adc = Box::start(dir.path(), "add server s1 10.0.0.1").await;
+    let lines = guide
+        .lines()
+        .filter(|line| line.starts_with("add system") || line.starts_with("bind system"));
+    for line in lines {
+        adc.adc
+            .execute(line)
+            .await
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
+    }
+    let client = adc
+        .nobody()
+        .with("X-NITRO-USER", "certbot")
+        .with("X-NITRO-PASS", "S3cret-Passphrase");
+    let (chain, key) = ca.issue("www.example.com", KeyAlgorithm::EcdsaP256);
+
+    assert!(run(&client, &chain, &key, 1).await);
+
+    for refused in [
+        "server/s1",
+        "sslcertkey/www.example.com",
+        "systemuser/certbot",
+    ] {
+        client.delete(refused).await.fails("403 Forbidden", 2138);
+    }
+    let elsewhere = client.upload("x", "/var/tmp", b"x").await;
+    elsewhere.fails("403 Forbidden", 2138);
+    client.get("systemuser").await.fails("403 Forbidden", 2138);
+    adc.stop().await;
+}
