@@ -54,7 +54,7 @@ impl Reader<'_> {
         let certificates: Vec<Json> = status.items.iter().map(certificate).collect();
         put(
             CERTIFICATES,
-            (!certificates.is_empty()).then(|| Json::Array(certificates)),
+            (!certificates.is_empty()).then_some(Json::Array(certificates)),
         );
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct Args {
         help_heading = HEADING
     )]
     state_dir: Option<PathBuf>,
-    /// Address of an ADC's NITRO interface, such as https://192.0.2.10:443.
+    /// Address of an ADC's NITRO interface, such as `https://192.0.2.10:443`.
     #[arg(
         long,
         value_name = "URL",
@@ -55,7 +55,7 @@ pub(crate) struct Args {
     /// Who logs in there.
     #[arg(long, value_name = "NAME", default_value = "nsroot", help_heading = HEADING)]
     user: String,
-    /// File with the password, as @FILE; else EVERCERT_NITRO_PASSWORD, else it is asked for.
+    /// File with the password, as @FILE; else `EVERCERT_NITRO_PASSWORD`, else it is asked for.
     #[arg(long, value_name = "@FILE", requires = "nitro", help_heading = HEADING)]
     password: Option<String>,
     /// PEM file of the CA that the ADC's certificate is checked against; default: the system's.

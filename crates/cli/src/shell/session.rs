@@ -248,7 +248,7 @@ impl Session {
     fn parse(&self, line: &str) -> Result<Vec<Command>, Failure> {
         if self.asking == Asking::Person {
             if let Some(name) = grammar::secret_wanted(line) {
-                let secret = asked_secret(is_new(line, name))?;
+                let secret = asked_secret(how_often(line, name))?;
                 let parsed = grammar::parse_all_with(line, &secret);
                 return parsed.map_err(|fault| Failure::usage(&fault));
             }
@@ -276,7 +276,7 @@ enum Typed {
 }
 
 /// A new password is typed twice, a file's pass phrase once.
-fn is_new(line: &str, name: &str) -> Typed {
+fn how_often(line: &str, name: &str) -> Typed {
     let stand_in = Secret::new(STAND_IN.to_owned());
     let commands = grammar::parse_all_with(line, &stand_in).unwrap_or_default();
     let is_new = commands.iter().any(|command| {
