@@ -175,6 +175,10 @@ async fn a_site_is_set_up_shown_saved_and_there_after_a_restart() {
         .await
         .unwrap();
 
+    assert_eq!(
+        site.ok(&["flush ssl dynamicClientCertCache"]).await,
+        " Done\n"
+    );
     site.ok(&["save ns config"]).await;
     let saved = std::fs::read_to_string(dir.path().join("ns.conf")).unwrap();
     assert!(
