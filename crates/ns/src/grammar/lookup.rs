@@ -149,6 +149,8 @@ pub(super) fn nearest<'n>(names: impl IntoIterator<Item = &'n str>, word: &str) 
     let limit = 1 + word.chars().count() / 4;
     names
         .into_iter()
+        // Each character more or less is a step of its own.
+        .filter(|name| name.len().abs_diff(word.len()) <= limit.saturating_mul(4))
         .map(|name| (distance(&name.to_ascii_lowercase(), &word), name))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
