@@ -33,8 +33,8 @@ pub(crate) enum Record<'a> {
         client: IpAddr,
         /// `client`, or `fallback` where the client showed none.
         source: &'static str,
-        original: Original<'a>,
-        forged: Forged<'a>,
+        original: &'a Original<'a>,
+        forged: &'a Forged<'a>,
         /// SHA-256 of the forging CA's certificate.
         forging_ca: String,
     },

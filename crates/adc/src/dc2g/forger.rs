@@ -238,6 +238,17 @@ impl Forger {
     ) -> Result<(), Refusal> {
         let (subject, issuer) = (original.subject_text(), original.issuer_text());
         let (serial, forged_serial) = (original.serial_hex(), hex(&forged.serial));
+        let made_from = audit::Original {
+            subject: &subject,
+            issuer: &issuer,
+            serial: &serial,
+            sha256: source.fingerprint.to_string(),
+        };
+        let made = audit::Forged {
+            serial: &forged_serial,
+            sha256: sha256(&forged.der).to_string(),
+            not_after: forged.not_after.to_string(),
+        };
         let record = Record::Forged {
             time: now.to_string(),
             profile: &self.profile,
@@ -245,17 +256,8 @@ impl Forger {
             service: &occasion.service,
             client: occasion.client,
             source: source.word,
-            original: audit::Original {
-                subject: &subject,
-                issuer: &issuer,
-                serial: &serial,
-                sha256: source.fingerprint.to_string(),
-            },
-            forged: audit::Forged {
-                serial: &forged_serial,
-                sha256: sha256(&forged.der).to_string(),
-                not_after: forged.not_after.to_string(),
-            },
+            original: &made_from,
+            forged: &made,
             forging_ca: ca.fingerprint().to_string(),
         };
         tracing::info!(

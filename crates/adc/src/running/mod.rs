@@ -5,6 +5,7 @@
 
 mod balancing;
 pub(crate) mod certkeys;
+mod client_certificates;
 mod inspection;
 pub(crate) mod live;
 mod made;
@@ -283,7 +284,9 @@ impl Builder<'_> {
                 return Ok(None);
             }
         };
-        self.warn_of_client_certificates(view);
+        for warning in client_certificates::warnings(view) {
+            self.warn(warning);
+        }
         let mut services = Vec::new();
         for service in view.services.iter().filter(|service| service.enabled) {
             services.extend(self.service(view, service)?);
@@ -380,37 +383,6 @@ impl Builder<'_> {
             ));
         }
         address
-    }
-
-    /// Certificates that cannot be made: every handshake of a service that asks for one would fail.
-    fn warn_of_client_certificates(&mut self, view: &VserverView) {
-        let asks = (view.ssl.as_ref()).is_some_and(|ssl| ssl.client_auth != ClientAuth::Off);
-        for service in &view.services {
-            let Some(ssl) = &service.ssl else { continue };
-            let Some(dynamic) = &ssl.dynamic_client_cert else {
-                continue;
-            };
-            let profile = ssl.profile.as_deref().unwrap_or_default();
-            let (vserver, service) = (&view.name, &service.name);
-            if ssl.forging_ca.is_none() {
-                self.warn(format!(
-                    "SSL profile {profile}: -dynamicClientCert is ENABLED, and no CA is bound with -forgingCACertkey: \
-                     handshakes with service {service} fail if it asks for a client certificate"
-                ));
-            }
-            if !asks && dynamic.fallback.is_none() {
-                self.warn(format!(
-                    "vserver {vserver}: -clientAuth is not ENABLED, and service {service} gets client certificates made \
-                     from the clients': handshakes with it fail if it asks for one"
-                ));
-            }
-            if !ssl.client_certkeys.is_empty() {
-                self.warn(format!(
-                    "service {service}: its own client certificate is not used while -dynamicClientCert is ENABLED in \
-                     SSL profile {profile}"
-                ));
-            }
-        }
     }
 
     /// The balancer, with the clients it remembers.

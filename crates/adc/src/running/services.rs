@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use evercert_ns::model::{
-    BackendSslView, Config, DynamicClientCert, ServiceAddress, ServiceType, ServiceView,
-    TlsVersions,
+    BackendSslView, Config, ServiceAddress, ServiceType, ServiceView, TlsVersions,
 };
 use evercert_types::DomainName;
 use evercert_x509::tls::crypto_provider;
@@ -21,10 +20,8 @@ use rustls::{
 
 use super::Surroundings;
 use super::certkeys::CertKeys;
+use super::client_certificates;
 use crate::config::Limits;
-use crate::dc2g::Dc2g;
-use crate::dc2g::forger::Forger;
-use crate::dc2g::settings::ForgerSettings;
 use crate::error::StartError;
 use crate::tls::client_choice::ZeroTouchClient;
 use crate::traffic::backend::{Offer, Service, ServiceParts, ServiceTls};
@@ -133,7 +130,12 @@ fn service_tls(
         .with_custom_certificate_verifier(Arc::new(verifier));
     let forger = match &ssl.dynamic_client_cert {
         None => None,
-        Some(dynamic) => Some(forger(view, ssl, dynamic, config, certkeys, &with.dc2g)?),
+        Some(dynamic) => {
+            let dc2g = &with.dc2g;
+            Some(client_certificates::forger(
+                view, ssl, dynamic, config, certkeys, dc2g,
+            )?)
+        }
     };
     let mut tls = match (ssl.client_certkeys.first(), &ssl.zero_touch_cert) {
         // Never another one instead of one made for the client.
@@ -183,36 +185,6 @@ fn zero_touch(
         table: with.table.clone(),
         hot: with.hot.clone(),
     })
-}
-
-/// The profile's forger, with its CA and fall-back certificate read.
-fn forger(
-    view: &ServiceView,
-    ssl: &BackendSslView,
-    dynamic: &DynamicClientCert,
-    config: &Config,
-    certkeys: &mut CertKeys,
-    dc2g: &Dc2g,
-) -> Result<Arc<Forger>, StartError> {
-    let ca = match &ssl.forging_ca {
-        None => None,
-        Some(certkey) => Some(certkeys.forging_ca(config, &certkey.name)?),
-    };
-    let fallback = match &dynamic.fallback {
-        None => None,
-        Some(name) => Some(certkeys.certificate(config, name)?),
-    };
-    let settings = ForgerSettings {
-        view: dynamic.clone(),
-        ca,
-        fallback,
-    };
-    let profile = ssl.profile.as_deref().unwrap_or_default();
-    dc2g.forger(profile, settings)
-        .map_err(|why| StartError::Tls {
-            vserver: view.name.clone(),
-            source: Error::General(format!("SSL profile {profile}: {why}")),
-        })
 }
 
 static TLS12: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS12];

@@ -279,7 +279,7 @@ async fn exchange(
             Attempt::Answered(mut exchange) => {
                 service.answered_in(started.elapsed());
                 balancer.mark(&question, &service, exchange.response.headers_mut());
-                return Ok(exchange);
+                return Ok(*exchange);
             }
             // An idle connection that was closed meanwhile is nobody's fault: once more, on a new one.
             Attempt::Unsent(request, unsent) => {
@@ -299,7 +299,7 @@ async fn exchange(
 }
 
 enum Attempt {
-    Answered(Exchange),
+    Answered(Box<Exchange>),
     /// Nothing of it reached the service, or it may be sent again without harm; what to say if it cannot be.
     Unsent(Box<Request<RequestBody>>, Refusal),
     Failed(Refusal),
@@ -334,7 +334,7 @@ async fn attempt(
         }
     };
     let mut error = match outcome {
-        Ok(response) => return Attempt::Answered(Exchange { response, lease }),
+        Ok(response) => return Attempt::Answered(Box::new(Exchange { response, lease })),
         Err(error) => error,
     };
     let broke_off = match lease.alert() {

@@ -200,6 +200,7 @@ impl Http1 {
             .header("Host", host)
             .body(Full::default())
             .unwrap();
+        self.sender.ready().await?;
         Ok(text(self.sender.send_request(request).await?).await)
     }
 }

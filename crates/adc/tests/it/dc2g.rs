@@ -295,7 +295,7 @@ async fn untrusted_and_expired_clients_are_refused_and_nothing_is_made() {
             assert_eq!(count(&adc, "dc2g_forged_total"), 0);
             adc.stop().await;
         }
-        assert_eq!((origin.connections(), parties.audit().len()), (0, 0));
+        assert_eq!((origin.handshakes(), parties.audit().len()), (0, 0));
     })
     .await;
 }

@@ -336,3 +336,39 @@ async fn nitro_configures_counts_and_flushes() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn idle_connections_of_clients_are_bounded_and_the_least_lately_used_go_first() {
+    within(async {
+        let parties = Parties::new();
+        let origin = Origin::start(
+            &parties.servers,
+            &parties.forging,
+            Asks::Requires,
+            BOTH,
+            &[],
+        )
+        .await;
+        let setup = parties.setup(origin.addr, "Mandatory");
+        let adc = setup
+            .limits(|limits| limits.client_connections = 2)
+            .start()
+            .await;
+        let [alice, bob, carol] =
+            ["alice", "bob", "carol"].map(|name| client(Some(&parties.person(name)), BOTH));
+        let connections = async |tls: &_, expected: usize| {
+            assert_eq!(get(&adc, tls, "/").await.0, 200);
+            assert_eq!(origin.handshakes(), expected);
+        };
+
+        connections(&alice, 1).await;
+        connections(&bob, 2).await;
+        connections(&alice, 2).await;
+        // Bob's is the one that was used least lately.
+        connections(&carol, 3).await;
+        connections(&alice, 3).await;
+        connections(&bob, 4).await;
+        adc.stop().await;
+    })
+    .await;
+}

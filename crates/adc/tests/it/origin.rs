@@ -39,7 +39,6 @@ pub(crate) struct Origin {
 
 #[derive(Default)]
 struct Seen {
-    connections: AtomicUsize,
     handshakes: AtomicUsize,
     certificates: Mutex<Vec<Certificate>>,
     requests: Mutex<Vec<Vec<String>>>,
@@ -75,10 +74,6 @@ impl Origin {
     /// Connections that completed their handshake.
     pub(crate) fn handshakes(&self) -> usize {
         self.seen.handshakes.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn connections(&self) -> usize {
-        self.seen.connections.load(Ordering::SeqCst)
     }
 
     /// Header names of the requests.
@@ -117,7 +112,6 @@ fn config(
 }
 
 async fn serve(tcp: TcpStream, config: Arc<ServerConfig>, seen: Arc<Seen>) {
-    seen.connections.fetch_add(1, Ordering::SeqCst);
     let Ok(stream) = TlsAcceptor::from(config).accept(tcp).await else {
         return;
     };

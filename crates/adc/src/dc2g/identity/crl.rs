@@ -43,8 +43,6 @@ pub(crate) struct CrlFeed {
     pub(crate) source: CrlSource,
     /// The list, as long as a good one was ever read: one that is damaged does not replace it.
     pub(crate) list: Option<Arc<RevocationList>>,
-    /// What is wrong with the file now.
-    pub(crate) problem: Option<String>,
     seen: Option<Seen>,
     /// When fetching it was tried last.
     fetched: Option<Timestamp>,
@@ -147,11 +145,6 @@ impl CrlStore {
         }
     }
 
-    /// The CRLs with what they are.
-    pub(crate) fn feeds(&self) -> Arc<BTreeMap<String, CrlFeed>> {
-        self.feeds.load_full()
-    }
-
     /// What is known of a certificate, by its issuer's name and its serial number.
     pub(super) fn look_up(&self, issuer: &[u8], serial: &[u8], now: Timestamp) -> CrlAnswer {
         let feeds = self.feeds.load();
@@ -179,7 +172,6 @@ impl CrlFeed {
         Self {
             source,
             list: None,
-            problem: None,
             seen: None,
             fetched: None,
         }
@@ -192,12 +184,10 @@ impl CrlFeed {
                 let (name, entries) = (&self.source.name, list.len());
                 tracing::info!(ssl.crl = %name, entries, "read a CRL");
                 self.list = Some(Arc::new(list));
-                self.problem = None;
             }
             Err(problem) => {
                 let name = &self.source.name;
                 tracing::warn!(ssl.crl = %name, %problem, "a CRL cannot be used");
-                self.problem = Some(problem);
             }
         }
         self

@@ -239,14 +239,16 @@ impl FrontVerifier {
         if !self.cas.iter().any(by_ocsp) {
             return Ok(RevocationStatus::NotChecked);
         }
-        let Some((leaf, issuer, ca)) = self.asked_about(chain)? else {
+        let asked = self.asked_about(chain)?;
+        let Some(asked) = asked.filter(|asked| by_ocsp(asked.ca)) else {
             return Ok(RevocationStatus::NotChecked);
         };
-        if !by_ocsp(ca) {
-            return Ok(RevocationStatus::NotChecked);
-        }
-        let answer = self.ocsp.status(leaf, &issuer, &ca.responders).await;
-        match (answer, ca.revocation) {
+        let (certificate, responders) = (asked.certificate, &asked.ca.responders);
+        let answer = self
+            .ocsp
+            .status(certificate, &asked.issuer, responders)
+            .await;
+        match (answer, asked.ca.revocation) {
             (Some(Status::Good), _) => Ok(RevocationStatus::Good),
             (Some(Status::Revoked { .. }), _) => Err(IdentityError::Revoked),
             (_, RevocationCheck::OcspMandatory) => Err(IdentityError::NoStatus),
@@ -258,7 +260,7 @@ impl FrontVerifier {
     fn asked_about<'c>(
         &self,
         chain: &'c [CertificateDer<'_>],
-    ) -> Result<Option<(&'c [u8], Certificate, &BoundCa)>, IdentityError> {
+    ) -> Result<Option<Asked<'c, '_>>, IdentityError> {
         let pieces: Result<Vec<Original<'_>>, _> = (chain.iter().take(MAX_CHAIN))
             .map(|der| Original::read(der))
             .collect();
@@ -282,7 +284,11 @@ impl FrontVerifier {
             }
             (None, None) => return Ok(None),
         };
-        Ok(Some((leaf, issuer, rule)))
+        Ok(Some(Asked {
+            certificate: leaf,
+            issuer,
+            ca: rule,
+        }))
     }
 
     fn issuer(&self, certificate: &Original<'_>) -> Option<&BoundCa> {
@@ -320,6 +326,15 @@ fn rules(cas: &[BoundCa], insistence: Insistence) -> Fingerprint {
         text.push_str(&format!(" {certificate} {check:?}"));
     }
     sha256(text.as_bytes())
+}
+
+/// What OCSP is asked about.
+struct Asked<'c, 'v> {
+    /// The client's.
+    certificate: &'c [u8],
+    issuer: Certificate,
+    /// The bound CA whose rule counts.
+    ca: &'v BoundCa,
 }
 
 /// The client's certificate and those that issued it, as far as the client sent them; a self-signed one is no link.
