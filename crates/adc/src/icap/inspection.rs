@@ -32,7 +32,15 @@ pub(crate) struct Policy {
     pub(crate) action: Action,
     /// When the rule has no result.
     pub(crate) undefined: Action,
+    pub(crate) counts: Arc<PolicyCounts>,
+}
+
+/// How often a policy applied.
+#[derive(Debug, Default)]
+pub(crate) struct PolicyCounts {
     pub(crate) hits: AtomicU64,
+    /// The rule had no result.
+    pub(crate) undefined: AtomicU64,
 }
 
 /// What a policy does.
@@ -204,13 +212,16 @@ fn choose(policies: &[Policy], request: &impl Request) -> Option<Decision> {
     policies.iter().find_map(|policy| {
         let action = match policy.rule.truth(request) {
             Ok(false) => return None,
-            Ok(true) => &policy.action,
+            Ok(true) => {
+                policy.counts.hits.fetch_add(1, Ordering::Relaxed);
+                &policy.action
+            }
             Err(undefined) => {
                 tracing::debug!(policy.name = %policy.name, ?undefined, "the rule has no result");
+                policy.counts.undefined.fetch_add(1, Ordering::Relaxed);
                 &policy.undefined
             }
         };
-        policy.hits.fetch_add(1, Ordering::Relaxed);
         Some(Decision {
             policy: policy.name.clone(),
             fields: match action {

@@ -17,5 +17,5 @@ mod source;
 mod target;
 mod transaction;
 
-pub(crate) use inspection::{Action, Decision, Failure, Inspection, Policy, Verdict};
+pub(crate) use inspection::{Action, Decision, Failure, Inspection, Policy, PolicyCounts, Verdict};
 pub(crate) use service::{IcapService, IcapSettings, Sender, header_lines};

@@ -126,7 +126,12 @@ impl Reader<'_> {
             "service" => self.service(row),
             "servicegroup" => self.service_group(row),
             "sslzerotouchparam" => self.zero_touch(row),
-            "responderaction" | "responderpolicy" | "csaction" | "cspolicy" => {
+            "responderaction"
+            | "responderpolicy"
+            | "csaction"
+            | "cspolicy"
+            | "contentinspectionaction"
+            | "contentinspectionpolicy" => {
                 self.policy(kind, row);
             }
             "systemuser" => {

@@ -170,6 +170,12 @@ impl Reader<'_> {
                 Some(self.referring("cs policy", "action", &name)),
             ),
             "cspolicy" => ("cs policy", None),
+            "contentinspectionpolicy" => ("contentInspection policy", None),
+            "contentinspectionaction" => {
+                let uses = self.referring("contentInspection policy", "action", &name);
+                row.insert("referencecount".to_owned(), json!(uses));
+                return;
+            }
             _ => ("responder policy", None),
         };
         if let Some(uses) = uses {
@@ -183,6 +189,9 @@ impl Reader<'_> {
     /// How often a policy or an action was used, and how often its expression had no value.
     pub(super) fn counted(&self, resource: &'static str, name: &str) -> (u64, u64) {
         let running = self.instance.control.running();
+        if resource == "contentInspection policy" {
+            return running.inspections_counted(name);
+        }
         let counted = running.policies.counts().of(resource, name);
         counted.map_or((0, 0), |counted| (counted.hits(), counted.undefined()))
     }

@@ -1,15 +1,63 @@
 //! How a vserver's services are chosen, from its configuration.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use evercert_ns::model::{BalancingView, Config, PersistenceType, VserverView};
 
-use crate::traffic::lb::Method;
+use super::{Builder, client_idle};
+use crate::traffic::backend::Service;
 use crate::traffic::lb::balancer::Key;
 use crate::traffic::lb::hash::Masks;
 use crate::traffic::lb::persistence::{Cookie, Persistence, SourceTable};
+use crate::traffic::lb::{Balancer, HttpsRedirect, Method};
+use crate::traffic::listener::{Vserver, VserverKind};
+
+impl Builder<'_> {
+    /// The balancer, with the clients it remembers.
+    pub(super) fn balancer(&mut self, view: &VserverView, services: Vec<Arc<Service>>) -> Balancer {
+        let before = self.known.get(view.name.as_str());
+        let before = before.and_then(|built| built.vserver.balancer.persistence().cloned());
+        let mut warnings = Vec::new();
+        let balancing = Balancing::of(self.ns, view, &mut warnings);
+        for warning in warnings {
+            self.warn(warning);
+        }
+        let method = balancing.method;
+        Balancer::new(services, method).with_persistence(balancing.persistence(before))
+    }
+
+    /// The clear port whose clients are sent to the vserver (`-redirectFromPort`).
+    pub(super) fn redirect(
+        &self,
+        view: &VserverView,
+        address: Option<SocketAddr>,
+    ) -> Option<(Arc<Vserver>, SocketAddr)> {
+        let from = view.redirect_from.as_ref()?;
+        let name = format!("{}:{}", view.name, from.from_port);
+        let configured = address.map(|address| SocketAddr::new(address.ip(), from.from_port));
+        let listen = self.with.listen.get(&name).copied().or(configured)?;
+        let vserver = Vserver {
+            kind: VserverKind::Http,
+            enabled: view.enabled,
+            balancer: Balancer::new(Vec::new(), Method::RoundRobin),
+            metrics: self.with.metrics.vserver(&name),
+            client_idle: client_idle(view, &self.with.limits),
+            strict_transport_security: None,
+            backup: None,
+            redirect_url: None,
+            https_redirect: Some(HttpsRedirect {
+                url: from.url.clone(),
+                port: view.port,
+            }),
+            ssl_redirect: false,
+            inspection: None,
+            name: name.into(),
+        };
+        Some((Arc::new(vserver), listen))
+    }
+}
 
 /// How services are chosen.
 pub(super) struct Balancing {

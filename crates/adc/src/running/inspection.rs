@@ -1,28 +1,35 @@
 //! Content inspection of the configuration as the data plane carries it out.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use evercert_ns::expr;
 use evercert_ns::model::{
     Config, IcapActionView, InspectionActionView, InspectionFailure, InspectionPoint,
-    InspectionPolicyView, InspectionServer, ServiceType, ServiceView,
+    InspectionPolicyView, InspectionServer, ServiceType, ServiceView, VserverView,
 };
 
-use super::Surroundings;
 use super::certkeys::CertKeys;
 use super::made::ServiceMade;
 use super::services;
+use super::{Builder, Surroundings};
 use crate::config::Limits;
 use crate::error::StartError;
-use crate::icap::{Action, Failure, IcapService, IcapSettings, Inspection, Policy, header_lines};
+use crate::icap::{
+    Action, Failure, IcapService, IcapSettings, Inspection, Policy, PolicyCounts, header_lines,
+};
 use crate::traffic::backend::{Service, ServiceParts};
 use crate::traffic::lb::{Balancer, Health, Method};
 use crate::traffic::pool::PoolLimits;
 
 /// ICAP services with what they were made of.
 #[derive(Clone, Debug, Default)]
-pub(super) struct IcapServices(Vec<(IcapMade, Arc<IcapService>)>);
+pub(super) struct IcapServices {
+    services: Vec<(IcapMade, Arc<IcapService>)>,
+    /// Of policies, by name in lower case.
+    counts: HashMap<String, Arc<PolicyCounts>>,
+}
 
 /// What an ICAP service is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,15 +39,50 @@ struct IcapMade {
 }
 
 /// What inspections are built with.
-pub(super) struct Ground<'a> {
-    pub(super) config: &'a Config,
-    pub(super) certkeys: &'a mut CertKeys,
-    pub(super) with: &'a Surroundings,
+struct Ground<'a> {
+    config: &'a Config,
+    certkeys: &'a mut CertKeys,
+    with: &'a Surroundings,
     /// Of the configuration before.
-    pub(super) before: &'a IcapServices,
+    before: &'a IcapServices,
     /// Of this one.
-    pub(super) services: &'a mut IcapServices,
-    pub(super) warnings: &'a mut Vec<String>,
+    services: &'a mut IcapServices,
+    warnings: &'a mut Vec<String>,
+}
+
+impl Builder<'_> {
+    /// What is shown to ICAP servers.
+    ///
+    /// # Errors
+    /// When a certificate of a TLS service of ICAP servers cannot be used.
+    pub(super) fn inspection(
+        &mut self,
+        view: &VserverView,
+    ) -> Result<Option<Arc<Inspection>>, StartError> {
+        let mut warnings = Vec::new();
+        let mut ground = Ground {
+            config: self.ns,
+            certkeys: &mut self.certkeys,
+            with: self.with,
+            before: &self.before.icap,
+            services: &mut self.running.icap,
+            warnings: &mut warnings,
+        };
+        let inspection = ground.inspection(&view.name)?;
+        for warning in warnings {
+            self.warn(warning);
+        }
+        match view.kind.is_http() {
+            true => Ok(inspection),
+            false => {
+                if inspection.is_some() {
+                    let name = &view.name;
+                    self.warn(format!("vserver {name}: only HTTP is inspected"));
+                }
+                Ok(None)
+            }
+        }
+    }
 }
 
 impl Ground<'_> {
@@ -48,10 +90,7 @@ impl Ground<'_> {
     ///
     /// # Errors
     /// When a certificate of a TLS service of ICAP servers cannot be used.
-    pub(super) fn inspection(
-        &mut self,
-        vserver: &str,
-    ) -> Result<Option<Arc<Inspection>>, StartError> {
+    fn inspection(&mut self, vserver: &str) -> Result<Option<Arc<Inspection>>, StartError> {
         let mut inspection = Inspection::default();
         for view in self.config.inspections(vserver) {
             let Some(policy) = self.policy(vserver, &view)? else {
@@ -112,8 +151,16 @@ impl Ground<'_> {
                 InspectionActionView::Reset => Action::Reset,
                 _ => Action::Skip,
             },
-            hits: AtomicU64::new(0),
+            counts: self.counts(&view.name),
         }))
+    }
+
+    /// The policy's counters, which go on when the configuration changes.
+    fn counts(&mut self, policy: &str) -> Arc<PolicyCounts> {
+        let name = policy.to_ascii_lowercase();
+        let known = self.before.counts.get(&name).cloned();
+        let counts = self.services.counts.entry(name);
+        counts.or_insert_with(|| known.unwrap_or_default()).clone()
     }
 
     fn icap(&mut self, about: &str, view: &IcapActionView) -> Result<Arc<IcapService>, StartError> {
@@ -209,14 +256,23 @@ impl Ground<'_> {
 }
 
 impl IcapServices {
+    /// How often a policy applied, and how often its rule had no result.
+    pub(super) fn counted(&self, policy: &str) -> (u64, u64) {
+        let counts = self.counts.get(&policy.to_ascii_lowercase());
+        counts.map_or((0, 0), |counts| {
+            let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+            (of(&counts.hits), of(&counts.undefined))
+        })
+    }
+
     fn find(&self, made: &IcapMade) -> Option<Arc<IcapService>> {
-        let (_, service) = self.0.iter().find(|(other, _)| other == made)?;
+        let (_, service) = self.services.iter().find(|(other, _)| other == made)?;
         Some(service.clone())
     }
 
     fn keep(&mut self, made: IcapMade, service: Arc<IcapService>) {
         if self.find(&made).is_none() {
-            self.0.push((made, service));
+            self.services.push((made, service));
         }
     }
 
@@ -224,11 +280,13 @@ impl IcapServices {
     pub(super) fn adopt(&mut self, inspection: &Inspection, before: &Self) {
         let policies = inspection.requests.iter().chain(&inspection.answers);
         for policy in policies {
+            let name = policy.name.to_ascii_lowercase();
+            self.counts.insert(name, policy.counts.clone());
             let Action::Icap { service, .. } = &policy.action else {
                 continue;
             };
             let known = before
-                .0
+                .services
                 .iter()
                 .find(|(_, known)| Arc::ptr_eq(known, service));
             if let Some((made, service)) = known {

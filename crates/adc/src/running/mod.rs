@@ -26,13 +26,12 @@ use evercert_types::{DomainName, SharedClock};
 use http::HeaderValue;
 
 use self::certkeys::{CertKeys, is_server_certkey};
-use self::inspection::{Ground, IcapServices};
+use self::inspection::IcapServices;
 use self::made::{Made, ServiceMade, TlsMade};
 use crate::config::Limits;
 use crate::dc2g::Dc2g;
 use crate::dns::Dns;
 use crate::error::StartError;
-use crate::icap::Inspection;
 use crate::metrics::Metrics;
 use crate::ocsp::Stapler;
 use crate::policy::{self, Policies};
@@ -45,7 +44,6 @@ use crate::tls::resolver::{ChoicePolicy, DefaultCertificate};
 use crate::tls::table::Table;
 use crate::traffic::backend::Service;
 use crate::traffic::lb::monitors::{Monitors, Watched, watched};
-use crate::traffic::lb::{Balancer, HttpsRedirect, Method};
 use crate::traffic::listener::{Vserver, VserverKind};
 
 /// What vservers are built with, besides the configuration.
@@ -133,6 +131,11 @@ impl Running {
             warnings: Vec::new(),
             default_name: None,
         }
+    }
+
+    /// How often a content inspection policy applied, and how often its rule had no result.
+    pub(crate) fn inspections_counted(&self, policy: &str) -> (u64, u64) {
+        self.icap.counted(policy)
     }
 
     /// The same with other certkeys, of which none is in use.
@@ -307,32 +310,6 @@ impl Builder<'_> {
         }))
     }
 
-    fn inspection(&mut self, view: &VserverView) -> Result<Option<Arc<Inspection>>, StartError> {
-        let mut warnings = Vec::new();
-        let mut ground = Ground {
-            config: self.ns,
-            certkeys: &mut self.certkeys,
-            with: self.with,
-            before: &self.before.icap,
-            services: &mut self.running.icap,
-            warnings: &mut warnings,
-        };
-        let inspection = ground.inspection(&view.name)?;
-        for warning in warnings {
-            self.warn(warning);
-        }
-        match view.kind.is_http() {
-            true => Ok(inspection),
-            false => {
-                if inspection.is_some() {
-                    let name = &view.name;
-                    self.warn(format!("vserver {name}: only HTTP is inspected"));
-                }
-                Ok(None)
-            }
-        }
-    }
-
     /// The service with its pool and counters as it was, if its settings are the same.
     fn service(
         &mut self,
@@ -383,49 +360,6 @@ impl Builder<'_> {
             ));
         }
         address
-    }
-
-    /// The balancer, with the clients it remembers.
-    fn balancer(&mut self, view: &VserverView, services: Vec<Arc<Service>>) -> Balancer {
-        let before = self.known.get(view.name.as_str());
-        let before = before.and_then(|built| built.vserver.balancer.persistence().cloned());
-        let mut warnings = Vec::new();
-        let balancing = balancing::Balancing::of(self.ns, view, &mut warnings);
-        for warning in warnings {
-            self.warn(warning);
-        }
-        let method = balancing.method;
-        Balancer::new(services, method).with_persistence(balancing.persistence(before))
-    }
-
-    /// The clear port whose clients are sent to the vserver (`-redirectFromPort`).
-    fn redirect(
-        &self,
-        view: &VserverView,
-        address: Option<SocketAddr>,
-    ) -> Option<(Arc<Vserver>, SocketAddr)> {
-        let from = view.redirect_from.as_ref()?;
-        let name = format!("{}:{}", view.name, from.from_port);
-        let configured = address.map(|address| SocketAddr::new(address.ip(), from.from_port));
-        let listen = self.with.listen.get(&name).copied().or(configured)?;
-        let vserver = Vserver {
-            kind: VserverKind::Http,
-            enabled: view.enabled,
-            balancer: Balancer::new(Vec::new(), Method::RoundRobin),
-            metrics: self.with.metrics.vserver(&name),
-            client_idle: client_idle(view, &self.with.limits),
-            strict_transport_security: None,
-            backup: None,
-            redirect_url: None,
-            https_redirect: Some(HttpsRedirect {
-                url: from.url.clone(),
-                port: view.port,
-            }),
-            ssl_redirect: false,
-            inspection: None,
-            name: name.into(),
-        };
-        Some((Arc::new(vserver), listen))
     }
 
     /// The TLS as it was, with its tickets, if its settings and certificates are the same.

@@ -127,7 +127,13 @@ async fn proxy(
         ip: connection.client.ip(),
         scheme: connection.scheme,
     };
-    let chosen = inspection::choose(connection, [reached, vserver], &parts, &admitted);
+    let chosen = inspection::choose(
+        connection,
+        [reached, vserver],
+        &parts,
+        &admitted,
+        asker.identity.as_deref(),
+    );
     let head = to_service(parts, &admitted, &client, limits.underscores);
     let (head, body) = match chosen.request(&connection.ends, head, body).await? {
         Verdict::Pass(head, body) => (head, body),

@@ -8,6 +8,7 @@ use super::body::{ReplyBody, RequestBody};
 use super::http::HttpConnection;
 use super::listener::Vserver;
 use super::policies::Ending;
+use crate::dc2g::identity::VerifiedIdentity;
 use crate::icap::{Decision, Sender, Verdict};
 use crate::policy::request::{Ends, HttpRequest};
 
@@ -18,6 +19,8 @@ pub(crate) struct Chosen {
     answer: Option<Decision>,
     /// The client waits for 100 Continue.
     waits: bool,
+    /// Its certificate was verified, and is accepted still.
+    is_verified: bool,
 }
 
 /// Looks for the policies that apply: those of the vserver the client reached, then those of the one that takes the
@@ -27,6 +30,7 @@ pub(crate) fn choose(
     vservers: [&Vserver; 2],
     parts: &Parts,
     admitted: &Admitted,
+    identity: Option<&VerifiedIdentity>,
 ) -> Chosen {
     if vservers.iter().all(|vserver| vserver.inspection.is_none()) {
         return Chosen::default();
@@ -48,6 +52,7 @@ pub(crate) fn choose(
         request: inspections.find_map(|inspection| inspection.of_request(&request)),
         answer: again.find_map(|inspection| inspection.of_answer(&request)),
         waits: parts.headers.contains_key(header::EXPECT),
+        is_verified: identity.is_some(),
     }
 }
 
@@ -98,7 +103,8 @@ impl Chosen {
     }
 
     fn sender<'a>(&self, decision: &'a Decision, ends: &'a Ends) -> Sender<'a> {
-        let certificate = ends.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
+        let tls = ends.tls.as_ref().filter(|_| self.is_verified);
+        let certificate = tls.and_then(|tls| tls.certificate.as_ref());
         Sender {
             ip: ends.client.ip(),
             subject: certificate.map(|certificate| certificate.subject.as_str()),

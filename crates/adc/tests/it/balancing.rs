@@ -12,12 +12,15 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::authority::TestCa;
 use crate::backend::Backend;
 use crate::client::{Tls, text};
+use crate::icap_server::IcapServer;
+use crate::nitro::client::Box;
 use crate::world::{SOON, Setup, TestAdc, eventually, within};
 
 /// A monitor that looks often and decides at once.
@@ -437,6 +440,54 @@ async fn services_without_a_monitor_of_their_own_are_probed_by_the_default_one()
             "a connection is enough"
         );
         assert!(SOON > Duration::ZERO);
+        adc.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn reads_tell_what_monitors_and_inspections_found() {
+    within(async {
+        let dir = tempfile::tempdir().unwrap();
+        let (site, icap) = (Site::start("x").await, IcapServer::start().await);
+        let setup = Setup::new(dir.path()).vserver("v", "HTTP", &[]).conf(&format!(
+            "{}add lb monitor m HTTP -respCode 200 {QUICK}
+             bind service s -monitorName m
+             bind lb vserver v s
+             enable ns feature CI
+             add ns icapProfile p -uri /pass -mode REQMOD
+             add contentInspection action a -type ICAP -serverIP 127.0.0.1 -serverPort {} -icapProfileName p
+             add contentInspection policy c -rule TRUE -action a
+             bind lb vserver v -policyName c -priority 1 -type REQUEST",
+            service("s", &site),
+            icap.addr.port()
+        ));
+        let adc = Box::with(setup).await;
+        let monitor = async |expected: &str| {
+            eventually(expected, SOON, async || {
+                let rows = adc.local().get("service_lbmonitor_binding/s").await.ok();
+                let row = rows["service_lbmonitor_binding"][0].clone();
+                (row["lastresponse"] == expected).then_some(row)
+            })
+            .await
+        };
+
+        let up = monitor("Success - HTTP response code 200 received.").await;
+        assert_eq!((&up["monitor_state"], &up["monitorcurrentfailedprobes"]), (&json!("UP"), &json!("0")));
+        assert_eq!(who(adc.vserver("v")).await.0, 200);
+        site.says(503);
+        let down = monitor("Failure - HTTP response code 503 received.").await;
+        assert_eq!(down["monitor_state"], "DOWN");
+        let rows = adc.local().get("service/s").await.ok();
+        assert_eq!(rows["service"][0]["svrstate"], "DOWN");
+        // Counters go on when the configuration changes.
+        adc.local().put("lbvserver", json!({"lbvserver": {"name": "v", "clttimeout": 99}})).await.ok();
+        let rows = adc.local().get("contentinspectionpolicy/c").await.ok();
+        assert_eq!(rows["contentinspectionpolicy"][0]["hits"], 1);
+        let rows = adc.local().get("contentinspectionaction/a").await.ok();
+        assert_eq!(rows["contentinspectionaction"][0]["referencecount"], 1);
+        let rows = adc.local().get("lbvserver_contentinspectionpolicy_binding/v").await.ok();
+        assert_eq!(rows["lbvserver_contentinspectionpolicy_binding"][0]["policyname"], "c");
         adc.stop().await;
     })
     .await;

@@ -29,6 +29,7 @@ mod dns;
 mod http1;
 mod http2;
 mod icap;
+mod icap_servers;
 mod live;
 mod nitro;
 mod ocsp;
