@@ -13,8 +13,10 @@ use crate::verb::Verb;
 pub(super) struct Table {
     objects: BTreeMap<u64, Arc<Object>>,
     index: HashMap<String, u64>,
-    /// Numbers of the objects that have an address; made when first asked for, forgotten when an object changes.
+    /// Numbers of the objects that have an address; made when first asked for.
     by_address: OnceLock<HashMap<IpAddr, BTreeSet<u64>>>,
+    /// The object handed out to be changed last; the index does not know it.
+    changing: Option<u64>,
     /// Whether case tells names apart: the strings of TXT records are part of their names here.
     is_exact: bool,
 }
@@ -53,7 +55,7 @@ impl Table {
 
     pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Object> {
         let number = self.number(key)?;
-        self.by_address.take();
+        self.hand_out(number);
         self.objects.get_mut(&number).map(Arc::make_mut)
     }
 
@@ -73,7 +75,7 @@ impl Table {
     pub(super) fn get_or_insert(&mut self, number: u64, mut object: Object) -> &mut Object {
         let number = self.place(number, &object);
         object.set_number(number);
-        self.by_address.take();
+        self.hand_out(number);
         Arc::make_mut(
             self.objects
                 .entry(number)
@@ -111,15 +113,43 @@ impl Table {
     pub(super) fn at_address(&self, ip: IpAddr) -> impl Iterator<Item = &Object> {
         let index = self.by_address.get_or_init(|| {
             let mut index: HashMap<IpAddr, BTreeSet<u64>> = HashMap::new();
-            for (number, object) in &self.objects {
+            let settled = |number: &&u64| Some(**number) != self.changing;
+            for (number, object) in self.objects.iter().filter(|(number, _)| settled(number)) {
                 if let Some(ip) = address(object) {
                     index.entry(ip).or_default().insert(*number);
                 }
             }
             index
         });
-        let numbers = index.get(&ip).into_iter().flatten();
-        numbers.filter_map(|number| self.numbered(*number))
+        let changed = self.changing.filter(|number| {
+            let object = self.numbered(*number);
+            object.and_then(address) == Some(ip)
+        });
+        let mut numbers: BTreeSet<u64> = index.get(&ip).cloned().unwrap_or_default();
+        numbers.extend(changed);
+        numbers
+            .into_iter()
+            .filter_map(|number| self.numbered(number))
+    }
+
+    /// Takes the object out of the index, because it is about to change, and puts the one before back.
+    fn hand_out(&mut self, number: u64) {
+        let Some(index) = self.by_address.get_mut() else {
+            return;
+        };
+        if self.changing == Some(number) {
+            return;
+        }
+        let address_of = |number: &u64| self.objects.get(number).and_then(|o| address(o));
+        if let Some(before) = self.changing
+            && let Some(ip) = address_of(&before)
+        {
+            index.entry(ip).or_default().insert(before);
+        }
+        if let Some(numbers) = address_of(&number).and_then(|ip| index.get_mut(&ip)) {
+            numbers.remove(&number);
+        }
+        self.changing = Some(number);
     }
 
     /// The object that was added with the number.

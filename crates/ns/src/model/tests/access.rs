@@ -128,3 +128,28 @@ fn virtual_servers_of_all_kinds_share_their_names_and_addresses() {
     insta::assert_snapshot!(refused(&mut config, "add lb vserver v HTTP 192.0.2.5 443"), @"ERROR: Address already in use [192.0.2.5:443]");
     insta::assert_snapshot!(refused(&mut config, "rm ssl certKey c"), @"ERROR: Certificate is referenced by a CRL, OCSP responder, vserver, service, monitor, SSL profile, another certificate, or a policy expression using XML_ENCRYPT()/XML_DECRYPT() [ssl vserver gw]");
 }
+
+#[test]
+fn an_address_is_known_whatever_was_changed_before() {
+    let mut config = config(
+        "add lb vserver a HTTP 192.0.2.1 80
+         add lb vserver b HTTP 192.0.2.2 80
+         set lb vserver a -cltTimeout 5",
+    );
+    let taken = |config: &mut Config, ip: &str| {
+        let line = format!("add lb vserver new HTTP {ip} 80");
+        let was_taken = apply(config, &line).is_err();
+        if !was_taken {
+            effect(config, "rm lb vserver new");
+        }
+        was_taken
+    };
+
+    assert!(taken(&mut config, "192.0.2.1") && taken(&mut config, "192.0.2.2"));
+    effect(&mut config, "set lb vserver a -IPAddress 192.0.2.3");
+    assert!(!taken(&mut config, "192.0.2.1") && taken(&mut config, "192.0.2.3"));
+    effect(&mut config, "set lb vserver b -IPAddress 192.0.2.1");
+    assert!(taken(&mut config, "192.0.2.1") && !taken(&mut config, "192.0.2.2"));
+    effect(&mut config, "rm lb vserver b");
+    assert!(!taken(&mut config, "192.0.2.1") && taken(&mut config, "192.0.2.3"));
+}
