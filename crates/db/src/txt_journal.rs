@@ -92,6 +92,42 @@ impl Tx {
         row.map_or(Ok(String::new()), |row| row.text("id"))
     }
 
+    /// Whether a provider with room for one value has none of another order; what the order itself had there before is
+    /// forgotten, because the new value takes its place.
+    ///
+    /// The provider's row is held until the transaction ends, so that two orders cannot both find room.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn claim_single_value(
+        &mut self,
+        order_id: OrderId,
+        provider_id: DnsProviderId,
+        value: &str,
+    ) -> Result<bool, DbError> {
+        const WHAT: &str = "claiming the one TXT value of a DNS provider";
+        let hold = sqlx::query("UPDATE dns_providers SET updated_at = updated_at WHERE id = $1")
+            .bind(provider_id.to_string());
+        self.execute(WHAT, hold).await?;
+        let others = sqlx::query(
+            "SELECT count(*) AS n FROM txt_journal WHERE provider_id = $1 AND order_id <> $2",
+        )
+        .bind(provider_id.to_string())
+        .bind(order_id.to_string());
+        let row = self.one(WHAT, others).await?;
+        if row.map_or(Ok(0), |row| row.count("n"))? > 0 {
+            return Ok(false);
+        }
+        let former = sqlx::query(
+            "DELETE FROM txt_journal WHERE provider_id = $1 AND order_id = $2 AND value <> $3",
+        )
+        .bind(provider_id.to_string())
+        .bind(order_id.to_string())
+        .bind(value);
+        self.execute(WHAT, former).await?;
+        Ok(true)
+    }
+
     /// Keeps the provider's receipt of a written value.
     ///
     /// # Errors

@@ -45,6 +45,7 @@ pub(crate) mod replan;
 pub mod request;
 pub mod revoke;
 pub(crate) mod revoke_job;
+pub(crate) mod rounds;
 pub(crate) mod share;
 pub(crate) mod standing;
 pub(crate) mod terms;

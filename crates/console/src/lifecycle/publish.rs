@@ -27,13 +27,12 @@ impl Drive<'_> {
     /// Authorizing: writes the journal, then every record.
     pub(crate) async fn publish(&mut self) -> Result<(), Halt> {
         let authorizations = self.console.db.authorizations(self.order.id).await?;
-        let pending: Vec<_> = authorizations
-            .iter()
-            .filter(|one| one.status == "pending")
-            .collect();
+        let round = self.round().await?;
+        let pending: Vec<_> = round.now.iter().collect();
         let mut shown = 0;
         if !pending.is_empty() {
             let mut tx = self.console.db.begin_write().await?;
+            self.claim_room(&mut tx, &round).await?;
             for one in &pending {
                 if let (Some(provider), Some(name), Some(value)) =
                     (one.provider_id, &one.effective_name, &one.txt_value)
@@ -157,8 +156,8 @@ impl Drive<'_> {
     /// Propagated: tells the CA to look.
     pub(crate) async fn trigger(&mut self) -> Result<(), Halt> {
         let account = self.account().await?;
-        let authorizations = self.console.db.authorizations(self.order.id).await?;
-        let pending = authorizations.iter().filter(|one| one.status == "pending");
+        let round = self.round().await?;
+        let pending = round.now.iter();
         let telling = pending.map(|one| account.trigger_challenge(&one.challenge_url));
         each(telling.collect())
             .await
@@ -174,6 +173,10 @@ impl Drive<'_> {
         let account = self.account().await?;
         let url = self.order.order_url.clone().unwrap_or_default();
         let deadline = Instant::now() + VALIDATION_LIMIT;
+        let round = self.round().await?;
+        if round.later > 0 {
+            return self.end_round(&account, round, deadline).await;
+        }
         let ready = account
             .poll_order(&url, Until::Ready, deadline)
             .await
@@ -222,7 +225,7 @@ impl Drive<'_> {
 }
 
 /// What the CA says about the names that failed, each with its own words.
-fn validation_failure(error: &AcmeError) -> Failure {
+pub(crate) fn validation_failure(error: &AcmeError) -> Failure {
     let mut failure = Failure::acme(Stage::Validation, error);
     if let AcmeError::OrderInvalid { failures, .. } = error {
         for authorization in failures {

@@ -30,6 +30,7 @@ mod quirks_orders;
 mod renewal_info;
 mod renewal_plan;
 mod simulation;
+mod single_value;
 mod stub_world;
 mod vendors_add;
 mod vendors_edit;
