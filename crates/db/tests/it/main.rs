@@ -120,6 +120,7 @@ suite! {
         the_longest_mapped_domain_decides,
         the_journal_outlives_order_and_certificate,
         a_shared_value_is_left_to_the_last,
+        the_one_value_of_a_provider_belongs_to_one_order,
         events_come_in_pages_newest_first,
         another_account_lets_placed_orders_begin_anew,
     },

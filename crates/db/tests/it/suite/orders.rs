@@ -408,6 +408,27 @@ pub(crate) async fn a_shared_value_is_left_to_the_last(scene: &Scene) {
     assert_eq!(scene.db.journal_of_provider(provider).await.unwrap(), 2);
 }
 
+pub(crate) async fn the_one_value_of_a_provider_belongs_to_one_order(scene: &Scene) {
+    let provider = provider(scene, "p").await;
+    let (one, two) = (OrderId::new(), OrderId::new());
+    let name = "_acme-challenge.a.example";
+    let mut tx = scene.db.begin_write().await.unwrap();
+    assert!(tx.claim_single_value(one, provider, "v").await.unwrap());
+    tx.journal_intent(one, provider, name, "v").await.unwrap();
+    assert!(!tx.claim_single_value(two, provider, "x").await.unwrap());
+
+    assert!(tx.claim_single_value(one, provider, "w").await.unwrap());
+    tx.journal_intent(one, provider, name, "w").await.unwrap();
+    tx.commit().await.unwrap();
+
+    let left = scene.db.journal_of(one).await.unwrap();
+    let values: Vec<_> = left.iter().map(|entry| entry.value.as_str()).collect();
+    assert_eq!(values, ["w"]);
+    let mut tx = scene.db.begin_write().await.unwrap();
+    tx.journal_removed(&left[0].id).await.unwrap();
+    assert!(tx.claim_single_value(two, provider, "x").await.unwrap());
+}
+
 pub(crate) async fn events_come_in_pages_newest_first(scene: &Scene) {
     let id = CertificateId::new();
     let operation = Operation {
