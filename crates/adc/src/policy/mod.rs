@@ -3,7 +3,7 @@
 //!
 //! [`Policies`] is an immutable snapshot made of the configuration whenever it changes; expressions that stayed the
 //! same are not compiled again, and counters go on. A request takes the snapshot once. Order for one request:
-//! responder REQ_OVERRIDE, the virtual server's bank, content switching, the target's bank, REQ_DEFAULT.
+//! responder `REQ_OVERRIDE`, the virtual server's bank, content switching, the target's bank, `REQ_DEFAULT`.
 
 mod action;
 mod bank;

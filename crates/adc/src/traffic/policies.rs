@@ -93,7 +93,7 @@ fn decide(
     Ok(target)
 }
 
-/// A target's bank answers even where the target itself is down, as NetScalerToolkit's does.
+/// A target's bank answers even where the target itself is down, as `NetScalerToolkit`'s does.
 fn target(routes: &Routes, name: &str) -> Result<Arc<Vserver>, Ending> {
     routes.target(name).ok_or(Ending::Refused(NO_TARGET))
 }

@@ -122,7 +122,7 @@ async fn left(dir: &Path, path: &str) -> usize {
     body[kind].as_array().map_or(0, Vec::len)
 }
 
-/// NetScalerToolkit's objects in content switching mode, and one responder policy for each authorisation.
+/// `NetScalerToolkit`'s objects in content switching mode, and one responder policy for each authorisation.
 const TOOLKIT_BEFORE: &str = r#"
 nitro POST 'nsfeature?action=enable' '{"nsfeature":{"feature":["LB","RESPONDER","CS","SSL"]}}'
 nitro POST service '{"service":{"name":"svc_letsencrypt_cert_dummy","ip":"1.2.3.4","servicetype":"HTTP","port":80,"healthmonitor":"NO"}}'
@@ -253,12 +253,12 @@ async fn certbot_is_validated_by_http01_through_global_policies_as_lens_does_it(
     adc.stop().await;
 }
 
-/// lens and NetScalerToolkit make it alike; lens' name ends with a point.
+/// lens and `NetScalerToolkit` make it alike; lens' name ends with a point.
 const DNS_AUTH: &str = r#"
 nitro POST dnstxtrec '{"dnstxtrec":[{"domain":"_acme-challenge.'"$CERTBOT_DOMAIN"'.","string":["'"$CERTBOT_VALIDATION"'"],"ttl":30}]}'
 "#;
 
-/// NetScalerToolkit removes it by its value.
+/// `NetScalerToolkit` removes it by its value.
 const BY_VALUE: &str = r#"
 nitro DELETE "dnstxtrec/_acme-challenge.$CERTBOT_DOMAIN?args=String:$CERTBOT_VALIDATION"
 "#;

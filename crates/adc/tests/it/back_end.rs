@@ -44,7 +44,8 @@ async fn demanding(ca: &TestCa) -> SocketAddr {
                 let peer = stream.get_ref().1.peer_certificates().unwrap()[0].clone();
                 let shown = sha256(&peer).to_string();
                 let mut head = [0; 4096];
-                stream.read(&mut head).await.unwrap();
+                let read = stream.read(&mut head).await.unwrap();
+                assert!(read > 0, "a request, or a part of one");
                 let answer = format!(
                     "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{shown}",
                     shown.len()

@@ -14,7 +14,7 @@ use crate::world::{Setup, TestAdc, within};
 
 const CHALLENGE: &str = "/.well-known/acme-challenge/token-1";
 
-/// What NetScalerToolkit makes before it asks for a certificate, and for one authorisation.
+/// What `NetScalerToolkit` makes before it asks for a certificate, and for one authorisation.
 const TOOLKIT: &str = r#"enable ns feature LB RESPONDER CS SSL
     add service svc_letsencrypt_cert_dummy 1.2.3.4 HTTP 80 -healthMonitor NO
     add lb vserver lb_letsencrypt_cert HTTP 0.0.0.0 0

@@ -1,7 +1,7 @@
 //! Rounds: where a DNS provider has room for one TXT value only, an order's names are proved one after the other.
 //!
 //! A round is what is published, looked at and validated together. Names at other providers all go in the first one; of
-//! the names at a provider with room for one value (DuckDNS, DDNSS), one goes in each round. Which name is next follows
+//! the names at a provider with room for one value (`DuckDNS`, `DDNSS`), one goes in each round. Which name is next follows
 //! from what is persisted, so a restart goes on with the round it was in.
 
 use std::collections::HashSet;

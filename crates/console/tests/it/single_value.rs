@@ -18,7 +18,7 @@ use crate::world::{
     actor, ca_config, ca_vendor, console_config, ended, standing_clock, tidy, wanted,
 };
 
-/// What DuckDNS's one address takes (duckdns.org/spec.jsp).
+/// What `DuckDNS`'s one address takes (duckdns.org/spec.jsp).
 #[derive(Deserialize)]
 struct Update {
     domains: String,
@@ -27,7 +27,7 @@ struct Update {
     clear: Option<String>,
 }
 
-/// A DuckDNS: the one TXT value of a name shows at every name below it; here at its challenge name.
+/// A `DuckDNS`: the one TXT value of a name shows at every name below it; here at its challenge name.
 async fn update(State(dns): State<Arc<AuthServer>>, Query(asked): Query<Update>) -> &'static str {
     if asked.token != "quack" {
         return "KO";
