@@ -13,6 +13,8 @@ use rustls::{HandshakeKind, SupportedProtocolVersion};
 
 use crate::authority::{TestCa, now};
 use crate::client::{Http1, Tls, TlsOptions};
+use crate::icap::policy;
+use crate::icap_server::IcapServer;
 use crate::origin::{Asks, Origin};
 use crate::world::{Setup, TestAdc, within};
 
@@ -519,6 +521,60 @@ async fn raw_connections_show_the_clients_certificate_too() {
 
         let text = String::from_utf8_lossy(&answer);
         assert!(text.contains(ALICE), "{text}");
+        adc.stop().await;
+    })
+    .await;
+}
+
+/// What the feature is for: to look into what a smart card's holder sends, and still let the server see the holder.
+#[tokio::test]
+async fn what_is_inspected_still_carries_the_clients_own_certificate() {
+    within(async {
+        let parties = Parties::new();
+        let icap = IcapServer::start().await;
+        let origin = Origin::start(
+            &parties.servers,
+            &parties.forging,
+            Asks::Requires,
+            BOTH,
+            &[],
+        )
+        .await;
+        let adc = parties
+            .setup(origin.addr, "Mandatory")
+            .conf(&format!(
+                "enable ns feature CI
+                 {}
+                 {}
+                 bind lb vserver v -policyName q -priority 1 -type REQUEST
+                 bind lb vserver v -policyName r -priority 1 -type RESPONSE",
+                policy("q", icap.addr, "-uri /pass -mode REQMOD", ""),
+                policy("r", icap.addr, "-uri /respchange -mode RESPMOD", ""),
+            ))
+            .start()
+            .await;
+
+        let mut users = std::collections::BTreeSet::new();
+        for name in ["alice", "bob"] {
+            let person = parties.person(name);
+            let (status, body) = get(&adc, &client(Some(&person), BOTH), "/seen").await;
+
+            // The ICAP server makes answers upper-case and adds a mark.
+            let subject = format!("CN={name},").to_ascii_uppercase();
+            assert_eq!(status, 200, "{body}");
+            assert!(body.starts_with(&subject) && body.ends_with('!'), "{body}");
+            let seen = icap.seen();
+            let request = seen.iter().rfind(|seen| seen.response.is_empty()).unwrap();
+            assert!(request.request.starts_with("GET /seen "), "{request:?}");
+            let user = request.head.split("\r\nx-authenticated-user: ").nth(1);
+            users.insert(
+                user.and_then(|rest| rest.split("\r\n").next())
+                    .unwrap()
+                    .to_owned(),
+            );
+        }
+        assert_eq!(users.len(), 2, "each with a name of its own");
+        assert_eq!(origin.handshakes(), 2);
         adc.stop().await;
     })
     .await;
