@@ -123,6 +123,7 @@ impl Reader<'_> {
             "lbvserver" | "csvserver" | "vpnvserver" | "authenticationvserver" => {
                 self.vserver(kind, row);
             }
+            "sslvserver" => self.ssl_vserver(row),
             "service" => self.service(row),
             "servicegroup" => self.service_group(row),
             "sslzerotouchparam" => self.zero_touch(row),

@@ -50,6 +50,15 @@ impl Reader<'_> {
         }
     }
 
+    /// Completes the SSL side of a virtual server: what is offered differs from what is set, because old protocols
+    /// are not there at all.
+    pub(super) fn ssl_vserver(&self, row: &mut Row) {
+        let serving = text(row, "vservername").and_then(|name| self.serving(name));
+        if let Some(tls) = serving.as_ref().and_then(|vserver| vserver.tls()) {
+            row.insert("protocolsoffered".to_owned(), json!(tls.protocols()));
+        }
+    }
+
     /// The state of a virtual server: UP, DOWN, or OUT OF SERVICE when it is disabled.
     pub(super) fn vserver_state(&self, kind: &str, name: &str) -> &'static str {
         let resource = catalog::resource_by_nitro(kind).map_or("lb vserver", |r| r.name);

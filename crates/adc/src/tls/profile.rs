@@ -66,6 +66,7 @@ pub(crate) enum ClientAuthentication {
 pub(crate) struct VserverTls {
     pub(crate) policy: Arc<ChoicePolicy>,
     template: ServerConfig,
+    versions: Versions,
     verifier: Option<Arc<FrontVerifier>>,
     hot: Arc<HotKeys>,
 }
@@ -103,9 +104,19 @@ impl VserverTls {
         Ok(Self {
             policy,
             template,
+            versions: settings.versions,
             verifier,
             hot,
         })
+    }
+
+    /// The protocol versions that clients are offered, in NetScaler's words.
+    pub(crate) const fn protocols(&self) -> &'static str {
+        match self.versions {
+            Versions::Tls12 => "TLSv1.2",
+            Versions::Tls13 => "TLSv1.3",
+            Versions::Tls12And13 => "TLSv1.2 TLSv1.3",
+        }
     }
 
     /// The configuration of one connection, and the resolver that will know what was served.

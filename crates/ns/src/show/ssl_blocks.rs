@@ -29,6 +29,7 @@ macro_rules! vserver_block {
             "!sslprofile;\tDHE Key Exchange With PSK: {dhekeyexchangewithpsk|NO}",
             "!sslprofile;\tTickets Per Authentication Context: {tls13sessionticketsperauthcontext|1}",
             "!sslprofile;\tDefault SNI: {defaultsni}",
+            "\tProtocols Offered: {protocolsoffered}",
             "\tECC Curve: {@curves}",
         ]
     };

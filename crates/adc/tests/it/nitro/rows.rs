@@ -150,6 +150,7 @@ async fn an_ssl_vserver_is_there_with_its_defaults() {
         (&row["tls12"], &row["snienable"]),
         (&json!("ENABLED"), &json!("DISABLED"))
     );
+    assert_eq!(row["protocolsoffered"], "TLSv1.2 TLSv1.3");
     assert_eq!(all["sslvserver"].as_array().map(Vec::len), Some(1));
     local
         .get("sslvserver/none")
