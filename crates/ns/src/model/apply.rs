@@ -1,6 +1,6 @@
 //! Commands that change the configuration; a refused command changes nothing.
 
-use crate::catalog::{NS_CONFIG, ResourceType, SSL_CERTKEY, Save};
+use crate::catalog::{Attribute, NS_CONFIG, ResourceType, SSL_CERTKEY, Save};
 use crate::codes;
 use crate::command::{Command, Verb};
 use crate::error::NsError;
@@ -158,13 +158,16 @@ impl Config {
     fn unset(&mut self, command: &Command) -> Result<Effect, NsError> {
         let resource = command.resource();
         self.check_exists(command)?;
+        self.check_monitor_type(command)?;
         let Some(object) = self.object(resource.name, &command.key()) else {
             return Ok(Effect::Unchanged);
         };
         let before = object.values().clone();
         let mut values = before.clone();
+        // What stands before the options, such as a monitor's type, says which object is meant.
+        let says_which = |a: &Attribute| a.is_key || a.positional.contains(Verb::Unset);
         for (name, _) in command.values().iter() {
-            if !resource.attribute(name).is_some_and(|a| a.is_key) {
+            if !resource.attribute(name).is_some_and(says_which) {
                 values.remove(name);
             }
         }

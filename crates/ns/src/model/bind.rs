@@ -7,7 +7,7 @@ use crate::error::NsError;
 use crate::model::Config;
 use crate::model::apply::Effect;
 use crate::model::object::{Bound, Object};
-use crate::model::rules::Side;
+use crate::model::rules::{Side, host};
 use crate::validate;
 use crate::value::{Value, Values};
 
@@ -292,10 +292,7 @@ impl Config {
                 Some(self.object("server", &name).or(by_address)?.key())
             });
         match known {
-            Some(name) => match name.parse() {
-                Ok(ip) => values.insert("serverName", Value::Ip(ip)),
-                Err(_) => values.insert("serverName", Value::Text(name)),
-            },
+            Some(name) => values.insert("serverName", host(name)),
             None => None,
         };
         values

@@ -253,7 +253,7 @@ impl Config {
         match (known, address) {
             (Some(name), Some(ip)) if name == ip.to_string() => {}
             (Some(name), _) => {
-                values.insert("serverName", Value::Text(name));
+                values.insert("serverName", host(name));
             }
             (None, Some(ip)) => {
                 let mut server = Values::new();
@@ -289,6 +289,14 @@ impl Config {
             _ => return None,
         };
         (!self.has_feature(code)).then(|| NsError::about(&codes::FEATURE_NOT_ENABLED, code))
+    }
+}
+
+/// A server's name as it is read again: one that is an address is an address.
+pub(super) fn host(name: String) -> Value {
+    match name.parse::<IpAddr>() {
+        Ok(ip) if ip.to_string() == name => Value::Ip(ip),
+        _ => Value::Text(name),
     }
 }
 

@@ -161,7 +161,8 @@ proptest! {
                 continue;
             }
             let given = resource.attributes_for(Verb::Unset, None).filter(|attribute| {
-                !attribute.is_key && object.value(attribute.name).is_some()
+                let says_which = attribute.is_key || attribute.positional.contains(Verb::Unset);
+                !says_which && object.value(attribute.name).is_some()
             });
             for attribute in given {
                 let mut command = Command::new(Verb::Unset, resource).with(attribute.name, Value::Flag);

@@ -151,3 +151,34 @@ fn datagrams_and_streams_share_a_port() {
     apply(&mut config, "add lb vserver c HTTP 192.0.2.54 53").unwrap();
     insta::assert_snapshot!(refused(&mut config, "set lb vserver c -IPAddress 192.0.2.53"), @"ERROR: Address already in use [192.0.2.53:53]");
 }
+
+#[test]
+fn a_server_named_by_another_address_is_saved_and_read_as_the_same() {
+    let lines = "add server 192.0.2.7 192.0.2.101
+                 add service svc 192.0.2.101 HTTP 80
+                 add serviceGroup sg HTTP
+                 bind serviceGroup sg 192.0.2.101 80";
+    let before = config(lines);
+
+    let text = saved(&before);
+    let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let after = config(&lines.join("\n"));
+
+    assert!(after == before, "{}", saved(&before));
+    let address = after.service("svc").unwrap().address;
+    assert_eq!(address, ServiceAddress::Ip([192, 0, 2, 101].into()));
+}
+
+#[test]
+fn a_monitor_keeps_its_type_whatever_is_unset() {
+    let mut config = config("add lb monitor m HTTP -respCode 200 -secure YES");
+
+    insta::assert_snapshot!(refused(&mut config, "unset lb monitor m TCP -secure"), @"ERROR: Invalid argument value [type, TCP]");
+    apply(&mut config, "unset lb monitor m HTTP -respCode -secure").unwrap();
+
+    assert_eq!(
+        config.object("lb monitor", "m").unwrap().text("type"),
+        Some("HTTP")
+    );
+    assert!(saved(&config).contains("add lb monitor m HTTP"));
+}
