@@ -61,7 +61,10 @@ fn check_secrets(line: &str) {
         let before = place.split(SECRET).next().unwrap_or_default();
         // In a comment, or inside a quotation that the line left open, it is no argument any more.
         let whole = grammar::tokenize(before).is_ok_and(|tokens| !tokens.is_empty());
-        if !whole {
+        // What follows may make a quotation of `q` and a character before it.
+        let tokens = grammar::tokenize(&place).unwrap_or_default();
+        let quoted = !tokens.is_empty() && tokens.iter().all(|token| token.text != SECRET);
+        if !whole || quoted {
             continue;
         }
         let shown = match grammar::parse_line(&place) {

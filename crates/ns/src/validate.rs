@@ -2,6 +2,8 @@
 //!
 //! The command line and NITRO both come through here, so that they accept and refuse the same things.
 
+use std::net::IpAddr;
+
 use crate::catalog::{Attribute, BindingType, Kind, SSL_CERTKEY};
 use crate::codes::{self, ErrorCode};
 use crate::command::{Command, Verb};
@@ -91,6 +93,7 @@ pub fn words(attribute: &Attribute, words: &[String]) -> Result<Value, NsError> 
 pub fn complete(mut command: Command) -> Result<Command, NsError> {
     fill_keys(&mut command)?;
     fill_gaps(&mut command)?;
+    spell_addresses(&mut command);
     for attribute in command.attributes() {
         let given = command.has(attribute.name);
         if !given && attribute.required.contains(command.verb()) {
@@ -105,6 +108,19 @@ pub fn complete(mut command: Command) -> Result<Command, NsError> {
     check_one_of(&command)?;
     check_not_empty(&command)?;
     Ok(command)
+}
+
+/// A server that is named by an address has that name in the address's one spelling, because a service says an address.
+fn spell_addresses(command: &mut Command) {
+    if command.resource().name != "server" {
+        return;
+    }
+    for name in ["name", "newName"] {
+        let address = command.text(name).and_then(|name| name.parse().ok());
+        if let Some(ip) = address.map(|ip: IpAddr| ip.to_string()) {
+            command.values_mut().insert(name, Value::Text(ip));
+        }
+    }
 }
 
 /// What is bound must be named.
@@ -286,7 +302,7 @@ fn object_name(attribute: &Attribute, word: &str, max: u16) -> Result<Value, NsE
         .is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
     let regular = first && characters.all(|c| c.is_ascii_alphanumeric() || "_#. :@=-".contains(c));
     // A server made by `add service` is named by its address, `::1` among them.
-    if regular || word.parse::<std::net::IpAddr>().is_ok() {
+    if regular || word.parse::<IpAddr>().is_ok() {
         Ok(Value::Text(word.to_owned()))
     } else {
         Err(refuse(attribute, &codes::INVALID_NAME, word))

@@ -157,7 +157,9 @@ fn a_server_named_by_another_address_is_saved_and_read_as_the_same() {
     let lines = "add server 192.0.2.7 192.0.2.101
                  add service svc 192.0.2.101 HTTP 80
                  add serviceGroup sg HTTP
-                 bind serviceGroup sg 192.0.2.101 80";
+                 bind serviceGroup sg 192.0.2.101 80
+                 add server 2001:db8::07 2001:db8::15
+                 add service six 2001:db8::15 HTTP 80";
     let before = config(lines);
 
     let text = saved(&before);
