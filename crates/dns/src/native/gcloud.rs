@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use evercert_types::{Secret, SharedClock};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::api::{Api, Repeat};
 use super::jwt::SigningKey;
+use super::oauth;
 use super::sets::{Entry, HeldZone, SetStore, Sets, TxtSet, Written};
 use crate::engine::percent;
 use crate::error::{DnsError, Fault, Step};
@@ -387,32 +388,8 @@ impl CloudDns {
             return Ok(token.clone());
         }
         let (api, reply) = self.ask_for_token(step, now).await?;
-        let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-        if !reply.status.is_success() {
-            let words = body["error_description"]
-                .as_str()
-                .or(body["error"].as_str());
-            let words = words.map_or_else(|| reply.text(), str::to_owned);
-            return Err(match reply.status.as_u16() {
-                400 | 401 | 403 => api.error(
-                    step,
-                    Fault::Credentials,
-                    "the log-in is not accepted",
-                    &reply,
-                    &words,
-                ),
-                _ => api.refused(step, &reply, &words),
-            });
-        }
-        let token = body["access_token"]
-            .as_str()
-            .ok_or_else(|| api.strange(step, &reply))?;
-        let token = Secret::new(token.to_owned());
-        let seconds = body["expires_in"].as_i64().unwrap_or(600);
-        *kept = Some((
-            token.clone(),
-            now + SignedDuration::from_secs((seconds - 300).clamp(60, 86_400)),
-        ));
+        let (token, until) = oauth::token(api, step, &reply, now)?;
+        *kept = Some((token.clone(), until));
         Ok(token)
     }
 

@@ -12,6 +12,7 @@ mod html;
 mod jwt;
 mod namecheap;
 mod nsupdate;
+mod oauth;
 mod pdns;
 mod process;
 mod sets;

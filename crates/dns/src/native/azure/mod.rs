@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use evercert_types::{Secret, SharedClock};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde_json::{Value, json};
 
 use self::identity::Identity;
 use super::api::{Api, Repeat, relative};
+use super::oauth;
 use super::sets::{Entry, HeldZone, SetStore, Sets, TxtSet, Written};
 use crate::error::{DnsError, Fault, Step};
 use crate::http::Reply;
@@ -387,33 +388,7 @@ impl Azure {
             return Ok(token.clone());
         }
         let (api, reply) = self.identity.ask(step, &self.resource, now).await?;
-        let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-        if !reply.status.is_success() {
-            let words = body["error_description"]
-                .as_str()
-                .or(body["error"].as_str());
-            let words = words.map_or_else(|| reply.text(), str::to_owned);
-            return Err(match reply.status.as_u16() {
-                400 | 401 | 403 => api.error(
-                    step,
-                    Fault::Credentials,
-                    "the log-in is not accepted",
-                    &reply,
-                    &words,
-                ),
-                _ => api.refused(step, &reply, &words),
-            });
-        }
-        let token = body["access_token"]
-            .as_str()
-            .ok_or_else(|| api.strange(step, &reply))?;
-        let token = Secret::new(token.to_owned());
-        // Azure's metadata service writes the number as text.
-        let seconds = body["expires_in"]
-            .as_i64()
-            .or_else(|| body["expires_in"].as_str()?.parse().ok());
-        let until =
-            now + SignedDuration::from_secs((seconds.unwrap_or(600) - 300).clamp(60, 86_400));
+        let (token, until) = oauth::token(api, step, &reply, now)?;
         *kept = Some((token.clone(), until));
         Ok(token)
     }
