@@ -130,6 +130,8 @@ pub struct Descriptor {
     pub docs: &'static str,
     /// What rights its credentials need at least.
     pub least_privilege: Option<&'static str>,
+    /// What somebody who uses it must know, a sentence or two each: quirks, and what is not certain.
+    pub notes: &'static [&'static str],
     /// Its settings.
     pub fields: &'static [Field],
     /// What it can when built with default settings.

@@ -23,6 +23,9 @@ pub(crate) struct Description {
     /// What rights the credentials need at least.
     #[serde(default)]
     pub(crate) least_privilege: Option<String>,
+    /// What somebody who uses it must know, a sentence or two each: quirks, doubts and where they come from.
+    #[serde(default)]
+    pub(crate) notes: Vec<String>,
     #[serde(default, rename = "field")]
     pub(crate) fields: Vec<FieldText>,
     /// Fields of which every one of some group must be given.

@@ -140,6 +140,7 @@ fn descriptor(description: Description) -> &'static Descriptor {
         name: &description.name,
         docs: &description.docs,
         least_privilege: description.least_privilege.as_deref(),
+        notes: names(&description.notes),
         fields: fields.leak(),
         caps: provider::caps(description),
         build: Maker::Described(description),

@@ -28,6 +28,7 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     name: "ACME DNS",
     docs: "https://github.com/joohoi/acme-dns",
     least_privilege: Some("An account of acme-dns can change one name and no other."),
+    notes: &[],
     fields: &[
         Field::text("base_url", "Server URL", "URL of the acme-dns server, such as https://auth.acme-dns.io.")
             .env(&["ACMEDNS_BASE_URL"], &["ACME_DNS_API_BASE"]),

@@ -34,6 +34,7 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "Several scripts remove all TXT values of a name, also those of others: delegate the challenge names to a zone of their own.",
     ),
+    notes: &[],
     fields: &[
         Field::text(
             "acme_sh",

@@ -31,6 +31,7 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     name: "pebble-challtestsrv (tests only)",
     docs: "https://github.com/letsencrypt/challtestsrv",
     least_privilege: None,
+    notes: &[],
     fields: &[
         Field {
             key: "url",

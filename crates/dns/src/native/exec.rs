@@ -27,6 +27,7 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     name: "Program (exec hook)",
     docs: "https://go-acme.github.io/lego/dns/exec/",
     least_privilege: None,
+    notes: &[],
     fields: &[
         Field {
             key: "program",

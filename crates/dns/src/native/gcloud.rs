@@ -34,6 +34,7 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "A service account with the role DNS Administrator on the mapped zones only (dns.managedZones.list on the project).",
     ),
+    notes: &[],
     fields: &[
         Field::text(
             "service_account",

@@ -48,6 +48,7 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "Namecheap's key may do everything; allow the Console's address only, or delegate the challenge names to another provider.",
     ),
+    notes: &[],
     fields: &[
         Field::text(
             "user",

@@ -34,6 +34,7 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     name: "PowerDNS",
     docs: "https://doc.powerdns.com/authoritative/http-api/",
     least_privilege: None,
+    notes: &[],
     fields: &[
         Field {
             key: "url",

@@ -279,6 +279,14 @@ fn section(page: &mut String, one: &Descriptor) {
     if let Some(least) = one.least_privilege {
         writeln!(page, "\nLeast privilege: {least}").unwrap();
     }
+    for note in one.notes {
+        writeln!(
+            page,
+            "{}* {note}",
+            if *note == one.notes[0] { "\n" } else { "" }
+        )
+        .unwrap();
+    }
     writeln!(
         page,
         "\n| Setting | Meaning | acme.sh | lego |\n|---|---|---|---|"

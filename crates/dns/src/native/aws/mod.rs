@@ -36,6 +36,7 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "route53:ListHostedZonesByName and GetChange, and for the mapped zones ListResourceRecordSets and ChangeResourceRecordSets, the latter limited to TXT by route53:ChangeResourceRecordSetsRecordTypes.",
     ),
+    notes: &[],
     fields: &[
         Field::text("access_key_id", "Access key id", "Id of the access key.")
             .optional()

@@ -35,6 +35,7 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "The role DNS Zone Contributor on the mapped zones, or a role of its own with Microsoft.Network/dnsZones/read and dnsZones/TXT/*.",
     ),
+    notes: &[],
     fields: &[
         Field::text(
             "subscription_id",

@@ -29,6 +29,7 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "The customer area's log-in is used, there is no other. Unofficial, may break.",
     ),
+    notes: &[],
     fields: &[
         USER.env(&["CY_Username"], &[]),
         PASSWORD.env(&["CY_Password"], &[]),

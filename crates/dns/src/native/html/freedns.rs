@@ -26,6 +26,7 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "The web site's log-in is used. Public domains want a picture's letters typed and cannot be used. Unofficial, may break.",
     ),
+    notes: &[],
     fields: &[
         USER.env(&["FREEDNS_User"], &[]),
         PASSWORD.env(&["FREEDNS_Password"], &[]),

@@ -27,6 +27,7 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "The web site's log-in is used: an account without two-factor login that holds the mapped zones only. Unofficial, may break.",
     ),
+    notes: &[],
     fields: &[
         Field {
             help: "Name with which one logs in at dns.he.net.",

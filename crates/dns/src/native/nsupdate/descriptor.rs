@@ -10,6 +10,7 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "A key that the server lets change TXT records of the challenge names only, such as BIND's update-policy { grant KEY name _acme-challenge.example.org. TXT; }.",
     ),
+    notes: &[],
     fields: FIELDS,
     caps: caps(TTL),
     build: Maker::Native(build),
@@ -23,6 +24,7 @@ pub(in crate::native) static KNOT: Descriptor = Descriptor {
     least_privilege: Some(
         "A key whose acl has action update and update-type TXT for the mapped zones.",
     ),
+    notes: &[],
     fields: FIELDS,
     caps: caps(TTL),
     build: Maker::Native(build_knot),

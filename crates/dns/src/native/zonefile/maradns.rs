@@ -19,6 +19,7 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "Write access to the zone file and its directory, and the right to signal duende; the server runs on this host.",
     ),
+    notes: &[],
     fields: &[
         Field::text(
             "zone_file",

@@ -17,6 +17,7 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     name: "NLnetLabs NSD",
     docs: "https://nsd.docs.nlnetlabs.nl/",
     least_privilege: Some("Write access to the zone file and its directory, and to nsd-control's socket; the server runs on this host."),
+    notes: &[],
     fields: &[
         Field::text("zone_file", "Zone file", "Absolute path of the zone's file on this host.").env(&["Nsd_ZoneFile"], &[]),
         Field::text("zone", "Zone", "Name of the zone in the file."),
