@@ -17,7 +17,7 @@ pub(super) const SERVICE: Service = Service {
 };
 
 fn failed(status: u16, code: &str, text: &str) -> Reply {
-    reply(status, &json!({"stid": "1", "messages": [{"text": text, "code": code, "status": "ERROR"}], "status": {"code": code, "text": text, "type": "ERROR"}}))
+    reply(status, &json!({"stid": "1", "messages": [{"text": text, "code": code, "status": "ERROR"}], "status": {"code": "E0202002", "text": "The zone could not be updated.", "type": "ERROR"}}))
 }
 
 fn success(data: &Value) -> Reply {
@@ -25,10 +25,11 @@ fn success(data: &Value) -> Reply {
 }
 
 fn serve(data: &mut Data, asked: &Asked) -> Reply {
+    assert!(!asked.header("user-agent").is_empty(), "the service wants to know who asks");
     match (asked.method.as_str(), asked.parts().as_slice()) {
         ("POST", ["zone", "_search"]) => {
             let filter = asked.json()["filters"][0].clone();
-            assert_eq!((&filter["key"], &filter["operator"]), (&json!("origin"), &json!("EQUAL")));
+            assert_eq!((&filter["key"], &filter["operator"]), (&json!("name"), &json!("EQUAL")));
             let found = data.zones.iter().filter(|zone| filter["value"] == **zone);
             let list: Vec<Value> = found.map(|zone| json!({"origin": zone, "virtualNameServer": "a.ns14.net"})).collect();
             success(&json!(list))
@@ -41,14 +42,18 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             let body = asked.json();
             for record in body["adds"].as_array().into_iter().flatten() {
                 assert_eq!(record["type"], "TXT");
+                let (fqdn, value) = (whole(record["name"].as_str().unwrap(), zone), record["value"].as_str().unwrap());
+                if data.at(&fqdn).iter().any(|one| one.value == value) {
+                    return failed(422, "EF02022", "The additional record was entered twice.");
+                }
                 data.least_ttl = record["ttl"].as_u64();
-                data.add(&whole(record["name"].as_str().unwrap(), zone), record["value"].as_str().unwrap());
+                data.add(&fqdn, value);
             }
             for record in body["rems"].as_array().into_iter().flatten() {
                 let fqdn = whole(record["name"].as_str().unwrap(), zone);
                 let found = data.at(&fqdn).into_iter().find(|one| record["value"] == one.value && record["ttl"] == 600);
                 let Some(found) = found else {
-                    return failed(400, "EF02022", "record not found");
+                    return failed(422, "EF02021", "The record was not found.");
                 };
                 data.remove(found.id);
             }

@@ -10,7 +10,7 @@ pub(super) const SERVICE: Service = Service {
     settings: &[("id", "13490"), ("key", "right-key")],
     wrong: &[("id", "13490"), ("key", "wrong-key")],
     knows: |_, asked| asked.given("login_token") == "13490,right-key",
-    refuse: || status("-1", "Login fail, please check login info", Value::Null),
+    refuse: || status("10002", "The login token ID is invalid", Value::Null),
     serve: |data, asked| serve(data, asked, ("record_line_id", "0")),
     changes: |asked| matches!(asked.path.as_str(), "/Record.Create" | "/Record.Remove"),
     min_ttl: 600,
@@ -27,13 +27,14 @@ fn status(code: &str, message: &str, extra: Value) -> Reply {
 
 pub(super) fn serve(data: &mut Data, asked: &Asked, line: (&str, &str)) -> Reply {
     assert_eq!((asked.method.as_str(), asked.given("format").as_str()), ("POST", "json"));
+    assert!(asked.query.is_empty(), "a token does not belong into a URL");
     let agent = asked.header("user-agent");
     assert!(agent.contains('/') && agent.contains('(') && agent.contains('@'), "{agent}");
     if asked.path == "/Domain.Info" {
         let zone = asked.given("domain");
         return match data.has_zone(&zone) {
             true => status("1", "Action completed successful", json!({"domain": {"id": zone_number(data, &zone), "name": zone}})),
-            false => status("13", "The domain is not under your account", Value::Null),
+            false => status("13", "Domain is not exists", Value::Null),
         };
     }
     let Some(zone) = zone_numbered(data, &asked.given("domain_id")) else {
@@ -55,7 +56,11 @@ pub(super) fn serve(data: &mut Data, asked: &Asked, line: (&str, &str)) -> Reply
             if data.at(&fqdn).iter().any(|record| record.value == asked.given("value")) {
                 return status("104", "Record already exists, you do not need to add it again", Value::Null);
             }
-            data.least_ttl = asked.given("ttl").parse().ok();
+            let ttl: u64 = asked.given("ttl").parse().unwrap();
+            if ttl < 600 {
+                return status("30", "Your plan does not allow such a short TTL", Value::Null);
+            }
+            data.least_ttl = Some(ttl);
             let id = data.add(&fqdn, &asked.given("value"));
             status("1", "Action completed successful", json!({"record": {"id": id.to_string(), "status": "enabled"}}))
         }
