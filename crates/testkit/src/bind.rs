@@ -12,7 +12,19 @@ use crate::process::{Daemon, Probe, StartError, temp_dir, with_retries, write};
 use crate::skip::require_program;
 use crate::zone::{TsigKey, Zone};
 
-/// A running `named` (Debian package `bind9`), without recursion.
+/// How BIND shall behave.
+#[derive(Clone, Debug, Default)]
+pub struct BindOptions {
+    /// Its zones.
+    pub zones: Vec<Zone>,
+    /// Who may change TXT records in them.
+    pub keys: Vec<TsigKey>,
+    /// Domains that others serve: it asks them and remembers nothing. With any, it resolves for whoever asks, and
+    /// follows aliases from one of its zones into another.
+    pub forwards: Vec<(String, SocketAddr)>,
+}
+
+/// A running `named` (Debian package `bind9`); without recursion unless it forwards.
 #[derive(Debug)]
 pub struct Bind {
     daemon: Daemon,
@@ -35,10 +47,24 @@ impl Bind {
     /// # Errors
     /// See [`StartError`].
     pub async fn start_with_keys(zones: &[Zone], keys: &[TsigKey]) -> Result<Self, StartError> {
-        with_retries(async || Self::attempt(zones, keys).await).await
+        Self::start_with(&BindOptions {
+            zones: zones.to_vec(),
+            keys: keys.to_vec(),
+            forwards: Vec::new(),
+        })
+        .await
     }
 
-    async fn attempt(zones: &[Zone], keys: &[TsigKey]) -> Result<Self, StartError> {
+    /// Starts it as the options say.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start_with(options: &BindOptions) -> Result<Self, StartError> {
+        with_retries(async || Self::attempt(options).await).await
+    }
+
+    async fn attempt(options: &BindOptions) -> Result<Self, StartError> {
+        let zones = &options.zones;
         let program = require_program("named", "bind9")?;
         let dir = temp_dir("bind")?;
         let addr = free_addr();
@@ -47,7 +73,7 @@ impl Bind {
             write(&file, &zone.master_file())?;
         }
         let conf = dir.path().join("named.conf");
-        write(&conf, &configuration(dir.path(), addr, zones, keys))?;
+        write(&conf, &configuration(dir.path(), addr, options))?;
         let mut command = Command::new(program);
         command.arg("-c").arg(&conf).args(["-f", "-g", "-n", "1"]);
         command.current_dir(dir.path());
@@ -59,7 +85,7 @@ impl Bind {
         Ok(Self {
             daemon,
             addr,
-            keys: keys.to_vec(),
+            keys: options.keys.clone(),
             _dir: dir,
         })
     }
@@ -81,18 +107,25 @@ impl Bind {
     }
 }
 
-fn configuration(dir: &Path, addr: SocketAddr, zones: &[Zone], keys: &[TsigKey]) -> String {
+fn configuration(dir: &Path, addr: SocketAddr, options: &BindOptions) -> String {
     let dir = dir.display();
+    let recursion = match options.forwards.is_empty() {
+        true => "recursion no;",
+        false => {
+            "recursion yes; allow-recursion { 127.0.0.1; }; max-cache-ttl 0; max-ncache-ttl 0;"
+        }
+    };
     let mut conf = format!(
         "options {{\n directory \"{dir}\";\n managed-keys-directory \"{dir}\";\n \
          listen-on port {} {{ 127.0.0.1; }};\n listen-on-v6 {{ none; }};\n \
          pid-file \"{dir}/named.pid\";\n session-keyfile \"{dir}/session.key\";\n \
-         lock-file none;\n recursion no;\n dnssec-validation no;\n notify no;\n}};\n\
+         lock-file none;\n {recursion}\n dnssec-validation no;\n notify no;\n \
+         allow-transfer {{ 127.0.0.1; }};\n}};\n\
          controls {{ }};\n",
         addr.port()
     );
     let mut grants = String::new();
-    for key in keys {
+    for key in &options.keys {
         let TsigKey {
             name,
             algorithm,
@@ -104,12 +137,22 @@ fn configuration(dir: &Path, addr: SocketAddr, zones: &[Zone], keys: &[TsigKey])
         );
         push(&mut grants, format_args!(" grant \"{name}\" zonesub TXT;"));
     }
-    for zone in zones {
+    for zone in &options.zones {
         let name = zone.name();
         push(
             &mut conf,
             format_args!(
                 "zone \"{name}\" {{ type primary; file \"{dir}/{name}.zone\"; update-policy {{{grants} }}; }};\n"
+            ),
+        );
+    }
+    for (domain, server) in &options.forwards {
+        push(
+            &mut conf,
+            format_args!(
+                "zone \"{domain}\" {{ type forward; forward only; forwarders {{ {} port {}; }}; }};\n",
+                server.ip(),
+                server.port()
             ),
         );
     }

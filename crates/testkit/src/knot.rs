@@ -108,7 +108,8 @@ fn configuration(dir: &Path, addr: SocketAddr, zones: &[Zone], keys: &[TsigKey])
     push(
         &mut conf,
         format_args!(
-            "acl:\n  - id: txt\n    key: [{}]\n    action: update\n    update-type: [TXT]\nzone:\n",
+            "acl:\n  - id: txt\n    key: [{}]\n    action: update\n    update-type: [TXT]\n\
+             \x20 - id: transfer\n    address: 127.0.0.1\n    action: transfer\nzone:\n",
             names.join(", ")
         ),
     );
@@ -117,7 +118,7 @@ fn configuration(dir: &Path, addr: SocketAddr, zones: &[Zone], keys: &[TsigKey])
         push(
             &mut conf,
             format_args!(
-                "  - domain: {name}\n    storage: {dir}\n    file: {name}.zone\n    acl: txt\n    zonefile-sync: -1\n    journal-content: all\n"
+                "  - domain: {name}\n    storage: {dir}\n    file: {name}.zone\n    acl: [txt, transfer]\n    zonefile-sync: -1\n    journal-content: all\n"
             ),
         );
     }

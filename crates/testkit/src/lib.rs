@@ -1,4 +1,5 @@
-//! Real servers for tests, each on loopback in a temporary directory: Pebble, DNS servers, PostgreSQL.
+//! Real servers for tests, each on loopback in a temporary directory: Pebble, DNS servers, PostgreSQL; and doubles of
+//! services that cannot be had: an ACME CA ([`acme_stub`]), acme-dns, Route 53's name servers.
 //!
 //! Every starter returns a value that owns the process: dropping it kills the process and removes its
 //! directory. A starter whose program is not installed answers [`StartError::Missing`]; tests turn that
@@ -16,6 +17,7 @@
 //! # }
 //! ```
 
+pub mod acme_dns;
 pub mod acme_stub;
 pub mod bind;
 pub mod c_icap;
@@ -23,17 +25,20 @@ pub mod card;
 pub mod challtestsrv;
 pub mod knot;
 pub mod moto;
+pub mod name_server;
 pub mod nsd;
 pub mod pdns;
 pub mod pebble;
 pub mod port;
 pub mod postgres;
 pub mod process;
+pub mod route53_dns;
 pub mod skip;
 pub mod wait;
 pub mod zone;
 
-pub use bind::Bind;
+pub use acme_dns::AcmeDns;
+pub use bind::{Bind, BindOptions};
 pub use c_icap::CIcap;
 pub use challtestsrv::Challtestsrv;
 pub use knot::Knot;
@@ -44,5 +49,6 @@ pub use pebble::{Pebble, PebbleOptions, ValidationDelay};
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use process::{Daemon, Probe, StartError};
+pub use route53_dns::Route53Dns;
 pub use wait::eventually;
 pub use zone::{TsigKey, Zone};

@@ -92,7 +92,7 @@ fn configuration(dir: &Path, addr: SocketAddr, zones: &[Zone]) -> String {
     );
     let zones = zones.iter().map(|zone| {
         let name = zone.name();
-        format!("zone:\n  name: {name}\n  zonefile: \"{dir}/{name}.zone\"\n")
+        format!("zone:\n  name: {name}\n  zonefile: \"{dir}/{name}.zone\"\n  provide-xfr: 127.0.0.1 NOKEY\n")
     });
     std::iter::once(server).chain(zones).collect()
 }
