@@ -154,8 +154,83 @@ pub struct DnsProviderType {
     pub name: String,
     /// Its documentation.
     pub docs: String,
+    /// What rights its credentials need at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_privilege: Option<String>,
+    /// Whether it has no interface made for programs: web pages are used, which may change without notice.
+    pub unofficial: bool,
+    /// How it is known that it works.
+    pub proof: DnsProof,
     /// What must or may be set.
     pub fields: Vec<DnsProviderField>,
+    /// Groups of fields of which every one of some group must be given; empty: only what is not optional.
+    pub one_of: Vec<Vec<String>>,
+    /// What it can, and how quick it is.
+    pub capabilities: DnsCapabilities,
+}
+
+/// How it is known that a kind of DNS provider works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DnsProof {
+    /// Tried against the real software.
+    RealServer,
+    /// Tried against exchanges written from a recording or a published test of somebody else.
+    Recording,
+    /// Tried against exchanges written from documentation or from scripts in wide use.
+    Documentation,
+}
+
+/// What a kind of DNS provider can, and how quick it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DnsCapabilities {
+    /// How several values at one name are kept.
+    pub values: DnsValues,
+    /// Time to live of new records in seconds, when nothing else is set; absent: the service has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_ttl: Option<u32>,
+    /// The least time to live it takes, in seconds; smaller ones are raised to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_ttl: Option<u32>,
+    /// The only times to live it takes, in seconds; others are raised to the next. Empty: any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_ttls: Vec<u32>,
+    /// Requests go one after the other, with this pause between, in milliseconds; absent: several at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial_pause_ms: Option<u64>,
+    /// How long its servers may need until all show a change, in milliseconds.
+    pub propagation_limit_ms: u64,
+    /// How often looking is worth while, in milliseconds.
+    pub propagation_poll_ms: u64,
+}
+
+/// How several values at one name are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DnsValues {
+    /// Values are added and removed by themselves.
+    OneByOne,
+    /// Each value is a record.
+    RecordEach,
+    /// The whole set is read and written.
+    Set,
+    /// There is room for one: names that need two are proved one after the other.
+    OneOnly,
+}
+
+/// What must be given, in words: `token, or email and key`.
+pub fn settings_wanted(fields: &[DnsProviderField], one_of: &[Vec<String>]) -> String {
+    let required: Vec<&str> = fields
+        .iter()
+        .filter(|field| !field.optional)
+        .map(|field| field.key.as_str())
+        .collect();
+    let ways: Vec<String> = one_of.iter().map(|group| group.join(" and ")).collect();
+    match (required.is_empty(), ways.is_empty()) {
+        (true, _) => ways.join(", or "),
+        (false, true) => required.join(", "),
+        (false, false) => format!("{}; {}", required.join(", "), ways.join(", or ")),
+    }
 }
 
 /// A setting of a kind of DNS provider.
@@ -173,6 +248,12 @@ pub struct DnsProviderField {
     pub default: Option<String>,
     /// What to fill in, and where to find it.
     pub help: String,
+    /// Variables of acme.sh with the same meaning.
+    #[serde(default)]
+    pub acme_sh_env: Vec<String>,
+    /// Variables of lego with the same meaning.
+    #[serde(default)]
+    pub lego_env: Vec<String>,
 }
 
 /// A domain (and all names under it) answered through a provider.

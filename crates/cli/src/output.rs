@@ -66,6 +66,28 @@ pub(crate) fn fields(fields: &[(&str, String)]) -> Result<()> {
     print(&text)
 }
 
+/// Words after a lead, broken at blanks so that no line is wider than `width`; further lines stand under the words.
+#[cfg(feature = "client")]
+pub(crate) fn wrapped(lead: &str, words: &str, width: usize) -> String {
+    let indent = lead.chars().count();
+    let mut text = lead.to_owned();
+    let mut column = indent;
+    for word in words.split_whitespace() {
+        let length = word.chars().count();
+        if column > indent && column + 1 + length > width {
+            text += &format!("\n{:indent$}", "");
+            column = indent;
+        }
+        if column > indent {
+            text.push(' ');
+            column += 1;
+        }
+        text += word;
+        column += length;
+    }
+    text + "\n"
+}
+
 #[cfg(any(feature = "client", feature = "adc"))]
 fn render(headings: &[&str], rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = headings.iter().map(|h| h.chars().count()).collect();
@@ -119,6 +141,17 @@ pub(crate) fn relative(at: jiff::Timestamp) -> String {
 #[cfg(all(test, any(feature = "client", feature = "adc")))]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "client")]
+    #[test]
+    fn words_are_wrapped_under_each_other() {
+        let text = wrapped("Proof  ", "tried against the real software", 20);
+
+        assert_eq!(
+            text,
+            "Proof  tried against\n       the real\n       software\n"
+        );
+    }
 
     #[test]
     fn columns_are_aligned() {

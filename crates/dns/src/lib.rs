@@ -41,6 +41,7 @@ mod lookup;
 mod name;
 mod native;
 mod otp;
+mod proof;
 mod propagation;
 mod provider;
 mod repeat;
@@ -59,6 +60,7 @@ pub use error::{DnsError, Fault, Step};
 pub use lock::{NameGuard, NameLocks};
 pub use lookup::{Limits, LookupError, Transport};
 pub use native::{PROVIDERS, build, build_with, descriptor};
+pub use proof::Proof;
 pub use propagation::{
     Agreement, Lacking, Propagation, PropagationError, PropagationMode, PropagationReport,
 };

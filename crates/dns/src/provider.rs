@@ -13,6 +13,7 @@ use crate::engine::Description;
 use crate::error::DnsError;
 use crate::lock::NameLocks;
 use crate::name;
+use crate::proof::Proof;
 
 /// A place where TXT values can be published.
 ///
@@ -111,12 +112,31 @@ pub enum Multi {
 pub struct Caps {
     /// How several values at a name are kept.
     pub multi: Multi,
-    /// Time to live of new records in seconds, when nothing else is said.
+    /// Time to live of new records in seconds, when nothing else is said; 0: the service has none.
     pub default_ttl: u32,
+    /// The least it takes, seconds; 0: nothing is known of such a limit.
+    pub min_ttl: u32,
+    /// The only ones it takes, seconds: the next larger is sent. Empty: any.
+    pub allowed_ttls: &'static [u32],
+    /// Requests of one account go one after the other, with this pause between; `None`: several at once.
+    pub serial: Option<Duration>,
     /// How long its servers may need until all show a change.
     pub propagation_limit: Duration,
     /// How often looking is worth while.
     pub propagation_poll: Duration,
+}
+
+impl Caps {
+    /// What holds where nothing else is said.
+    pub(crate) const PLAIN: Self = Self {
+        multi: Multi::Append,
+        default_ttl: 0,
+        min_ttl: 0,
+        allowed_ttls: &[],
+        serial: None,
+        propagation_limit: Duration::from_secs(120),
+        propagation_poll: Duration::from_secs(5),
+    };
 }
 
 /// A provider type: what it is called, which settings it wants, how it is built.
@@ -134,10 +154,21 @@ pub struct Descriptor {
     pub notes: &'static [&'static str],
     /// Its settings.
     pub fields: &'static [Field],
+    /// Groups of fields of which every one of some group must be given; empty: only what is not optional.
+    pub one_of: &'static [&'static [&'static str]],
+    /// There is no interface made for programs: web pages are used, which may change without notice.
+    pub unofficial: bool,
     /// What it can when built with default settings.
     pub caps: Caps,
     /// Builds one from its settings.
     pub(crate) build: Maker,
+}
+
+impl Descriptor {
+    /// How it is known that it works.
+    pub fn proof(&self) -> Proof {
+        Proof::of(self.code)
+    }
 }
 
 /// Builds a provider from its settings.

@@ -191,6 +191,7 @@ mod tests {
                 default_ttl: 60,
                 propagation_limit: Duration::ZERO,
                 propagation_poll: Duration::ZERO,
+                ..Caps::PLAIN
             }
         }
     }

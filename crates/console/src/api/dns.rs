@@ -16,7 +16,7 @@ use super::app::App;
 use super::body::{JsonBody, OptionalJson, Part};
 use crate::auth::audit::{self, Entry};
 use crate::auth::caller::{Operator, Viewer};
-use crate::lifecycle::{delegation, dns};
+use crate::lifecycle::{delegation, dns, dns_types};
 use crate::problem::ApiError;
 
 /// Lists the DNS providers; credentials are not shown.
@@ -52,7 +52,18 @@ pub(crate) async fn add(
 #[utoipa::path(get, path = "/api/v1/dns-providers/types", tag = "dns", extensions(("x-role" = json!("viewer"))),
     responses((status = 200, description = "All kinds, by code", body = Page<DnsProviderType>)))]
 pub(crate) async fn types(_caller: Viewer) -> Json<Page<DnsProviderType>> {
-    Json(Page::last(dns::types()))
+    Json(Page::last(dns_types::all()))
+}
+
+/// Shows one kind of DNS provider, and what it needs.
+#[utoipa::path(get, path = "/api/v1/dns-providers/types/{code}", tag = "dns", extensions(("x-role" = json!("viewer"))),
+    params(("code" = String, Path, description = "Its code")),
+    responses((status = 200, description = "The kind", body = DnsProviderType)))]
+pub(crate) async fn show_type(
+    _caller: Viewer,
+    Part(code): Part,
+) -> Result<Json<DnsProviderType>, ApiError> {
+    Ok(Json(dns_types::one(&code)?))
 }
 
 /// Shows a DNS provider.

@@ -72,6 +72,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(ca_limits::show, ca_limits::set))
         .routes(routes!(dns::list, dns::add))
         .routes(routes!(dns::types))
+        .routes(routes!(dns::show_type))
         .routes(routes!(dns::show, dns::change, dns::remove))
         .routes(routes!(dns::test))
         .routes(routes!(dns::list_mappings, dns::map_domain))

@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use evercert_api::ca_vendors::{TestReport, TestStep};
 use evercert_api::dns_providers::{
-    ChangedDnsProvider, DnsProvider, DnsProviderChange, DnsProviderField, DnsProviderType,
-    DomainMapping, NewDnsProvider, UnmappedDomain,
+    ChangedDnsProvider, DnsProvider, DnsProviderChange, DomainMapping, NewDnsProvider,
+    UnmappedDomain,
 };
 use evercert_api::{Problem, ProblemCode};
 use evercert_db::{DbErrorKind, dns_providers as rows};
-use evercert_dns::{Descriptor, DnsError, PROVIDERS, TxtTarget, descriptor};
+use evercert_dns::{DnsError, PROVIDERS, TxtTarget, descriptor};
 use evercert_types::{DnsProviderId, DomainName, OrderId, Secret};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -238,11 +238,6 @@ pub async fn remove(console: &Console, actor: &Actor, name: &str) -> Result<(), 
         "a DNS provider was removed"
     );
     Ok(())
-}
-
-/// Every type of DNS provider that can be configured.
-pub fn types() -> Vec<DnsProviderType> {
-    PROVIDERS.iter().map(|one| type_view(one)).collect()
 }
 
 /// Maps a domain, and all names under it, to a provider; an earlier mapping is replaced.
@@ -508,23 +503,6 @@ fn view(provider: &rows::DnsProvider, domains: Vec<DomainName>) -> DnsProvider {
     }
 }
 
-fn type_view(descriptor: &Descriptor) -> DnsProviderType {
-    let field = |field: &evercert_dns::Field| DnsProviderField {
-        key: field.key.to_owned(),
-        label: field.label.to_owned(),
-        secret: field.secret,
-        optional: field.optional,
-        default: field.default.map(str::to_owned),
-        help: field.help.to_owned(),
-    };
-    DnsProviderType {
-        code: descriptor.code.to_owned(),
-        name: descriptor.name.to_owned(),
-        docs: descriptor.docs.to_owned(),
-        fields: descriptor.fields.iter().map(field).collect(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use evercert_dns::Receipt;
@@ -555,14 +533,6 @@ mod tests {
         assert_eq!(view.settings["server"], "192.0.2.1:53");
         assert_eq!(view.settings["key"], "***");
         assert_eq!(view.settings["odd"], "***");
-    }
-
-    #[test]
-    fn every_type_is_offered_with_its_fields() {
-        let types = types();
-
-        assert_eq!(types.len(), PROVIDERS.len());
-        assert!(types.iter().all(|one| !one.fields.is_empty()));
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub(crate) struct Description {
     /// Fields of which every one of some group must be given.
     #[serde(default)]
     pub(crate) one_of: Vec<Vec<String>>,
+    /// It has no interface made for programs.
+    #[serde(default)]
+    pub(crate) unofficial: bool,
     pub(crate) records: Records,
     pub(crate) http: Http,
     /// Requests that come before everything else, and what is kept of their answers.

@@ -142,6 +142,8 @@ fn descriptor(description: Description) -> &'static Descriptor {
         least_privilege: description.least_privilege.as_deref(),
         notes: names(&description.notes),
         fields: fields.leak(),
+        one_of: groups(&description.one_of),
+        unofficial: description.unofficial,
         caps: provider::caps(description),
         build: Maker::Described(description),
     }))
@@ -150,6 +152,11 @@ fn descriptor(description: Description) -> &'static Descriptor {
 fn names(list: &'static [String]) -> &'static [&'static str] {
     let names: Vec<&str> = list.iter().map(String::as_str).collect();
     names.leak()
+}
+
+fn groups(list: &'static [Vec<String>]) -> &'static [&'static [&'static str]] {
+    let groups: Vec<&[&str]> = list.iter().map(|group| names(group)).collect();
+    groups.leak()
 }
 
 /// Settings that every described provider has.

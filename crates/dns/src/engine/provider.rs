@@ -54,7 +54,7 @@ impl Declared {
 }
 
 /// What a description says a provider can.
-pub(crate) fn caps(description: &Description) -> Caps {
+pub(crate) fn caps(description: &'static Description) -> Caps {
     Caps {
         multi: match description.records.mode {
             Mode::Append => Multi::Append,
@@ -63,6 +63,9 @@ pub(crate) fn caps(description: &Description) -> Caps {
             Mode::Single => Multi::Single,
         },
         default_ttl: description.records.ttl,
+        min_ttl: description.records.min_ttl,
+        allowed_ttls: &description.records.allowed_ttls,
+        serial: (description.http.at_once == Some(1)).then_some(Duration::ZERO),
         propagation_limit: Duration::from_secs(description.records.propagation_secs),
         propagation_poll: Duration::from_secs(description.records.poll_secs),
     }

@@ -54,6 +54,8 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
         .env(&[], &["ACME_DNS_STORAGE_PATH"]),
         CA_BUNDLE,
     ],
+    one_of: &[],
+    unofficial: false,
     caps: CAPS,
     build: Maker::Native(build),
 };
@@ -63,6 +65,7 @@ const CAPS: Caps = Caps {
     default_ttl: 0,
     propagation_limit: Duration::from_secs(120),
     propagation_poll: Duration::from_secs(5),
+    ..Caps::PLAIN
 };
 
 /// What the server registers.

@@ -65,6 +65,8 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
         )
         .optional(),
     ],
+    one_of: &[],
+    unofficial: false,
     caps: CAPS,
     build: Maker::Native(build),
 };
@@ -74,6 +76,7 @@ const CAPS: Caps = Caps {
     default_ttl: 0,
     propagation_limit: Duration::from_secs(900),
     propagation_poll: Duration::from_secs(5),
+    ..Caps::PLAIN
 };
 
 #[derive(Debug)]

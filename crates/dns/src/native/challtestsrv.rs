@@ -54,6 +54,8 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
             lego_env: &[],
         },
     ],
+    one_of: &[],
+    unofficial: false,
     caps: CAPS,
     build: Maker::Native(build),
 };
@@ -63,6 +65,7 @@ const CAPS: Caps = Caps {
     default_ttl: 0,
     propagation_limit: Duration::from_secs(5),
     propagation_poll: Duration::from_millis(100),
+    ..Caps::PLAIN
 };
 
 #[derive(Debug)]

@@ -80,6 +80,8 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
             lego_env: &[],
         },
     ],
+    one_of: &[],
+    unofficial: false,
     caps: CAPS,
     build: Maker::Native(build),
 };
@@ -89,6 +91,7 @@ const CAPS: Caps = Caps {
     default_ttl: 120,
     propagation_limit: Duration::from_secs(120),
     propagation_poll: Duration::from_secs(4),
+    ..Caps::PLAIN
 };
 
 #[derive(Debug)]

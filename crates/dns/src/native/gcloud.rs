@@ -80,6 +80,8 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
         CA_BUNDLE,
         TTL,
     ],
+    one_of: &[&["service_account"], &["project", "metadata"]],
+    unofficial: false,
     caps: CAPS,
     build: Maker::Native(build),
 };
@@ -89,6 +91,7 @@ const CAPS: Caps = Caps {
     default_ttl: DEFAULT_TTL,
     propagation_limit: Duration::from_secs(180),
     propagation_poll: Duration::from_secs(5),
+    ..Caps::PLAIN
 };
 
 /// Where tokens come from.

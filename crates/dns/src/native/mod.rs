@@ -104,6 +104,12 @@ mod tests {
             let keys: BTreeSet<&str> = provider.fields.iter().map(|field| field.key).collect();
             assert_eq!(keys.len(), provider.fields.len(), "{}", provider.code);
             assert!(provider.docs.starts_with("https://"), "{}", provider.code);
+            let groups = provider.one_of.iter().copied().flatten();
+            assert!(
+                groups.into_iter().all(|key| keys.contains(key)),
+                "{}",
+                provider.code
+            );
             for field in provider.fields {
                 assert!(field.help.ends_with('.'), "{}.{}", provider.code, field.key);
                 assert!(field.default.is_none() || field.optional, "{}", field.key);

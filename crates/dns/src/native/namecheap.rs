@@ -69,6 +69,8 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
         CA_BUNDLE,
         TTL,
     ],
+    one_of: &[],
+    unofficial: false,
     caps: CAPS,
     build: Maker::Native(build),
 };
@@ -78,6 +80,7 @@ const CAPS: Caps = Caps {
     default_ttl: DEFAULT_TTL,
     propagation_limit: Duration::from_secs(3600),
     propagation_poll: Duration::from_secs(15),
+    ..Caps::PLAIN
 };
 
 #[derive(Debug)]

@@ -87,6 +87,8 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
             lego_env: &[],
         },
     ],
+    one_of: &[],
+    unofficial: false,
     caps: caps(TTL),
     build: Maker::Native(build),
 };
@@ -97,6 +99,7 @@ const fn caps(ttl: u32) -> Caps {
         default_ttl: ttl,
         propagation_limit: Duration::from_secs(120),
         propagation_poll: Duration::from_secs(2),
+        ..Caps::PLAIN
     }
 }
 

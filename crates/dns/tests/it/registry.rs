@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use evercert_dns::{Descriptor, Multi, PROVIDERS};
+use evercert_dns::{Descriptor, Multi, PROVIDERS, Proof};
 
 /// The public providers that NetScaler Console names, in its order.
 const PROMISED: [&str; 70] = [
@@ -92,45 +92,6 @@ const MORE: &[&str] = &[
     "selectelv1",
 ];
 
-/// How it is known that a provider works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Proof {
-    /// Against the real software.
-    Server,
-    /// Against exchanges written from a recording or a published test.
-    Recorded,
-    /// Against exchanges written from documentation, or from scripts that others use.
-    Documented,
-}
-
-/// Those against real software.
-const SERVER: &[&str] = &[
-    "acmesh",
-    "aws",
-    "challtestsrv",
-    "exec",
-    "knot",
-    "nsd",
-    "nsupdate",
-    "pdns",
-];
-
-/// Those for which there is neither a recording nor a published test.
-const DOCUMENTED: &[&str] = &[
-    "acmedns",
-    "cyon",
-    "dpi",
-    "durabledns",
-    "freedns",
-    "httpreq",
-    "maradns",
-    "miab",
-    "nw",
-    "one",
-    "opnsense",
-    "schlundtech",
-];
-
 /// Those of which least is known, worst first.
 const LEAST_CERTAIN: &[&str] = &[
     "durabledns",
@@ -154,14 +115,6 @@ const LEAST_CERTAIN: &[&str] = &[
     "vscale",
     "jd",
 ];
-
-fn proof(code: &str) -> Proof {
-    match code {
-        code if SERVER.contains(&code) => Proof::Server,
-        code if DOCUMENTED.contains(&code) => Proof::Documented,
-        _ => Proof::Recorded,
-    }
-}
 
 #[test]
 fn every_promised_provider_is_there_by_name_and_no_other() {
@@ -204,12 +157,7 @@ fn the_reference_tells_every_provider() {
 
 fn page() -> String {
     let mut page = String::from(HEAD);
-    let count = |wanted: Proof| {
-        PROVIDERS
-            .iter()
-            .filter(|one| proof(one.code) == wanted)
-            .count()
-    };
+    let count = |wanted: Proof| PROVIDERS.iter().filter(|one| one.proof() == wanted).count();
     write!(
         page,
         "{} providers: {} are tried against the real software, {} against exchanges written from a recording or a published \
@@ -229,10 +177,11 @@ fn page() -> String {
     let mut all: Vec<&Descriptor> = PROVIDERS.to_vec();
     all.sort_by_key(|one| (one.name.to_lowercase(), one.code));
     for one in &all {
-        let proof = match proof(one.code) {
+        let proof = match one.proof() {
             Proof::Server => "real server",
             Proof::Recorded => "recording or published test",
             Proof::Documented => "documentation",
+            _ => "otherwise",
         };
         writeln!(
             page,
@@ -276,6 +225,13 @@ fn section(page: &mut String, one: &Descriptor) {
         span(one.caps.propagation_limit.as_secs())
     )
     .unwrap();
+    if !limits(one).is_empty() {
+        writeln!(page, "\n{}", limits(one)).unwrap();
+    }
+    if one.unofficial {
+        let beware = "It has no interface made for programs: its web pages are used, which may change without notice.";
+        writeln!(page, "\nBeware: {beware}").unwrap();
+    }
     if let Some(least) = one.least_privilege {
         writeln!(page, "\nLeast privilege: {least}").unwrap();
     }
@@ -324,6 +280,37 @@ fn section(page: &mut String, one: &Descriptor) {
         )
         .unwrap();
     }
+}
+
+/// What must be known before settings are chosen, a sentence each.
+fn limits(one: &Descriptor) -> String {
+    let mut all = Vec::new();
+    if !one.one_of.is_empty() {
+        let group = |group: &&[&str]| {
+            let keys: Vec<String> = group.iter().map(|key| format!("`{key}`")).collect();
+            keys.join(" and ")
+        };
+        let ways: Vec<String> = one.one_of.iter().map(group).collect();
+        all.push(format!("Give {}.", ways.join(", or ")));
+    }
+    if one.caps.min_ttl > 0 {
+        all.push(format!("The least TTL is {} s.", one.caps.min_ttl));
+    }
+    if !one.caps.allowed_ttls.is_empty() {
+        let ttls: Vec<String> = one.caps.allowed_ttls.iter().map(u32::to_string).collect();
+        all.push(format!("The TTL is one of {} s.", ttls.join(", ")));
+    }
+    match one.caps.serial {
+        None => {}
+        Some(pause) if pause.is_zero() => {
+            all.push("Requests go one after the other.".to_owned());
+        }
+        Some(pause) => all.push(format!(
+            "Requests go one after the other, {} apart.",
+            span(pause.as_secs())
+        )),
+    }
+    all.join(" ")
 }
 
 fn span(seconds: u64) -> String {

@@ -58,6 +58,11 @@ const ENDPOINTS: &[(&str, &str, Option<Role>)] = &[
     ("GET", "/api/v1/dns-providers", Some(Role::Viewer)),
     ("POST", "/api/v1/dns-providers", Some(Role::Operator)),
     ("GET", "/api/v1/dns-providers/types", Some(Role::Viewer)),
+    (
+        "GET",
+        "/api/v1/dns-providers/types/{code}",
+        Some(Role::Viewer),
+    ),
     ("GET", "/api/v1/dns-providers/{name}", Some(Role::Viewer)),
     (
         "DELETE",

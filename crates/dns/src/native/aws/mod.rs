@@ -88,6 +88,8 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
         CA_BUNDLE,
         TTL,
     ],
+    one_of: &[&["access_key_id", "secret_access_key"], &["source"]],
+    unofficial: false,
     caps: CAPS,
     build: Maker::Native(build),
 };
@@ -97,6 +99,7 @@ const CAPS: Caps = Caps {
     default_ttl: DEFAULT_TTL,
     propagation_limit: Duration::from_secs(120),
     propagation_poll: Duration::from_secs(4),
+    ..Caps::PLAIN
 };
 
 #[derive(Debug)]

@@ -106,6 +106,13 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
         CA_BUNDLE,
         TTL,
     ],
+    one_of: &[
+        &["tenant_id", "client_id", "client_secret"],
+        &["tenant_id", "client_id", "client_certificate"],
+        &["managed_identity"],
+        &["bearer_token"],
+    ],
+    unofficial: false,
     caps: CAPS,
     build: Maker::Native(build),
 };
@@ -115,6 +122,7 @@ const CAPS: Caps = Caps {
     default_ttl: DEFAULT_TTL,
     propagation_limit: Duration::from_secs(120),
     propagation_poll: Duration::from_secs(2),
+    ..Caps::PLAIN
 };
 
 #[derive(Debug)]

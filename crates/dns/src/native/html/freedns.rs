@@ -33,6 +33,8 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
         BASE_URL,
         CA_BUNDLE,
     ],
+    one_of: &[],
+    unofficial: true,
     caps: CAPS,
     build: Maker::Native(build),
 };
@@ -42,6 +44,8 @@ const CAPS: Caps = Caps {
     default_ttl: 0,
     propagation_limit: Duration::from_secs(300),
     propagation_poll: Duration::from_secs(5),
+    serial: Some(Duration::ZERO),
+    ..Caps::PLAIN
 };
 
 #[derive(Debug)]

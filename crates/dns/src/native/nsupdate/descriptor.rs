@@ -12,6 +12,8 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     ),
     notes: &[],
     fields: FIELDS,
+    one_of: &[],
+    unofficial: false,
     caps: caps(TTL),
     build: Maker::Native(build),
 };
@@ -26,6 +28,8 @@ pub(in crate::native) static KNOT: Descriptor = Descriptor {
     ),
     notes: &[],
     fields: FIELDS,
+    one_of: &[],
+    unofficial: false,
     caps: caps(TTL),
     build: Maker::Native(build_knot),
 };

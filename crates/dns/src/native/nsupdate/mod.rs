@@ -36,6 +36,7 @@ const fn caps(ttl: u32) -> Caps {
         default_ttl: ttl,
         propagation_limit: Duration::from_secs(60),
         propagation_poll: Duration::from_secs(2),
+        ..Caps::PLAIN
     }
 }
 

@@ -35,6 +35,8 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
         )
         .env(&["MARA_DUENDE_PID_PATH"], &[]),
     ],
+    one_of: &[],
+    unofficial: false,
     caps: caps(0),
     build: Maker::Native(build),
 };

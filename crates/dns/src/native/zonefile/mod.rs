@@ -27,6 +27,7 @@ const fn caps(ttl: u32) -> Caps {
         default_ttl: ttl,
         propagation_limit: Duration::from_secs(120),
         propagation_poll: Duration::from_secs(5),
+        ..Caps::PLAIN
     }
 }
 

@@ -27,6 +27,8 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
             .or("false"),
         TTL,
     ],
+    one_of: &[],
+    unofficial: false,
     caps: caps(DEFAULT_TTL),
     build: Maker::Native(build),
 };

@@ -1,5 +1,7 @@
 //! `evercert dns-provider`: who answers DNS-01.
 
+mod types;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -7,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 use evercert_api::Page;
 use evercert_api::ca_vendors::TestReport;
-use evercert_api::dns_providers::{ChangedDnsProvider, DnsProvider, DnsProviderType};
+use evercert_api::dns_providers::{ChangedDnsProvider, DnsProvider};
 use serde_json::json;
 
 use crate::client::{Client, ClientArgs, segment};
@@ -58,8 +60,11 @@ enum Action {
         #[arg(long, value_name = "D")]
         domain: Option<String>,
     },
-    /// List the types of provider, and their settings.
-    Types,
+    /// List the types of provider, or show one with all its settings.
+    Types {
+        /// Code of a type, such as `cf`.
+        code: Option<String>,
+    },
 }
 
 #[derive(clap::Args)]
@@ -162,7 +167,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
             let report: TestReport = client.post(&path, &json!({ "domain": domain })).await?;
             super::ca_vendor::test_report(&report, output)
         }
-        Action::Types => types(&client, output).await,
+        Action::Types { code } => types::run(&client, code.as_deref(), output).await,
     }
 }
 
@@ -274,30 +279,6 @@ fn table(providers: &[DnsProvider]) -> Result<ExitCode> {
         })
         .collect();
     output::table(&["NAME", "TYPE", "ACTIVE", "DOMAINS", "SETTINGS"], &rows)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn types(client: &Client, output: Output) -> Result<ExitCode> {
-    let types: Page<DnsProviderType> = client.get("/dns-providers/types").await?;
-    if output == Output::Json {
-        output::json(&types)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    for kind in &types.items {
-        output::print(&format!("{}  {}  {}\n", kind.code, kind.name, kind.docs))?;
-        for field in &kind.fields {
-            let need = if field.optional {
-                "optional"
-            } else {
-                "required"
-            };
-            let secret = if field.secret { ", secret" } else { "" };
-            output::print(&format!(
-                "    --set {}=…  {} ({need}{secret}): {}\n",
-                field.key, field.label, field.help
-            ))?;
-        }
-    }
     Ok(ExitCode::SUCCESS)
 }
 
