@@ -42,7 +42,10 @@ pub(crate) fn router(app: App) -> Router {
     router
         .merge(sync::handlers::routes())
         .route("/", get(pages::index))
+        .route("/dns-providers", get(pages::dns_providers))
         .route("/setup", get(pages::setup))
+        .route("/sign-in", get(pages::sign_in))
+        .route("/ui/{*path}", get(pages::asset))
         .route("/api/v1/openapi.json", get(async move || Json(document)))
         .fallback(layer::not_found)
         .method_not_allowed_fallback(layer::method_not_allowed)

@@ -1,22 +1,78 @@
-//! The two pages of a Console without its web interface: what to do next, and the set-up.
+//! The web interface: its pages, and the styles and scripts they load.
 //!
-//! They load nothing: style and script stand in the page and are allowed by their hashes.
+//! Its files lie in `ui/` and are compiled in as they are. The policy lets a page load the Console's own files and
+//! nothing else, and lets no script make HTML of text.
+
+mod assets;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use axum::extract::Path;
 use axum::response::{Html, IntoResponse, Response};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use http::header::{CONTENT_SECURITY_POLICY, HOST};
-use http::{HeaderMap, HeaderValue, Uri};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH,
+};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
-const STYLE: &str = include_str!("style.css");
-const INDEX: &str = include_str!("index.html");
-const SETUP: &str = include_str!("setup.html");
-const SCRIPT: &str = include_str!("setup.js");
+use super::layer;
+use assets::Asset;
+
+const DNS_PROVIDERS: &str = assets::file!("dns-providers.html");
+const INDEX: &str = assets::file!("index.html");
+const SETUP: &str = assets::file!("setup.html");
+const SIGN_IN: &str = assets::file!("sign-in.html");
+
+/// What pages may load and do.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// `GET /`: what to do next.
 pub(crate) async fn index(uri: Uri, headers: HeaderMap) -> Response {
-    page(INDEX.replace("{{url}}", &origin(&uri, &headers)), "")
+    page(INDEX.replace("{{url}}", &origin(&uri, &headers)))
+}
+
+/// `GET /setup`: makes the first administrator with the token in the URL's fragment, which browsers do not send.
+pub(crate) async fn setup() -> Response {
+    page(SETUP.to_owned())
+}
+
+/// `GET /sign-in`: name and password.
+pub(crate) async fn sign_in() -> Response {
+    page(SIGN_IN.to_owned())
+}
+
+/// `GET /dns-providers`: adds, tests, edits and maps DNS providers.
+pub(crate) async fn dns_providers() -> Response {
+    page(DNS_PROVIDERS.to_owned())
+}
+
+/// `GET /ui/…`: a style or script, sent once and asked for again by its tag.
+pub(crate) async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
+    match assets::find(&path) {
+        Some(asset) => send(asset, &headers),
+        None => layer::not_found().await,
+    }
+}
+
+fn send(asset: &'static Asset, headers: &HeaderMap) -> Response {
+    let hash = digest(&SHA256, asset.content.as_bytes());
+    let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash));
+    let known = headers
+        .get(IF_NONE_MATCH)
+        .is_some_and(|given| given.as_bytes() == tag.as_bytes());
+    let mut response = match known {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => asset.content.into_response(),
+    };
+    let sent = response.headers_mut();
+    sent.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type()));
+    sent.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        sent.insert(ETAG, tag);
+    }
+    response
 }
 
 /// Where the reader found this Console: HTTP/2 names the host in the URI, HTTP/1.1 in a header.
@@ -29,38 +85,12 @@ fn origin(uri: &Uri, headers: &HeaderMap) -> String {
     format!("https://{}", host.unwrap_or("127.0.0.1:8443"))
 }
 
-/// `GET /setup`: makes the first administrator with the token in the URL's fragment, which browsers do not send.
-pub(crate) async fn setup() -> Response {
-    page(SETUP.replace("{{script}}", SCRIPT), SCRIPT)
-}
-
-fn page(html: String, script: &str) -> Response {
-    let mut response = Html(html.replace("{{style}}", STYLE)).into_response();
-    if let Ok(policy) = HeaderValue::from_str(&policy(script)) {
-        response
-            .headers_mut()
-            .insert(CONTENT_SECURITY_POLICY, policy);
-    }
+fn page(html: String) -> Response {
+    let mut response = Html(html).into_response();
     response
-}
-
-fn policy(script: &str) -> String {
-    let (script_src, connect_src) = match script {
-        "" => ("'none'".to_owned(), "'none'"),
-        script => (hash_of(script), "'self'"),
-    };
-    format!(
-        "default-src 'none'; style-src {}; script-src {script_src}; connect-src {connect_src}; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        hash_of(STYLE)
-    )
-}
-
-fn hash_of(text: &str) -> String {
-    format!(
-        "'sha256-{}'",
-        STANDARD.encode(digest(&SHA256, text.as_bytes()))
-    )
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response
 }
 
 /// Whether a `Host` header is nothing but a host and a port.
@@ -74,26 +104,75 @@ fn is_host(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::assets::ASSETS;
     use super::*;
 
+    const PAGES: [&str; 4] = [DNS_PROVIDERS, INDEX, SETUP, SIGN_IN];
+
+    /// What stands between `before` and the next quotation mark, wherever it does.
+    fn quoted<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
+        text.split(before)
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect()
+    }
+
     #[test]
-    fn pages_load_nothing_from_elsewhere() {
-        for html in [INDEX, SETUP] {
-            let own = html
-                .replace("https://acme-v02.api.letsencrypt.org", "")
-                .replace("http://127.0.0.1:8081", "");
+    fn pages_load_what_is_served_and_hold_nothing_that_the_policy_refuses() {
+        for html in PAGES {
+            let mut loaded = quoted(html, " src=\"");
+            loaded.extend(quoted(html, "rel=\"stylesheet\" href=\""));
+            assert!(!loaded.is_empty());
+            for path in loaded {
+                let path = path.strip_prefix("/ui/").expect("own files only");
+                assert!(assets::find(path).is_some(), "{path} is not served");
+            }
+            assert!(!html.contains("<style") && !html.contains("style="));
             assert!(
-                !own.contains("http://") && !own.contains("https://"),
-                "{own}"
+                html.split("<script")
+                    .skip(1)
+                    .all(|rest| rest.contains("></script>"))
             );
-            assert!(!own.contains("src=") && !own.contains("<link"));
-            let inline = |word: &str| {
-                word.contains('=') && (word.starts_with("on") || word.starts_with("style"))
-            };
-            assert!(
-                !own.split_whitespace().any(inline),
-                "inline handlers and styles are refused by the policy"
-            );
+            let inline = |word: &str| word.starts_with("on") && word.contains('=');
+            assert!(!html.split_whitespace().any(inline));
+        }
+    }
+
+    #[test]
+    fn scripts_import_what_is_served() {
+        let scripts = ASSETS.iter().filter(|one| one.path.ends_with(".js"));
+        for script in scripts {
+            for import in quoted(script.content, "from \"") {
+                let folder = script
+                    .path
+                    .rsplit_once('/')
+                    .map_or("", |(folder, _)| folder);
+                let path = match import.strip_prefix("../") {
+                    Some(up) => up.to_owned(),
+                    None => format!("{folder}/{}", import.trim_start_matches("./")),
+                };
+                let path = path.trim_start_matches('/');
+                assert!(
+                    assets::find(path).is_some(),
+                    "{} imports {import}",
+                    script.path
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn no_script_makes_html_of_text() {
+        for asset in ASSETS {
+            for word in [
+                "innerHTML",
+                "outerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+            ] {
+                assert!(!asset.content.contains(word), "{word} in {}", asset.path);
+            }
         }
     }
 
