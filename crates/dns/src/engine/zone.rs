@@ -104,12 +104,17 @@ impl Caller {
                 .take_while(|one| one.contains('.') && !is_public_suffix(one))
                 .collect(),
         };
+        let mut refused = None;
         for candidate in candidates {
-            if let Some(found) = self.ask_for(candidate).await? {
-                return Ok(Some(found));
+            match self.ask_for(candidate).await {
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {}
+                // Services say so of names that are none of the account's; the parent may be.
+                Err(error) if error.fault() == Fault::Permission => refused = Some(error),
+                Err(error) => return Err(error),
             }
         }
-        Ok(None)
+        refused.map_or(Ok(None), Err)
     }
 
     async fn ask_for(&self, candidate: &str) -> Result<Option<Found>, DnsError> {

@@ -13,6 +13,9 @@ const SPARE: i64 = 300;
 /// Seconds that a token is taken to last when the service does not say.
 const UNSAID: i64 = 600;
 
+/// What Google and Entra ID say of a claim whose time is wrong.
+const OUT_OF_TIME: [&str; 2] = ["in a reasonable timeframe", "AADSTS700024"];
+
 /// The token, and until when it may be used.
 ///
 /// # Errors
@@ -30,7 +33,11 @@ pub(super) fn token(
             .or(body["error"].as_str());
         let words = words.map_or_else(|| reply.text(), str::to_owned);
         let what = "the log-in is not accepted";
+        let clock = "the time of the log-in is not accepted";
         return Err(match reply.status.as_u16() {
+            400 | 401 if OUT_OF_TIME.iter().any(|part| words.contains(part)) => {
+                api.error(step, Fault::Clock, clock, reply, &words)
+            }
             400 | 401 | 403 => api.error(step, Fault::Credentials, what, reply, &words),
             _ => api.refused(step, reply, &words),
         });

@@ -36,7 +36,12 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "route53:ListHostedZonesByName and GetChange, and for the mapped zones ListResourceRecordSets and ChangeResourceRecordSets, the latter limited to TXT by route53:ChangeResourceRecordSetsRecordTypes.",
     ),
-    notes: &[],
+    notes: &[
+        "Five requests a second are allowed for a whole account; Route 53 says Throttling, with status 400, to more. acme.sh's AWS_DNS_SLOWRATE is not needed.",
+        "Requests are signed for us-east-1, wherever the account's servers are: lego's AWS_REGION is not taken over.",
+        "Private zones are passed over. With a hosted zone id the keys need route53:GetHostedZone too.",
+        "Another program that writes the same name at the same moment may undo a change: Route 53 has no versions of sets. Evercert reads after writing.",
+    ],
     fields: &[
         Field::text("access_key_id", "Access key id", "Id of the access key.")
             .optional()
@@ -362,8 +367,17 @@ impl Route53 {
             "RequestExpired" | "RequestTimeTooSkewed" => {
                 as_it_is(Fault::Clock, "the time of the request is not accepted")
             }
+            // What is said of a wrong clock has the code of a wrong key.
+            "SignatureDoesNotMatch" | "InvalidSignatureException"
+                if ["Signature expired", "not yet current"]
+                    .iter()
+                    .any(|part| words.contains(part)) =>
+            {
+                as_it_is(Fault::Clock, "the time of the request is not accepted")
+            }
             "InvalidClientTokenId"
             | "SignatureDoesNotMatch"
+            | "InvalidSignatureException"
             | "IncompleteSignature"
             | "MissingAuthenticationToken"
             | "UnrecognizedClientException"

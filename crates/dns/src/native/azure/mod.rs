@@ -35,7 +35,11 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "The role DNS Zone Contributor on the mapped zones, or a role of its own with Microsoft.Network/dnsZones/read and dnsZones/TXT/*.",
     ),
-    notes: &[],
+    notes: &[
+        "Zones are looked for in the whole subscription. Where the application's rights reach no further than a resource group, a zone or one record set, listing is refused with 403 AuthorizationFailed (reported to acme.sh and Posh-ACME): give resource_group, and zone too.",
+        "Delete locks of a zone, its resource group or subscription keep challenges from being removed.",
+        "Private zones, workload identity (a federated token file) and lego's search by Resource Graph are not taken over.",
+    ],
     fields: &[
         Field::text(
             "subscription_id",
@@ -91,6 +95,20 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
             .or("public")
             .env(&[], &["AZURE_ENVIRONMENT"]),
         Field::text(
+            "resource_group",
+            "Resource group",
+            "Resource group to look for zones in, where the application may not list those of the subscription.",
+        )
+        .optional()
+        .env(&[], &["AZURE_RESOURCE_GROUP"]),
+        Field::text(
+            "zone",
+            "Zone",
+            "Name of the one zone to use, with its resource group: nothing is listed then, so rights on the challenge's record set are enough.",
+        )
+        .optional()
+        .env(&[], &["AZURE_ZONE_NAME"]),
+        Field::text(
             "login_url",
             "Log-in URL",
             "Address of Entra ID, where it is not that of the cloud.",
@@ -128,7 +146,10 @@ const CAPS: Caps = Caps {
 #[derive(Debug)]
 struct Azure {
     api: Api,
-    subscription: String,
+    /// Where zones are looked for: the subscription, or a resource group of it.
+    scope: String,
+    /// The one zone to use.
+    only: Option<HeldZone>,
     identity: Identity,
     /// What tokens are for.
     resource: String,
@@ -162,12 +183,26 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
         .collect();
     let login = reader.text("login_url").unwrap_or(login);
     let subscription = reader.required("subscription_id")?.to_owned();
+    let group = reader.text("resource_group");
+    let scope = match group {
+        Some(group) => format!("/subscriptions/{subscription}/resourceGroups/{group}"),
+        None => format!("/subscriptions/{subscription}"),
+    };
+    let only = match (reader.text("zone").map(name::canonical), group) {
+        (Some(name), Some(_)) => Some(HeldZone {
+            id: format!("{scope}/providers/Microsoft.Network/dnszones/{name}"),
+            name,
+        }),
+        (Some(_), None) => return Err(reader.error("zone is given without resource_group")),
+        (None, _) => None,
+    };
     Ok(Box::new(Sets {
         account: format!("{}/{subscription}", api.base),
         store: Azure {
             identity: Identity::read(&reader, login, context)?,
             api,
-            subscription,
+            scope,
+            only,
             resource: resource.to_owned(),
             clock: context.clock.clone(),
             token: tokio::sync::Mutex::default(),
@@ -181,6 +216,10 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
 #[async_trait]
 impl SetStore for Azure {
     async fn log_in(&self) -> Result<String, DnsError> {
+        if self.only.is_some() {
+            self.token(Step::Check).await?;
+            return Ok("Azure accepts the application's log-in.".to_owned());
+        }
         let reply = self
             .call(
                 Step::Check,
@@ -198,6 +237,11 @@ impl SetStore for Azure {
         fqdn: &str,
         hint: Option<&str>,
     ) -> Result<Option<HeldZone>, DnsError> {
+        if let Some(zone) = &self.only {
+            let fits =
+                name::is_within(fqdn, &zone.name) && hint.is_none_or(|hint| hint == zone.name);
+            return Ok(fits.then(|| zone.clone()));
+        }
         let mut best: Option<HeldZone> = None;
         let mut next = Some(self.zones_url("&$top=500"));
         for _ in 0..MOST_PAGES {
@@ -277,6 +321,13 @@ impl SetStore for Azure {
             .await?
         };
         match reply.status {
+            StatusCode::CONFLICT if code(&reply) == "ScopeLocked" => {
+                let what = "a lock of the zone, its resource group or subscription forbids it";
+                let error = self.refusal(step, Fault::Permission, what, &reply);
+                Err(error.permanent().with_remedy(
+                    "take the lock away, or delegate _acme-challenge to a zone without one",
+                ))
+            }
             StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => Ok(Written::Overtaken),
             _ => {
                 self.accepted(step, &reply)?;
@@ -324,8 +375,8 @@ fn entry(record: &Value) -> Entry {
 impl Azure {
     fn zones_url(&self, query: &str) -> String {
         format!(
-            "{}/subscriptions/{}/providers/Microsoft.Network/dnszones?{VERSION}{query}",
-            self.api.base, self.subscription
+            "{}{}/providers/Microsoft.Network/dnszones?{VERSION}{query}",
+            self.api.base, self.scope
         )
     }
 
@@ -406,14 +457,35 @@ impl Azure {
         if reply.status.is_success() {
             return Ok(());
         }
-        let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-        let words = match (
-            body["error"]["code"].as_str(),
-            body["error"]["message"].as_str(),
-        ) {
-            (Some(code), Some(message)) => format!("{code}: {message}"),
-            _ => reply.text(),
-        };
-        Err(self.api.refused(step, reply, &words))
+        if code(reply) == "SubscriptionNotFound" {
+            let what = "there is no such subscription, or not in this cloud";
+            let error = self.refusal(step, Fault::Configuration, what, reply);
+            return Err(error
+                .permanent()
+                .with_remedy("see subscription_id and environment"));
+        }
+        Err(self.api.refused(step, reply, &words(reply)))
+    }
+
+    fn refusal(&self, step: Step, fault: Fault, what: &str, reply: &Reply) -> DnsError {
+        self.api.error(step, fault, what, reply, &words(reply))
+    }
+}
+
+/// The code of an error; empty when there is none.
+fn code(reply: &Reply) -> String {
+    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    body["error"]["code"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// Code and message of an error, or whatever was answered.
+fn words(reply: &Reply) -> String {
+    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    match body["error"]["message"].as_str() {
+        Some(message) => format!("{}: {message}", code(reply)),
+        None => reply.text(),
     }
 }

@@ -29,7 +29,11 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "The customer area's log-in is used, there is no other. Unofficial, may break.",
     ),
-    notes: &[],
+    notes: &[
+        "cyon has no interface for programs: this is what acme.sh's dns_cyon script does since cyon's new DNS editor (December 2024; field names renamed then, mended again in 2026).",
+        "Not certain: nobody has published a recording. How records are listed and removed is read from the script; somebody reported in February 2025 that removing failed after the new editor. Evercert tells when a page is not as expected.",
+        "IDNA domains are chosen by their name in Unicode, as the site shows them; records have it in ASCII.",
+    ],
     fields: &[
         USER.env(&["CY_Username"], &[]),
         PASSWORD.env(&["CY_Password"], &[]),
@@ -170,26 +174,30 @@ impl Cyon {
     async fn enter(&self, step: Step, target: &TxtTarget) -> Result<String, DnsError> {
         let hint = target.zone_hint.as_deref().map(name::canonical);
         let domains = self.domains(step).await?;
-        let fits = |(domain, _): &&(String, String)| match &hint {
-            Some(hint) => domain == hint,
-            None => name::is_within(&target.fqdn, domain),
+        let fits = |domain: &&Domain| match &hint {
+            Some(hint) => domain.name == *hint,
+            None => name::is_within(&target.fqdn, &domain.name),
         };
         let found = domains
             .iter()
             .filter(fits)
-            .max_by_key(|(domain, _)| domain.len());
+            .max_by_key(|domain| domain.name.len());
         let none = || self.site.api.no_zone(&target.fqdn, hint.as_deref());
-        let (domain, key) = found.ok_or_else(none)?;
-        let path = format!("/user/environment/setdomain/d/{domain}/gik/{key}");
+        let found = found.ok_or_else(none)?;
+        let path = format!(
+            "/user/environment/setdomain/d/{}/gik/{}",
+            found.shown, found.key
+        );
         let reply = self.site.get(step, &path).await?;
-        match self.json(step, &reply)?["authenticated"].as_bool() {
-            Some(true) => Ok(domain.clone()),
-            _ => Err(self.site.strange(step, &reply)),
+        let answer = self.json(step, &reply)?;
+        match answer["authenticated"].as_bool() {
+            Some(true) => Ok(found.name.clone()),
+            _ => Err(self.refused(step, &reply, &answer)),
         }
     }
 
     /// The domains and their keys; logged in first, and again once where the session is over.
-    async fn domains(&self, step: Step) -> Result<Vec<(String, String)>, DnsError> {
+    async fn domains(&self, step: Step) -> Result<Vec<Domain>, DnsError> {
         for is_last in [false, true] {
             if is_last || !self.site.is_known() {
                 self.log_in(step).await?;
@@ -297,13 +305,21 @@ impl Cyon {
         let is_valid = answer["valid"].as_bool().unwrap_or(true);
         match answer["status"].as_bool() {
             Some(true) if is_valid => Ok(()),
-            Some(_) => {
-                let words = answer["message"].as_str().unwrap_or_default();
-                Err(self
-                    .site
-                    .told(step, Fault::Provider, "the service refused", &reply, words))
+            _ => Err(self.refused(step, &reply, &answer)),
+        }
+    }
+
+    /// The refusal that an answer tells: with a message, or with one within an error.
+    fn refused(&self, step: Step, reply: &Reply, answer: &Value) -> DnsError {
+        let words = answer["message"]
+            .as_str()
+            .or(answer["error"]["message"].as_str());
+        match words.filter(|words| !words.is_empty()) {
+            Some(words) => {
+                let what = "the service refused";
+                self.site.told(step, Fault::Provider, what, reply, words)
             }
-            None => Err(self.site.strange(step, &reply)),
+            None => self.site.strange(step, reply),
         }
     }
 
@@ -341,13 +357,26 @@ fn texts(value: &Value, all: &mut String) {
     }
 }
 
-/// Domains with their keys; `None`: the page lists none.
-fn domains(pieces: &[Piece]) -> Option<Vec<(String, String)>> {
-    let found: Vec<(String, String)> = pieces
+/// A domain of the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Domain {
+    name: String,
+    /// As the site writes it, which it wants to hear: IDNA names in Unicode.
+    shown: String,
+    key: String,
+}
+
+/// The domains of the account; `None`: the page lists none.
+fn domains(pieces: &[Piece]) -> Option<Vec<Domain>> {
+    let found: Vec<Domain> = pieces
         .iter()
         .filter_map(|piece| {
-            let (domain, key) = (any(piece, "data-domain")?, any(piece, "data-itemkey")?);
-            Some((name::canonical(domain), key.to_owned()))
+            let (shown, key) = (any(piece, "data-domain")?, any(piece, "data-itemkey")?);
+            Some(Domain {
+                name: name::canonical(shown),
+                shown: shown.to_owned(),
+                key: key.to_owned(),
+            })
         })
         .collect();
     Some(found).filter(|found| !found.is_empty())
@@ -382,10 +411,15 @@ mod tests {
 
     #[test]
     fn domains_and_records_are_read_from_their_attributes() {
-        let page = "<a class=\"x\" data-domain=\"Example.com\" data-itemkey=\"17\">Example.com</a>";
+        let page =
+            "<a class=\"x\" data-domain=\"Bücher.example\" data-itemkey=\"17\">Bücher.example</a>";
         assert_eq!(
             domains(&pieces(page)).unwrap(),
-            [("example.com".to_owned(), "17".to_owned())]
+            [Domain {
+                name: "xn--bcher-kva.example".to_owned(),
+                shown: "Bücher.example".to_owned(),
+                key: "17".to_owned()
+            }]
         );
         assert!(domains(&pieces("<h1>Login</h1>")).is_none());
 

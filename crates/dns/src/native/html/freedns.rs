@@ -26,7 +26,11 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "The web site's log-in is used. Public domains want a picture's letters typed and cannot be used. Unofficial, may break.",
     ),
-    notes: &[],
+    notes: &[
+        "FreeDNS has no interface for programs: this is what acme.sh's dns_freedns script does. The cookie that script keeps (FREEDNS_COOKIE) is not taken over: name and password are.",
+        "Free accounts may have few sub-domains, challenges included (reported to acme.sh in 2019): an account that is full answers a page that is not the list.",
+        "Not certain: nobody has published a recording; the form of the pages is read from the script. After a pause the site shows an offer in place of the list once; it is asked again.",
+    ],
     fields: &[
         USER.env(&["FREEDNS_User"], &[]),
         PASSWORD.env(&["FREEDNS_Password"], &[]),
@@ -286,7 +290,7 @@ fn listing(pieces: &[Piece]) -> Option<Listing> {
         let Some(link) = piece.attribute("a", "href") else {
             continue;
         };
-        if let Some(id) = number_after(link, "edit_domain_id=") {
+        if let Some(id) = id_after(link, "edit_domain_id=") {
             // The domain's name stands before the link, some words in brackets behind it.
             let before = pieces[..at].iter().rev().find_map(|piece| match piece {
                 Piece::Text(text) if text.contains('.') => text.split_whitespace().next(),
@@ -295,7 +299,7 @@ fn listing(pieces: &[Piece]) -> Option<Listing> {
             listing
                 .domains
                 .extend(before.map(|domain| (name::canonical(domain), id)));
-        } else if let Some(id) = number_after(link, "edit.php?data_id=") {
+        } else if let Some(id) = id_after(link, "edit.php?data_id=") {
             let row = pieces[at + 1..]
                 .iter()
                 .take_while(|piece| **piece != Piece::End("tr".to_owned()));
@@ -315,10 +319,14 @@ fn listing(pieces: &[Piece]) -> Option<Listing> {
     Some(listing)
 }
 
-fn number_after(text: &str, mark: &str) -> Option<String> {
+/// An id: digits mostly, letters in some accounts.
+fn id_after(text: &str, mark: &str) -> Option<String> {
     let (_, tail) = text.split_once(mark)?;
-    let number: String = tail.chars().take_while(char::is_ascii_digit).collect();
-    Some(number).filter(|number| !number.is_empty())
+    let id: String = tail
+        .chars()
+        .take_while(char::is_ascii_alphanumeric)
+        .collect();
+    Some(id).filter(|id| !id.is_empty())
 }
 
 #[cfg(test)]
@@ -327,12 +335,15 @@ mod tests {
 
     #[test]
     fn domains_and_records_are_read_from_the_list() {
-        let page = "<form action=\"/subdomain/delete2.php\"><table><tr><td><b>Example.com</b> (private) <a href=\"/domain/edit.php?edit_domain_id=11\">edit</a></td></tr>\
+        let page = "<form action=\"/subdomain/delete2.php\"><table><tr><td><b>Example.com</b> (private) <a href=\"/domain/edit.php?edit_domain_id=1a1\">edit</a></td></tr>\
             <tr><td><input type=checkbox name=data_id[] value=5></td><td><a href=edit.php?data_id=5>_acme-challenge.example.com</a></td><td>TXT</td><td>\"LPsIwTo...\"</td></tr>\
             <tr><td><a href=\"edit.php?data_id=6\">www.example.com</a></td><td>A</td><td>192.0.2.1</td></tr></table></form>";
 
         let found = listing(&pieces(page)).unwrap();
-        assert_eq!(found.domains, [("example.com".to_owned(), "11".to_owned())]);
+        assert_eq!(
+            found.domains,
+            [("example.com".to_owned(), "1a1".to_owned())]
+        );
         assert_eq!(
             found.records,
             [("_acme-challenge.example.com".to_owned(), "5".to_owned())]

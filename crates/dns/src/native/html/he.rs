@@ -27,7 +27,11 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "The web site's log-in is used: an account without two-factor login that holds the mapped zones only. Unofficial, may break.",
     ),
-    notes: &[],
+    notes: &[
+        "dns.he.net has no interface for programs that makes records; pages and forms are as recorded in dns-lexicon's tests (2018, 2021) and used by acme.sh.",
+        "Accounts with two-factor log-in cannot be used. lego's HURRICANE_TOKENS are keys of single dynamic TXT records, another method with room for one value.",
+        "Not certain: whether a zone with very many records is shown in parts; a record that is not on the page is not seen, and a challenge of ours there would stay.",
+    ],
     fields: &[
         Field {
             help: "Name with which one logs in at dns.he.net.",

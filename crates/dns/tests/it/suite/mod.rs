@@ -2,6 +2,7 @@
 //!
 //! Each case is run for each provider; records of others stand beside ours in all of them and must stay as they are.
 
+mod quirks;
 mod services;
 mod single;
 mod world;

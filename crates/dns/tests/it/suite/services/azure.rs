@@ -35,7 +35,7 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
         };
     }
     assert_eq!(asked.query("api-version"), "2018-05-01");
-    if asked.path == "/subscriptions/sub-1/providers/Microsoft.Network/dnszones" {
+    if asked.path == "/subscriptions/sub-1/providers/Microsoft.Network/dnszones" || asked.path == GROUP {
         let (zones, pages) = data.page(&data.zones, asked.query("$skiptoken"));
         let list: Vec<Value> = zones.iter().map(|zone| json!({"id": format!("{GROUP}/{zone}"), "name": zone, "type": "Microsoft.Network/dnszones"})).collect();
         let number: usize = asked.query("$skiptoken").parse().unwrap_or(1);

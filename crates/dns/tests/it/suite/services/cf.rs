@@ -71,7 +71,11 @@ fn records(data: &mut Data, asked: &Asked, method: &str, zone: &str, rest: &[&st
                 body["name"].as_str().unwrap(),
                 unquoted(body["content"].as_str().unwrap()),
             );
-            data.least_ttl = body["ttl"].as_u64();
+            let ttl = body["ttl"].as_u64().unwrap();
+            if ttl != 1 && !(60..=86_400).contains(&ttl) {
+                return failure(400, 9021, "Invalid TTL. Must be between 60 and 86,400 seconds, or 1 for Automatic.");
+            }
+            data.least_ttl = Some(ttl);
             if !name.ends_with(zone) {
                 return failure(400, 9005, "Content for TXT record is invalid");
             }

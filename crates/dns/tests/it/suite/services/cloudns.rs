@@ -9,7 +9,9 @@ pub(super) const SERVICE: Service = Service {
     settings: &[("auth_id", "77"), ("password", "right-password")],
     wrong: &[("auth_id", "77"), ("password", "wrong-password")],
     knows: |_, asked| {
-        asked.given("auth-id") == "77" && asked.given("auth-password") == "right-password"
+        let (user, sub_user) = (asked.given("auth-id"), asked.given("sub-auth-id"));
+        // One of the two, never both.
+        matches!((user.as_str(), sub_user.as_str()), ("77", "") | ("", "88")) && asked.given("auth-password") == "right-password"
     },
     refuse: || failed("Invalid authentication, incorrect auth-id or auth-password."),
     serve,
@@ -18,12 +20,20 @@ pub(super) const SERVICE: Service = Service {
     ..Service::PLAIN
 };
 
+const TTLS: [u64; 13] = [60, 300, 900, 1800, 3600, 21600, 43200, 86400, 172800, 259200, 604800, 1209600, 2592000];
+
 fn failed(why: &str) -> Reply {
     reply(200, &json!({"status": "Failed", "statusDescription": why}))
 }
 
 fn serve(data: &mut Data, asked: &Asked) -> Reply {
-    let zone = asked.given("domain-name");
+    let mut zone = asked.given("domain-name");
+    if asked.path == "/get-zone-info.json" && zone == "cloud.example" {
+        return reply(200, &json!({"name": zone, "type": "cloud", "zone": "domain", "status": "1", "cloud-master": "example.com"}));
+    }
+    if zone == "cloud.example" {
+        zone.clear();
+    }
     if !data.has_zone(&zone) {
         return failed("Missing domain-name");
     }
@@ -47,7 +57,11 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             }
         }
         "/add-record.json" => {
-            data.least_ttl = asked.given("ttl").parse().ok();
+            let ttl: u64 = asked.given("ttl").parse().unwrap();
+            if !TTLS.contains(&ttl) {
+                return failed("Invalid TTL. Choose from the list of the values we support.");
+            }
+            data.least_ttl = Some(ttl);
             let id = data.add(&whole(&asked.given("host"), &zone), &asked.given("record"));
             reply(
                 200,

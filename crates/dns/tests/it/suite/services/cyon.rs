@@ -17,6 +17,14 @@ pub(super) const SERVICE: Service = Service {
     ..Service::PLAIN
 };
 
+/// The site shows and wants IDNA names in Unicode.
+fn shown(zone: &str) -> &str {
+    match zone {
+        "xn--bcher-kva.example" => "bücher.example",
+        other => other,
+    }
+}
+
 fn serve(data: &mut Data, asked: &Asked) -> Reply {
     let is_script = asked.header("x-requested-with") == "XMLHttpRequest";
     match (asked.method.as_str(), asked.path.as_str()) {
@@ -30,15 +38,15 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
         }
         ("GET", "/") => text_reply(200, "<html>Welcome</html>"),
         ("GET", "/domain/") => {
-            let rows: String = data.zones.iter().map(|zone| format!("<li><a class=\"d\" data-domain=\"{zone}\" href=\"#\" data-itemkey=\"{}\">{zone}</a></li>", zone_number(data, zone))).collect();
+            let rows: String = data.zones.iter().map(|zone| format!("<li><a class=\"d\" data-domain=\"{0}\" href=\"#\" data-itemkey=\"{1}\">{0}</a></li>", shown(zone), zone_number(data, zone))).collect();
             text_reply(200, &format!("<html><ul>{rows}</ul></html>"))
         }
         ("GET", path) if path.starts_with("/user/environment/setdomain/d/") => {
             let parts: Vec<&str> = path.split('/').collect();
             let (zone, key) = (parts[5].to_owned(), parts[7]);
-            let is_known = zone_number(data, &zone).to_string() == key;
-            data.labels = vec![zone];
-            reply(200, &json!({"authenticated": is_known}))
+            let known = data.zones.iter().find(|known| shown(known) == zone && zone_number(data, known).to_string() == key).cloned();
+            data.labels = known.into_iter().collect();
+            reply(200, &json!({"authenticated": !data.labels.is_empty(), "message": "The domain is not known"}))
         }
         ("GET", "/domain/dnseditor/list-async") => {
             let zone = data.labels.first().cloned().unwrap();
@@ -48,6 +56,9 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
         ("POST", "/domain/dnseditor/add-record-async") if is_script => {
             assert_eq!(asked.given("type"), "TXT");
             data.least_ttl = asked.given("ttl").parse().ok();
+            if asked.given("dnscontent").is_empty() {
+                return reply(200, &json!({"status": true, "valid": false, "message": "The value must not be empty"}));
+            }
             let fqdn = asked.given("name").strip_suffix('.').unwrap().to_owned();
             assert!(fqdn.ends_with(data.labels[0].as_str()), "the chosen domain is another");
             data.add(&fqdn, &asked.given("dnscontent"));

@@ -45,6 +45,9 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
                     &json!({"non_field_errors": ["Another RRset with the same subdomain and type exists for this domain."]}),
                 );
             }
+            if body["ttl"].as_u64().unwrap() < 3600 {
+                return reply(400, &json!({"ttl": ["Ensure this value is greater than or equal to 3600."]}));
+            }
             data.least_ttl = body["ttl"].as_u64();
             data.replace(&fqdn, &values(&body));
             reply(201, &json!({"subname": body["subname"], "type": "TXT"}))

@@ -35,6 +35,7 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             reply(200, &json!({"domain": {"name": zone, "ttl": 1800}}))
         }
         ("GET", ["domains", zone, "records"]) if data.has_zone(zone) => {
+            assert!(asked.query("per_page").parse::<u32>().unwrap() <= 200 && asked.query("type") == "TXT");
             let all: Vec<_> = data
                 .within(zone)
                 .into_iter()
@@ -68,6 +69,9 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
         }
         ("POST", ["domains", zone, "records"]) if data.has_zone(zone) => {
             let body = asked.json();
+            if body["ttl"].as_u64().unwrap() < 30 {
+                return reply(422, &json!({"id": "unprocessable_entity", "message": "TTL must be greater than or equal to 30"}));
+            }
             data.least_ttl = body["ttl"].as_u64();
             let id = data.add(
                 &whole(body["name"].as_str().unwrap(), zone),

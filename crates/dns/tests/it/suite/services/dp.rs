@@ -58,7 +58,7 @@ pub(super) fn serve(data: &mut Data, asked: &Asked, line: (&str, &str)) -> Reply
             }
             let ttl: u64 = asked.given("ttl").parse().unwrap();
             if ttl < 600 {
-                return status("30", "Your plan does not allow such a short TTL", Value::Null);
+                return status("32", "Your plan does not allow such a short TTL", Value::Null);
             }
             data.least_ttl = Some(ttl);
             let id = data.add(&fqdn, &asked.given("value"));

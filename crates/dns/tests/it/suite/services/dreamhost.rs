@@ -21,7 +21,7 @@ fn said(result: &str, data: &Value) -> Reply {
 }
 
 fn serve(data: &mut Data, asked: &Asked) -> Reply {
-    assert_eq!(asked.query("format"), "json");
+    assert_eq!((asked.method.as_str(), asked.query("format")), ("GET", "json"));
     let (fqdn, value) = (asked.query("record"), asked.query("value"));
     let there = data.at(fqdn).into_iter().find(|record| record.value == value);
     match asked.query("cmd") {

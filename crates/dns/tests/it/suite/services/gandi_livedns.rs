@@ -9,7 +9,7 @@ pub(super) const SERVICE: Service = Service {
     code: "gandi_livedns",
     settings: &[("token", "right-token")],
     wrong: &[("token", "wrong-token")],
-    knows: |_, asked| asked.header("authorization") == "Bearer right-token",
+    knows: |_, asked| matches!(asked.header("authorization"), "Bearer right-token" | "Apikey right-key"),
     refuse: || {
         reply(
             401,
@@ -49,6 +49,9 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
                 }
                 "PUT" => {
                     let body = asked.json();
+                    if body["rrset_ttl"].as_u64().unwrap() < 300 {
+                        return reply(400, &json!({"object": "HTTPBadRequest", "code": 400, "message": "rrset_ttl: 300 is the minimum"}));
+                    }
                     data.least_ttl = body["rrset_ttl"].as_u64();
                     let values = body["rrset_values"].as_array().unwrap();
                     let values: Vec<String> = values

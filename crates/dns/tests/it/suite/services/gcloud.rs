@@ -152,12 +152,13 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
                     let (gone, new) = (&body["deletions"][0], &body["additions"][0]);
                     let name = gone["name"].as_str().or(new["name"].as_str()).unwrap();
                     let fqdn = name.strip_suffix('.').unwrap().to_owned();
-                    let is_as_it_was = match data.at(&fqdn).is_empty() {
-                        true => gone.is_null(),
-                        false => *gone == set(data, &fqdn),
-                    };
-                    if !is_as_it_was {
-                        return reply(412, &json!({"error": {"code": 412, "message": "Precondition not met for 'entity.change.deletions[0]'"}}));
+                    let is_there = !data.at(&fqdn).is_empty();
+                    let refused = |status: u16, message: &str| reply(status, &json!({"error": {"code": status, "message": message}}));
+                    match (is_there, gone.is_null()) {
+                        (false, false) => return refused(404, &format!("The 'entity.change.deletions[0]' resource named '{name} (TXT)' does not exist.")),
+                        (true, true) => return refused(409, &format!("The resource 'entity.change.additions[0]' named '{name} (TXT)' already exists")),
+                        (true, false) if *gone != set(data, &fqdn) => return refused(412, "Precondition not met for 'entity.change.deletions[0]'"),
+                        _ => {}
                     }
                     data.least_ttl = new["ttl"].as_u64().or(data.least_ttl);
                     let values = new["rrdatas"].as_array().into_iter().flatten().map(|text| unquoted(text.as_str().unwrap()));

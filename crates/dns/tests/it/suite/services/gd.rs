@@ -46,10 +46,11 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
                 "PUT" => {
                     let body = asked.json();
                     let records = body.as_array().unwrap();
-                    data.least_ttl = records
-                        .iter()
-                        .filter_map(|record| record["ttl"].as_u64())
-                        .min();
+                    let least = records.iter().filter_map(|record| record["ttl"].as_u64()).min();
+                    if records.is_empty() || least.is_none_or(|ttl| ttl < 600) {
+                        return reply(422, &json!({"code": "INVALID_BODY", "message": "Request body doesn't fulfill schema, see details in `fields`"}));
+                    }
+                    data.least_ttl = least;
                     let values: Vec<String> = records
                         .iter()
                         .map(|record| record["data"].as_str().unwrap().to_owned())

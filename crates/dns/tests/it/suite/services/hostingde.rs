@@ -39,9 +39,9 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
                 "zoneName" => Some(wanted.to_owned()).filter(|zone| data.has_zone(zone)),
                 _ => zone_numbered(data, wanted),
             };
-            // A change is seen in progress once.
-            let status = if data.sessions > 0 { "pending" } else { "active" };
-            data.sessions = 0;
+            // A change is seen in progress twice, in two states.
+            let status = ["active", "pending", "blocked"][data.sessions as usize];
+            data.sessions = data.sessions.saturating_sub(1);
             let list: Vec<Value> = found.iter().map(|zone| config(data, zone, status)).collect();
             page(&list, 1)
         }
@@ -72,7 +72,7 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             for record in body["recordsToDelete"].as_array().unwrap() {
                 assert!(data.remove(record["id"].as_str().unwrap().parse().unwrap()));
             }
-            data.sessions = 1;
+            data.sessions = 2;
             reply(200, &json!({"status": "pending", "errors": [], "response": {"zoneConfig": sent}}))
         }
         _ => failed(10000, "unknown call"),
