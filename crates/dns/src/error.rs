@@ -3,10 +3,17 @@
 use std::fmt;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use evercert_types::Secret;
+
+use crate::engine::{percent, xml_escaped};
 
 /// At most so many characters of a provider's answer are kept.
 const EXCERPT: usize = 2048;
+
+/// What follows the name of an authentication scheme is a credential when it is so long: a word is not.
+const CREDENTIAL: usize = 16;
 
 /// How providers say that a signature is not right.
 const SIGNATURE_WORDS: [&str; 7] = [
@@ -311,13 +318,58 @@ impl std::error::Error for DnsError {
     }
 }
 
-/// The text with every secret of three or more characters replaced by `***`.
+/// The text with every secret of three or more characters replaced by `***`, however it is written: as it is, as in a
+/// URL, in JSON, in XML, in Base64; and whatever follows the scheme of an `Authorization` header.
 pub(crate) fn mask(text: &str, secrets: &[&Secret<String>]) -> String {
-    secrets
+    let mut forms: Vec<String> = secrets
         .iter()
-        .map(|secret| secret.expose().trim())
+        .flat_map(|secret| secret.expose().trim().lines())
+        .map(str::trim)
         .filter(|secret| secret.len() > 2)
-        .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+        .flat_map(forms)
+        .collect();
+    // A secret that is part of another one must not leave the other's rest.
+    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    let masked = forms
+        .iter()
+        .fold(text.to_owned(), |text, form| text.replace(form, "***"));
+    mask_after_schemes(&masked)
+}
+
+fn forms(secret: &str) -> Vec<String> {
+    let json = serde_json::Value::from(secret).to_string();
+    let json = json.strip_prefix('"').unwrap_or(&json);
+    let url = percent(secret);
+    let mut forms = vec![
+        secret.to_owned(),
+        json.strip_suffix('"').unwrap_or(json).to_owned(),
+        xml_escaped(secret),
+        url.replace("%20", "+"),
+        url,
+        STANDARD.encode(secret),
+    ];
+    forms.dedup();
+    forms
+}
+
+/// Services that show the request's headers show who asks.
+fn mask_after_schemes(text: &str) -> String {
+    let mut masked = text.to_owned();
+    for scheme in ["basic ", "bearer ", "token "] {
+        let mut from = 0;
+        while let Some(found) = masked[from..].to_ascii_lowercase().find(scheme) {
+            let start = from + found + scheme.len();
+            let is_credential = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
+            let length = masked[start..]
+                .find(|c| !is_credential(c))
+                .unwrap_or(masked.len() - start);
+            if length >= CREDENTIAL {
+                masked.replace_range(start..start + length, "***");
+            }
+            from = start;
+        }
+    }
+    masked
 }
 
 #[cfg(test)]
@@ -355,6 +407,31 @@ mod tests {
             let error = DnsError::new("x", Step::Add, fault, "failed");
             assert_eq!(error.is_retryable(), retryable, "{fault:?}");
             assert!(!error.remedy().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_service_that_repeats_what_it_was_sent_shows_no_secret() {
+        let secrets = ["tok/en=1&\"x\"", "tok/en", "line-one\nline-two"];
+        let secrets = secrets.map(|secret| Secret::new(secret.to_owned()));
+        let secrets: Vec<&Secret<String>> = secrets.iter().collect();
+        for (said, shown) in [
+            ("bad token tok/en=1&\"x\"!", "bad token ***!"),
+            (r#"{"token":"tok/en=1&\"x\""}"#, r#"{"token":"***"}"#),
+            ("GET /?key=tok%2Fen%3D1%26%22x%22&a=b", "GET /?key=***&a=b"),
+            ("<k>tok/en=1&amp;&quot;x&quot;</k>", "<k>***</k>"),
+            ("got line-two", "got ***"),
+            (
+                "Authorization: Basic dXNlcjp0b2svZW4xMjM0NQ==;",
+                "Authorization: Basic ***;",
+            ),
+            (
+                "the token is too short, basic access",
+                "the token is too short, basic access",
+            ),
+            ("é bearer abcdefghijklmnopq é", "é bearer *** é"),
+        ] {
+            assert_eq!(mask(said, &secrets), shown);
         }
     }
 }

@@ -3,7 +3,8 @@
 //! A [`Provider`] does one thing: add or remove **one value at one name**, leaving every other value
 //! there alone. What is the same for all of them stands beside it: the [`Resolver`] finds the
 //! effective name behind CNAMEs and the zone it lies in, [`Propagation`] waits until the authoritative
-//! servers show the values, [`NameLocks`] keep two writers of one name apart. [`server`] is a small
+//! servers show the values, [`NameLocks`] keep two writers of one name apart, [`Accounts`] keep to what a service lets
+//! one account do. [`server`] is a small
 //! authoritative DNS server for demos and tests.
 //!
 //! The crate knows nothing of ACME, certificates or storage.
@@ -30,6 +31,9 @@
 //! # }
 //! ```
 
+mod account;
+mod bounded;
+mod breaker;
 mod caa;
 mod delegation;
 mod engine;
@@ -53,7 +57,9 @@ mod txt;
 mod update;
 mod wire;
 mod zone;
+mod zone_cache;
 
+pub use account::Accounts;
 pub use caa::{CaaIssuer, CaaRecord, CaaSet, CaaTree, CaaVerdict};
 pub use delegation::Delegation;
 pub use error::{DnsError, Fault, Step};
@@ -65,7 +71,8 @@ pub use propagation::{
     Agreement, Lacking, Propagation, PropagationError, PropagationMode, PropagationReport,
 };
 pub use provider::{
-    Caps, CheckReport, Context, Descriptor, Field, Multi, Provider, Receipt, Settings, TxtTarget,
+    Caps, CheckReport, Context, Descriptor, Field, Multi, Provider, Receipt, Servers, Settings,
+    TxtTarget,
 };
 pub use repeat::repeating;
 pub use resolver::{Resolver, Soa};

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use evercert_types::{Secret, SharedClock, SystemClock};
 use serde::{Deserialize, Serialize};
 
+use crate::account::Accounts;
 use crate::engine::Description;
 use crate::error::DnsError;
 use crate::lock::NameLocks;
@@ -105,6 +106,20 @@ pub enum Multi {
     Rrset,
     /// There is room for one value: names that need two are proved one after the other.
     Single,
+    /// The newest two values of a name stay, and push older ones out: orders that need more wait for each other.
+    Newest,
+    /// The whole zone is read and written: writers of one zone must not overlap.
+    Zone,
+}
+
+/// Whose name servers show a provider's changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Servers {
+    /// The operator's own: what one address shows once it goes on showing.
+    Own,
+    /// A service's: many machines may answer at one address, so that one answer says little.
+    Service,
 }
 
 /// What a provider can and how quick it is.
@@ -118,12 +133,16 @@ pub struct Caps {
     pub min_ttl: u32,
     /// The only ones it takes, seconds: the next larger is sent. Empty: any.
     pub allowed_ttls: &'static [u32],
-    /// Requests of one account go one after the other, with this pause between; `None`: several at once.
+    /// Changes of one account go one after the other, with this pause between; `None`: several at once.
     pub serial: Option<Duration>,
     /// How long its servers may need until all show a change.
     pub propagation_limit: Duration,
     /// How often looking is worth while.
     pub propagation_poll: Duration,
+    /// How long adding or removing a value may take altogether; then it is given up.
+    pub operation_limit: Duration,
+    /// Whose name servers show its changes.
+    pub servers: Servers,
 }
 
 impl Caps {
@@ -136,6 +155,8 @@ impl Caps {
         serial: None,
         propagation_limit: Duration::from_secs(120),
         propagation_poll: Duration::from_secs(5),
+        operation_limit: Duration::from_secs(300),
+        servers: Servers::Service,
     };
 }
 
@@ -273,6 +294,8 @@ pub struct Context {
     pub clock: SharedClock,
     /// Keeps writers of one name apart.
     pub locks: NameLocks,
+    /// Keeps to what an account may do at once, and how often.
+    pub accounts: Accounts,
     /// How long one request may take; default 30 s.
     pub request_timeout: Duration,
 }
@@ -283,6 +306,7 @@ impl Default for Context {
         Self {
             clock: Arc::new(SystemClock),
             locks: NameLocks::of_process(),
+            accounts: Accounts::of_process(),
             request_timeout: Duration::from_secs(30),
         }
     }

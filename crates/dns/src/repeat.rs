@@ -123,7 +123,6 @@ mod tests {
 
     use super::*;
     use crate::error::{Fault, Step};
-    use crate::provider::Multi;
 
     /// Fails so many times, for one reason.
     #[derive(Debug)]
@@ -186,13 +185,7 @@ mod tests {
         }
 
         fn caps(&self) -> Caps {
-            Caps {
-                multi: Multi::Rrset,
-                default_ttl: 60,
-                propagation_limit: Duration::ZERO,
-                propagation_poll: Duration::ZERO,
-                ..Caps::PLAIN
-            }
+            Caps::PLAIN
         }
     }
 

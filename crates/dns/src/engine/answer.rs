@@ -183,6 +183,11 @@ pub(crate) enum Path {
 }
 
 impl Path {
+    /// Whether everything is meant.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self, Self::Tree(steps) if steps.is_empty())
+    }
+
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if let Some(name) = text.strip_prefix("header:") {
             return Ok(Self::Header(name.to_owned()));

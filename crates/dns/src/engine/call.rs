@@ -1,23 +1,25 @@
 //! One request of a description: its holes filled, said who asks, sent, answered, judged.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use evercert_types::{Secret, SharedClock};
 use jiff::Timestamp;
 use reqwest::{Client, Method, StatusCode, Url};
 use serde_json::Value;
-use tokio::sync::Semaphore;
 
 use super::answer::{Answer, Condition, plain, tree_of};
 use super::description::{Auth, Description, FaultText, Mode};
 use super::request::{FormText, Request};
 use super::session::Session;
 use super::template::Vars;
+use super::zone::Found;
+use crate::account::Account;
 use crate::error::{DnsError, Fault, Step};
 use crate::http;
 use crate::otp;
+use crate::zone_cache::ZoneCache;
 
 /// How often a request is sent that was told to come later, or whose connection failed.
 const TRIES: u32 = 3;
@@ -76,7 +78,8 @@ pub(crate) struct Caller {
     pub(crate) session: Mutex<Option<Session>>,
     /// Held while logging in; the time step whose one-time password was used last.
     pub(crate) logging_in: tokio::sync::Mutex<Option<i64>>,
-    pub(crate) places: Semaphore,
+    pub(crate) account: Arc<Account>,
+    pub(crate) zones: ZoneCache<Found>,
 }
 
 impl std::fmt::Debug for Caller {
@@ -135,7 +138,7 @@ impl Caller {
             attempt += 1;
             let last = attempt >= TRIES;
             let draft = self.draft(request, purpose, session, next.clone())?;
-            let place = self.places.acquire().await;
+            let place = self.account.place().await;
             let sent = http::send(self.code, purpose.step, self.build(draft)).await;
             drop(place);
             let reply = match sent {

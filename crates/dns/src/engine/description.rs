@@ -105,6 +105,12 @@ pub(crate) struct Records {
     pub(crate) allowed_ttls: Vec<u32>,
     pub(crate) propagation_secs: u64,
     pub(crate) poll_secs: u64,
+    /// The pause it wants between two changes of one account.
+    #[serde(default)]
+    pub(crate) serial_secs: Option<u64>,
+    /// The software runs at the operator's: its name servers are few, and what one shows once it goes on showing.
+    #[serde(default)]
+    pub(crate) own_servers: bool,
 }
 
 /// How several values at a name are kept.
@@ -149,6 +155,17 @@ pub(crate) struct Http {
     /// Requests at once for one account; default 2.
     #[serde(default)]
     pub(crate) at_once: Option<usize>,
+    /// How many requests of one account the service takes.
+    #[serde(default)]
+    pub(crate) rate: Option<RateText>,
+}
+
+/// So many requests within so many seconds.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RateText {
+    pub(crate) requests: usize,
+    pub(crate) secs: u64,
 }
 
 /// A way to say who asks.

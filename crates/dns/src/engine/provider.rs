@@ -4,20 +4,18 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use evercert_types::Secret;
-use tokio::sync::Semaphore;
 
 use super::call::Caller;
 use super::description::{Description, Mode};
 use super::template::Vars;
+use crate::account::{Pace, Rate};
 use crate::error::DnsError;
 use crate::http;
 use crate::lock::NameLocks;
 use crate::otp;
-use crate::provider::{Caps, Context, Descriptor, Multi, Provider, Settings};
+use crate::provider::{Caps, Context, Descriptor, Multi, Provider, Servers, Settings};
 use crate::setting::Reader;
-
-/// Requests of an account at once, unless its description says otherwise.
-const AT_ONCE: usize = 2;
+use crate::zone_cache::ZoneCache;
 
 /// A provider that is described instead of programmed.
 #[derive(Debug)]
@@ -65,9 +63,29 @@ pub(crate) fn caps(description: &'static Description) -> Caps {
         default_ttl: description.records.ttl,
         min_ttl: description.records.min_ttl,
         allowed_ttls: &description.records.allowed_ttls,
-        serial: (description.http.at_once == Some(1)).then_some(Duration::ZERO),
+        serial: match (description.records.serial_secs, description.http.at_once) {
+            (None, Some(1)) => Some(Duration::ZERO),
+            (pause, _) => pause.map(Duration::from_secs),
+        },
         propagation_limit: Duration::from_secs(description.records.propagation_secs),
         propagation_poll: Duration::from_secs(description.records.poll_secs),
+        servers: match description.records.own_servers {
+            true => Servers::Own,
+            false => Servers::Service,
+        },
+        ..Caps::PLAIN
+    }
+}
+
+/// What a description says the service lets one account do.
+pub(crate) fn pace(description: &Description) -> Pace {
+    let standard = Pace::default();
+    Pace {
+        at_once: description.http.at_once.unwrap_or(standard.at_once),
+        rate: description.http.rate.as_ref().map(|rate| Rate {
+            requests: rate.requests,
+            within: Duration::from_secs(rate.secs),
+        }),
     }
 }
 
@@ -145,7 +163,8 @@ pub(crate) fn build(
             timeout: context.request_timeout,
             session: Mutex::new(None),
             logging_in: tokio::sync::Mutex::default(),
-            places: Semaphore::new(description.http.at_once.unwrap_or(AT_ONCE)),
+            account: context.accounts.account(pace(description)),
+            zones: ZoneCache::default(),
         },
         caps: caps(description),
         locks: context.locks.clone(),

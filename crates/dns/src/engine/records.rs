@@ -40,31 +40,29 @@ impl Record {
 #[async_trait]
 impl Provider for Declared {
     async fn add(&self, target: &TxtTarget) -> Result<Receipt, DnsError> {
-        let zone = self
-            .caller
-            .find_zone(&target.fqdn, target.zone_hint.as_deref())
-            .await?;
-        let _guard = self.lock(&zone, target).await;
-        let added = match self.description().records.mode {
-            Mode::Records => self.add_record(&zone, target).await,
-            Mode::Rrset => self.add_to_set(&zone, target).await,
-            Mode::Append | Mode::Single => self.append(&zone, target).await,
-        };
-        added.map_err(|error| error.at_name(&target.fqdn).in_zone(&zone.name))
+        let hint = target.zone_hint.as_deref();
+        let zone = self.caller.zone(&target.fqdn, hint).await?;
+        match self.add_in(&zone, target).await {
+            Err(error) if self.is_stale(&zone, &error, target, hint) => {
+                let zone = self.caller.find_zone(&target.fqdn, hint).await?;
+                self.add_in(&zone, target).await
+            }
+            outcome => outcome,
+        }
     }
 
     async fn remove(&self, target: &TxtTarget, receipt: Option<&Receipt>) -> Result<(), DnsError> {
         let hint = target.zone_hint.as_deref().or(receipt
             .map(|receipt| receipt.zone.as_str())
             .filter(|zone| !zone.is_empty()));
-        let zone = self.caller.find_zone(&target.fqdn, hint).await?;
-        let _guard = self.lock(&zone, target).await;
-        let removed = match self.description().records.mode {
-            Mode::Records => self.remove_record(&zone, target).await,
-            Mode::Rrset => self.remove_from_set(&zone, target).await,
-            Mode::Append | Mode::Single => self.withdraw(&zone, target).await,
-        };
-        removed.map_err(|error| error.at_name(&target.fqdn).in_zone(&zone.name))
+        let zone = self.caller.zone(&target.fqdn, hint).await?;
+        match self.remove_in(&zone, target).await {
+            Err(error) if self.is_stale(&zone, &error, target, hint) => {
+                let zone = self.caller.find_zone(&target.fqdn, hint).await?;
+                self.remove_in(&zone, target).await
+            }
+            outcome => outcome,
+        }
     }
 
     async fn check(&self, name: Option<&str>) -> Result<CheckReport, DnsError> {
@@ -107,6 +105,47 @@ impl Provider for Declared {
 }
 
 impl Declared {
+    async fn add_in(&self, zone: &Found, target: &TxtTarget) -> Result<Receipt, DnsError> {
+        let _guard = self.lock(zone, target).await;
+        let added = match self.description().records.mode {
+            Mode::Records => self.add_record(zone, target).await,
+            Mode::Rrset => self.add_to_set(zone, target).await,
+            Mode::Append | Mode::Single => self.append(zone, target).await,
+        };
+        added.map_err(|error| error.at_name(&target.fqdn).in_zone(&zone.name))
+    }
+
+    async fn remove_in(&self, zone: &Found, target: &TxtTarget) -> Result<(), DnsError> {
+        let _guard = self.lock(zone, target).await;
+        let removed = match self.description().records.mode {
+            Mode::Records => self.remove_record(zone, target).await,
+            Mode::Rrset => self.remove_from_set(zone, target).await,
+            Mode::Append | Mode::Single => self.withdraw(zone, target).await,
+        };
+        removed.map_err(|error| error.at_name(&target.fqdn).in_zone(&zone.name))
+    }
+
+    /// Whether the refusal may come of a zone that was there some minutes ago; it is not believed any more then.
+    ///
+    /// Services have many ways to say that a zone is not there: any refusal of what was asked may be one.
+    fn is_stale(
+        &self,
+        zone: &Found,
+        error: &DnsError,
+        target: &TxtTarget,
+        hint: Option<&str>,
+    ) -> bool {
+        let is_about_it = matches!(
+            error.fault(),
+            Fault::Permission | Fault::Provider | Fault::Zone
+        );
+        let is_stale = zone.is_kept && is_about_it && !error.is_retryable();
+        if is_stale {
+            self.caller.zones.forget(&target.fqdn, hint);
+        }
+        is_stale
+    }
+
     /// Sets are read and written under a lock of the name; what has one value only, or is committed, of the zone.
     async fn lock(&self, zone: &Found, target: &TxtTarget) -> crate::lock::NameGuard {
         let is_wide =
@@ -333,6 +372,16 @@ impl Declared {
             return Ok(Vec::new());
         }
         let first = self.caller.call(&list.request, purpose, None).await?;
+        // No such name, or no such zone any more?
+        if first.status.as_u16() == 404 && zone.is_kept {
+            let what = "the service does not hold this zone or record";
+            return Err(DnsError::new(
+                self.caller.code,
+                Step::Read,
+                Fault::Zone,
+                what,
+            ));
+        }
         if first.status.as_u16() == 404 || list.absent.iter().any(|absent| absent.holds(&first)) {
             return Ok(Vec::new());
         }

@@ -1,8 +1,9 @@
 //! Finding the zone of a name at a described provider: asked for parent by parent, or picked from the list.
 
 use serde_json::Value;
+use tokio::time::Instant;
 
-use super::answer::plain;
+use super::answer::{Path, plain};
 use super::call::{Caller, Purpose};
 use super::description::{Paging, ZoneMode};
 use super::request::Request;
@@ -21,15 +22,32 @@ pub(crate) struct Found {
     pub(crate) name: String,
     /// What templates call `zone.…`.
     pub(crate) vars: Vars,
+    /// Not found just now, but kept from before: it may be gone.
+    pub(crate) is_kept: bool,
 }
 
 impl Found {
     fn new(name: String, vars: Vars) -> Self {
-        Self { name, vars }
+        Self {
+            name,
+            vars,
+            is_kept: false,
+        }
     }
 }
 
 impl Caller {
+    /// As [`Self::find_zone`], but one that was found some minutes ago will do.
+    pub(crate) async fn zone(&self, fqdn: &str, hint: Option<&str>) -> Result<Found, DnsError> {
+        if let Some(kept) = self.zones.kept(fqdn, hint, Instant::now()) {
+            return Ok(Found {
+                is_kept: true,
+                ..kept
+            });
+        }
+        self.find_zone(fqdn, hint).await
+    }
+
     /// The zone that holds the name; with a hint, that zone only.
     pub(crate) async fn find_zone(
         &self,
@@ -46,6 +64,11 @@ impl Caller {
             Some(found) => Some(self.ask_further(found).await?),
             None => None,
         };
+        // What is written back whole must be read anew.
+        let is_whole = self.description.zone.keep.values().any(Path::is_whole);
+        if let Some(found) = found.as_ref().filter(|_| !is_whole) {
+            self.zones.keep(fqdn, hint, found, Instant::now());
+        }
         found.ok_or_else(|| {
             let what = match hint {
                 Some(hint) => format!("the account has no zone {hint}"),
@@ -202,7 +225,7 @@ impl Caller {
     fn counts(&self, item: &Value) -> bool {
         let only = self.description.zone.only.iter();
         only.clone().all(|(pointer, wanted)| {
-            let path = super::answer::Path::parse(pointer);
+            let path = Path::parse(pointer);
             path.is_ok_and(|path| path.text(item).as_ref() == Some(wanted))
         })
     }

@@ -14,8 +14,8 @@ use crate::http::Reply;
 use crate::lock::NameLocks;
 use crate::name;
 use crate::provider::{
-    Caps, CheckReport, Context, Descriptor, Field, Maker, Multi, Provider, Receipt, Settings,
-    TxtTarget,
+    Caps, CheckReport, Context, Descriptor, Field, Maker, Multi, Provider, Receipt, Servers,
+    Settings, TxtTarget,
 };
 use crate::setting::{CA_BUNDLE, Reader};
 
@@ -61,10 +61,11 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
 };
 
 const CAPS: Caps = Caps {
-    multi: Multi::Append,
+    multi: Multi::Newest,
     default_ttl: 0,
     propagation_limit: Duration::from_secs(120),
     propagation_poll: Duration::from_secs(5),
+    servers: Servers::Own,
     ..Caps::PLAIN
 };
 

@@ -76,6 +76,8 @@ const CAPS: Caps = Caps {
     default_ttl: 0,
     propagation_limit: Duration::from_secs(900),
     propagation_poll: Duration::from_secs(5),
+    // The time limit that may be set is an hour at most.
+    operation_limit: Duration::from_secs(3_700),
     ..Caps::PLAIN
 };
 

@@ -1,11 +1,13 @@
 //! What the hand-written HTTP providers share: sending with patience, and telling what an answer means.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use evercert_types::Secret;
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
+use crate::account::{Account, Pace};
 use crate::error::{DnsError, Fault, Step};
 use crate::http::{self, Reply};
 use crate::provider::Context;
@@ -34,6 +36,7 @@ pub(super) struct Api {
     /// What must not be shown.
     pub(super) secrets: Vec<Secret<String>>,
     timeout: Duration,
+    account: Arc<Account>,
 }
 
 impl Api {
@@ -52,6 +55,7 @@ impl Api {
             base: url.as_str().trim_end_matches('/').to_owned(),
             secrets: Vec::new(),
             timeout: context.request_timeout,
+            account: context.accounts.account(Pace::default()),
         })
     }
 
@@ -71,10 +75,11 @@ impl Api {
         }
         Ok(Self {
             code,
-            client: http::client(code, &url, None)?,
+            client: http::metadata_client(code, &url)?,
             base: url.as_str().trim_end_matches('/').to_owned(),
             secrets: Vec::new(),
             timeout: context.request_timeout,
+            account: context.accounts.account(Pace::default()),
         })
     }
 
@@ -90,7 +95,10 @@ impl Api {
             attempt += 1;
             let last = attempt >= TRIES;
             let request = make().timeout(self.timeout);
-            let reply = match http::send(self.code, step, request).await {
+            let place = self.account.place().await;
+            let sent = http::send(self.code, step, request).await;
+            drop(place);
+            let reply = match sent {
                 Ok(reply) => reply,
                 Err(error) if last || repeat == Repeat::WhenRefused => return Err(error),
                 Err(_) => {

@@ -19,8 +19,8 @@ use crate::http;
 use crate::lock::NameLocks;
 use crate::lookup::{Limits, Recursion, ask};
 use crate::provider::{
-    Caps, CheckReport, Context, Descriptor, Field, Maker, Multi, Provider, Receipt, Settings,
-    TxtTarget,
+    Caps, CheckReport, Context, Descriptor, Field, Maker, Multi, Provider, Receipt, Servers,
+    Settings, TxtTarget,
 };
 use crate::setting::Reader;
 
@@ -65,6 +65,7 @@ const CAPS: Caps = Caps {
     default_ttl: 0,
     propagation_limit: Duration::from_secs(5),
     propagation_poll: Duration::from_millis(100),
+    servers: Servers::Own,
     ..Caps::PLAIN
 };
 

@@ -91,6 +91,8 @@ const CAPS: Caps = Caps {
     default_ttl: 120,
     propagation_limit: Duration::from_secs(120),
     propagation_poll: Duration::from_secs(4),
+    // The time limit that may be set is an hour at most.
+    operation_limit: Duration::from_secs(3_700),
     ..Caps::PLAIN
 };
 

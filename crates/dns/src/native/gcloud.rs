@@ -18,6 +18,7 @@ use crate::http::Reply;
 use crate::provider::{Caps, Context, Descriptor, Field, Maker, Multi, Provider, Settings};
 use crate::setting::{BASE_URL, CA_BUNDLE, Reader, TTL};
 use crate::zone::is_public_suffix;
+use crate::zone_cache::ZoneCache;
 use crate::{name, txt};
 
 const CODE: &str = "gcloud";
@@ -154,6 +155,7 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
     let mut api = Api::new(CODE, base, reader.text("ca_bundle"), context)?;
     api.secrets = reader.secret("service_account").into_iter().collect();
     Ok(Box::new(Sets {
+        zones: ZoneCache::default(),
         account: format!("{}/{project}", api.base),
         store: CloudDns {
             api,

@@ -20,6 +20,8 @@ mod zonefile;
 
 use std::sync::{Arc, LazyLock};
 
+use crate::account::Pace;
+use crate::bounded::Bounded;
 use crate::engine;
 use crate::error::DnsError;
 use crate::provider::{Context, Descriptor, Maker, Provider, Settings};
@@ -78,11 +80,21 @@ pub fn build_with(
     context: &Context,
 ) -> Result<Arc<dyn Provider>, DnsError> {
     let descriptor = descriptor(code).ok_or_else(|| unknown(code))?;
-    let built = match &descriptor.build {
-        Maker::Native(build) => build(settings, context),
-        Maker::Described(description) => engine::build(descriptor, description, settings, context),
+    let context = Context {
+        accounts: context.accounts.of(code, settings),
+        ..context.clone()
     };
-    built.map(Arc::from)
+    let inner = match &descriptor.build {
+        Maker::Native(build) => build(settings, &context)?,
+        Maker::Described(description) => {
+            engine::build(descriptor, description, settings, &context)?
+        }
+    };
+    Ok(Arc::new(Bounded {
+        code: descriptor.code,
+        inner,
+        account: context.accounts.account(Pace::default()),
+    }))
 }
 
 fn unknown(code: &str) -> DnsError {

@@ -8,6 +8,7 @@ use evercert_types::Secret;
 use roxmltree::{Document, Node};
 
 use super::api::{Api, Repeat, relative};
+use crate::account::Pace;
 use crate::error::{DnsError, Fault, Step};
 use crate::http::Reply;
 use crate::lock::NameLocks;
@@ -76,11 +77,17 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
 };
 
 const CAPS: Caps = Caps {
-    multi: Multi::Rrset,
+    multi: Multi::Zone,
     default_ttl: DEFAULT_TTL,
     propagation_limit: Duration::from_secs(3600),
     propagation_poll: Duration::from_secs(15),
     ..Caps::PLAIN
+};
+
+/// Whole zones are written: one request after the other.
+const PACE: Pace = Pace {
+    at_once: 1,
+    rate: None,
 };
 
 #[derive(Debug)]
@@ -95,6 +102,8 @@ struct Namecheap {
 
 fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, DnsError> {
     let reader = Reader::new(CODE, DESCRIPTOR.fields, settings)?;
+    // Held until the account of the first request is the same.
+    let _account = context.accounts.account(PACE);
     let base = reader
         .text("base_url")
         .unwrap_or("https://api.namecheap.com/xml.response");

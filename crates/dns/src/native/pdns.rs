@@ -18,8 +18,8 @@ use crate::http::{self, Reply};
 use crate::lock::NameLocks;
 use crate::name;
 use crate::provider::{
-    Caps, CheckReport, Context, Descriptor, Field, Maker, Multi, Provider, Receipt, Settings,
-    TxtTarget,
+    Caps, CheckReport, Context, Descriptor, Field, Maker, Multi, Provider, Receipt, Servers,
+    Settings, TxtTarget,
 };
 use crate::setting::Reader;
 use crate::txt::{quote, unquote};
@@ -99,6 +99,7 @@ const fn caps(ttl: u32) -> Caps {
         default_ttl: ttl,
         propagation_limit: Duration::from_secs(120),
         propagation_poll: Duration::from_secs(2),
+        servers: Servers::Own,
         ..Caps::PLAIN
     }
 }

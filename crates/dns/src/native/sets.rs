@@ -4,11 +4,13 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::error::{DnsError, Fault, Step};
 use crate::lock::NameLocks;
 use crate::name;
 use crate::provider::{Caps, CheckReport, Provider, Receipt, TxtTarget};
+use crate::zone_cache::ZoneCache;
 
 /// How often a set is written when another writer interferes.
 const WRITES: usize = 5;
@@ -46,6 +48,9 @@ pub(super) enum Written {
     /// The set is not as it was read any more.
     Overtaken,
 }
+
+/// A change that was made; its id where the service gives one.
+type Change = Option<String>;
 
 /// A service that reads and writes whole sets.
 #[async_trait]
@@ -91,14 +96,13 @@ pub(super) struct Sets<S> {
     pub(super) account: String,
     pub(super) ttl: u32,
     pub(super) caps: Caps,
+    pub(super) zones: ZoneCache<HeldZone>,
 }
 
 #[async_trait]
 impl<S: SetStore> Provider for Sets<S> {
     async fn add(&self, target: &TxtTarget) -> Result<Receipt, DnsError> {
-        let zone = self.zone(target, None).await?;
-        let changed = self.change(Step::Add, &zone, target).await;
-        let change = changed.map_err(|error| error.at_name(&target.fqdn).in_zone(&zone.name))?;
+        let (zone, change) = self.change_in_zone(Step::Add, target, None).await?;
         let receipt = Receipt {
             zone: zone.name.clone(),
             created: change.is_some(),
@@ -112,13 +116,9 @@ impl<S: SetStore> Provider for Sets<S> {
 
     async fn remove(&self, target: &TxtTarget, receipt: Option<&Receipt>) -> Result<(), DnsError> {
         let known = receipt.map(|receipt| receipt.zone.as_str());
-        let zone = self
-            .zone(target, known.filter(|zone| !zone.is_empty()))
-            .await?;
-        let changed = self.change(Step::Remove, &zone, target).await;
-        changed
-            .map(drop)
-            .map_err(|error| error.at_name(&target.fqdn).in_zone(&zone.name))
+        let known = known.filter(|zone| !zone.is_empty());
+        let changed = self.change_in_zone(Step::Remove, target, known).await;
+        changed.map(drop)
     }
 
     async fn check(&self, name: Option<&str>) -> Result<CheckReport, DnsError> {
@@ -143,6 +143,31 @@ impl<S: SetStore> Provider for Sets<S> {
 }
 
 impl<S: SetStore> Sets<S> {
+    /// Changes the set in the zone that was found some minutes ago, or, where that is gone, in the one found now.
+    async fn change_in_zone(
+        &self,
+        step: Step,
+        target: &TxtTarget,
+        known: Option<&str>,
+    ) -> Result<(HeldZone, Option<Change>), DnsError> {
+        let hint = target.zone_hint.as_deref().or(known);
+        let kept = self.zones.kept(&target.fqdn, hint, Instant::now());
+        if let Some(zone) = kept {
+            match self.change(step, &zone, target).await {
+                Err(error) if error.fault() == Fault::Zone => {
+                    self.zones.forget(&target.fqdn, hint);
+                }
+                Err(error) => return Err(error.at_name(&target.fqdn).in_zone(&zone.name)),
+                Ok(change) => return Ok((zone, change)),
+            }
+        }
+        let zone = self.zone(target, known).await?;
+        self.zones.keep(&target.fqdn, hint, &zone, Instant::now());
+        let changed = self.change(step, &zone, target).await;
+        let change = changed.map_err(|error| error.at_name(&target.fqdn).in_zone(&zone.name))?;
+        Ok((zone, change))
+    }
+
     async fn zone(&self, target: &TxtTarget, known: Option<&str>) -> Result<HeldZone, DnsError> {
         let hint = target.zone_hint.as_deref().or(known).map(name::canonical);
         let found = self.store.find_zone(&target.fqdn, hint.as_deref()).await?;
@@ -155,7 +180,7 @@ impl<S: SetStore> Sets<S> {
         step: Step,
         zone: &HeldZone,
         target: &TxtTarget,
-    ) -> Result<Option<Option<String>>, DnsError> {
+    ) -> Result<Option<Change>, DnsError> {
         let _guard = self.locks.lock(&self.account, &target.fqdn).await;
         let mut done = None;
         for _ in 0..WRITES {

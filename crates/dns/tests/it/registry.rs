@@ -205,6 +205,8 @@ fn kept(one: &Descriptor) -> &'static str {
         Multi::Records => "a record each",
         Multi::Rrset => "one set",
         Multi::Single => "one only",
+        Multi::Newest => "the newest two",
+        Multi::Zone => "with the whole zone",
         _ => "otherwise",
     }
 }

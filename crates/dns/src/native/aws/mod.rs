@@ -16,11 +16,13 @@ use self::credentials::{Credentials, Keys, Role, Source};
 use self::sigv4::Signed;
 use super::api::{Api, Repeat};
 use super::sets::{HeldZone, SetStore, Sets, TxtSet, Written};
+use crate::account::{Pace, Rate};
 use crate::error::{DnsError, Fault, Step};
 use crate::http::Reply;
 use crate::provider::{Caps, Context, Descriptor, Field, Maker, Multi, Provider, Settings};
 use crate::setting::{BASE_URL, CA_BUNDLE, Reader, TTL};
 use crate::zone::is_public_suffix;
+use crate::zone_cache::ZoneCache;
 use crate::{name, txt};
 
 const CODE: &str = "aws";
@@ -99,6 +101,15 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     build: Maker::Native(build),
 };
 
+/// Route 53 takes five requests a second of an account.
+const PACE: Pace = Pace {
+    at_once: 2,
+    rate: Some(Rate {
+        requests: 5,
+        within: Duration::from_secs(1),
+    }),
+};
+
 const CAPS: Caps = Caps {
     multi: Multi::Rrset,
     default_ttl: DEFAULT_TTL,
@@ -123,6 +134,8 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
         true => "https://route53.amazonaws.com.cn",
         false => "https://route53.amazonaws.com",
     };
+    // Held until the account of the first request is the same.
+    let _account = context.accounts.account(PACE);
     let ca_bundle = reader.text("ca_bundle");
     let base = reader.text("base_url").unwrap_or(host);
     let mut api = Api::new(CODE, base, ca_bundle, context)?;
@@ -145,6 +158,7 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
         reader.text("access_key_id").unwrap_or_default()
     );
     Ok(Box::new(Sets {
+        zones: ZoneCache::default(),
         store: Route53 {
             api,
             credentials: Credentials {

@@ -19,6 +19,7 @@ use crate::http::Reply;
 use crate::name;
 use crate::provider::{Caps, Context, Descriptor, Field, Maker, Multi, Provider, Settings};
 use crate::setting::{BASE_URL, CA_BUNDLE, Reader, TTL};
+use crate::zone_cache::ZoneCache;
 
 const CODE: &str = "azure";
 const DEFAULT_TTL: u32 = 10;
@@ -197,6 +198,7 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
         (None, _) => None,
     };
     Ok(Box::new(Sets {
+        zones: ZoneCache::default(),
         account: format!("{}/{subscription}", api.base),
         store: Azure {
             identity: Identity::read(&reader, login, context)?,

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use evercert_types::Secret;
 use reqwest::RequestBuilder;
 use reqwest::header::SET_COOKIE;
 
+use crate::account::{Pace, Rate};
 use crate::error::{DnsError, Fault, Step};
 use crate::http::Reply;
 use crate::native::api::{Api, Repeat};
@@ -17,6 +19,15 @@ use crate::setting::Reader;
 const PAGE_LIMIT: usize = 1 << 20;
 /// Characters of a page's text that are shown when it is not understood.
 const EXTRACT: usize = 300;
+
+/// As fast as a person at most.
+const PACE: Pace = Pace {
+    at_once: 1,
+    rate: Some(Rate {
+        requests: 1,
+        within: Duration::from_millis(1_500),
+    }),
+};
 
 /// What the settings of such providers have in common.
 pub(super) const USER: Field = Field::text(
@@ -45,6 +56,8 @@ impl HtmlSession {
         site: &str,
         context: &Context,
     ) -> Result<Self, DnsError> {
+        // Held until the account of the first request is the same.
+        let _account = context.accounts.account(PACE);
         let base = reader.text("base_url").unwrap_or(site);
         let mut api = Api::new(code, base, reader.text("ca_bundle"), context)?;
         let password = reader.secret("password").unwrap_or_default();

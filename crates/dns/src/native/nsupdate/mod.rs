@@ -19,7 +19,9 @@ use crate::error::{DnsError, Fault, Step};
 use crate::keyfile;
 use crate::lookup::{Limits, Transport};
 use crate::name;
-use crate::provider::{Caps, CheckReport, Context, Multi, Provider, Receipt, Settings, TxtTarget};
+use crate::provider::{
+    Caps, CheckReport, Context, Multi, Provider, Receipt, Servers, Settings, TxtTarget,
+};
 use crate::setting::Reader;
 use crate::tsig::{TsigAlgorithm, TsigKey};
 use crate::update::Change;
@@ -36,6 +38,7 @@ const fn caps(ttl: u32) -> Caps {
         default_ttl: ttl,
         propagation_limit: Duration::from_secs(60),
         propagation_poll: Duration::from_secs(2),
+        servers: Servers::Own,
         ..Caps::PLAIN
     }
 }

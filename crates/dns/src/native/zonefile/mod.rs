@@ -18,7 +18,7 @@ use self::file::Edit;
 use crate::error::{DnsError, Fault, Step};
 use crate::lock::NameLocks;
 use crate::name;
-use crate::provider::{Caps, CheckReport, Multi, Provider, Receipt, TxtTarget};
+use crate::provider::{Caps, CheckReport, Multi, Provider, Receipt, Servers, TxtTarget};
 use crate::setting::Reader;
 
 const fn caps(ttl: u32) -> Caps {
@@ -27,6 +27,7 @@ const fn caps(ttl: u32) -> Caps {
         default_ttl: ttl,
         propagation_limit: Duration::from_secs(120),
         propagation_poll: Duration::from_secs(5),
+        servers: Servers::Own,
         ..Caps::PLAIN
     }
 }

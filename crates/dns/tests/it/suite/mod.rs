@@ -2,6 +2,7 @@
 //!
 //! Each case is run for each provider; records of others stand beside ours in all of them and must stay as they are.
 
+mod kept_zones;
 mod quirks;
 mod services;
 mod single;
@@ -11,7 +12,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use evercert_dns::{Context, Fault, Multi, NameLocks, Provider, Settings, TxtTarget};
+use evercert_dns::{Accounts, Context, Fault, Multi, NameLocks, Provider, Settings, TxtTarget};
 use evercert_types::SystemClock;
 use futures_util::{FutureExt, StreamExt};
 
@@ -85,6 +86,7 @@ impl Scene {
         let context = Context {
             clock: Arc::new(SystemClock),
             locks: NameLocks::new(),
+            accounts: Accounts::unpaced(),
             request_timeout: self.patience,
         };
         evercert_dns::build_with(self.service.code, &settings, &context).unwrap()
