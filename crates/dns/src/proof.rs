@@ -29,7 +29,6 @@ const DOCUMENTED: &[&str] = &[
     "acmedns",
     "cyon",
     "dpi",
-    "durabledns",
     "freedns",
     "httpreq",
     "maradns",

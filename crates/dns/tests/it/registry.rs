@@ -92,28 +92,62 @@ const MORE: &[&str] = &[
     "selectelv1",
 ];
 
-/// Those of which least is known, worst first.
-const LEAST_CERTAIN: &[&str] = &[
-    "durabledns",
-    "one",
-    "cyon",
-    "freedns",
-    "schlundtech",
-    "nw",
-    "opnsense",
-    "miab",
-    "dpi",
-    "autodns",
-    "online",
-    "ispconfig",
-    "da",
-    "misaka",
-    "mydnsjp",
-    "cn",
-    "ddnss",
-    "openprovider",
-    "vscale",
-    "jd",
+/// Those of which least is known, worst first, and why.
+const LEAST_CERTAIN: &[(&str, &str)] = &[
+    (
+        "durabledns",
+        "probably closed; no TXT record is in any recording",
+    ),
+    (
+        "one",
+        "a web site's log-in, which may ask programs for more",
+    ),
+    (
+        "cyon",
+        "a web site's pages, known from acme.sh's script only",
+    ),
+    (
+        "freedns",
+        "a web site's pages, known from acme.sh's script only",
+    ),
+    (
+        "dpi",
+        "being taken out of service; taken to be as DNSPod.cn",
+    ),
+    ("nw", "known from acme.sh's script only"),
+    ("schlundtech", "answers to wrong credentials are not known"),
+    (
+        "opnsense",
+        "read from the plugin's code; names of calls change with releases",
+    ),
+    ("miab", "read from the box's code; no recording"),
+    (
+        "da",
+        "recorded with an older version; answers to login keys without the right are not known",
+    ),
+    (
+        "cn",
+        "an interface called beta; two forms of quotation in use",
+    ),
+    ("ddnss", "two forms of host names in use"),
+    (
+        "ispconfig",
+        "no recording of a whole exchange; several servers with one zone",
+    ),
+    ("autodns", "answers to wrong credentials are not known"),
+    ("online", "single calls are published only"),
+    ("misaka", "one recording"),
+    ("mydnsjp", "single calls are published only"),
+    ("openprovider", "one published test"),
+    ("vscale", "known by its likeness to Selectel's"),
+    (
+        "jd",
+        "one published test; acme.sh uses an older version of the interface",
+    ),
+    (
+        "exoscale",
+        "published tests of the signature and of another program's exchanges only",
+    ),
 ];
 
 #[test]
@@ -139,6 +173,13 @@ fn every_promised_provider_is_there_by_name_and_no_other() {
     }
 }
 
+#[test]
+fn the_least_certain_are_there() {
+    for (code, _) in LEAST_CERTAIN {
+        assert!(evercert_dns::descriptor(code).is_some(), "{code}");
+    }
+}
+
 /// `EVERCERT_BLESS=1` writes it.
 #[test]
 fn the_reference_tells_every_provider() {
@@ -161,18 +202,16 @@ fn page() -> String {
     write!(
         page,
         "{} providers: {} are tried against the real software, {} against exchanges written from a recording or a published \
-         test of somebody else, {} against exchanges written from documentation or from scripts in wide use. Least certain \
-         are, worst first: {}.\n\n| Name | Code | Values at a name | Proof |\n|---|---|---|---|\n",
+         test of somebody else, {} against exchanges written from documentation or from scripts in wide use.\n\nLeast certain \
+         are, worst first:\n\n{}\n| Name | Code | Values at a name | Proof |\n|---|---|---|---|\n",
         PROVIDERS.len(),
         count(Proof::Server),
         count(Proof::Recorded),
         count(Proof::Documented),
         LEAST_CERTAIN
             .iter()
-            .filter(|code| evercert_dns::descriptor(code).is_some())
-            .map(|code| format!("`{code}`"))
-            .collect::<Vec<_>>()
-            .join(", "),
+            .map(|(code, why)| format!("* `{code}`: {why}\n"))
+            .collect::<String>(),
     ).unwrap();
     let mut all: Vec<&Descriptor> = PROVIDERS.to_vec();
     all.sort_by_key(|one| (one.name.to_lowercase(), one.code));

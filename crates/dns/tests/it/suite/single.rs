@@ -18,24 +18,41 @@ const DDNSS: Service = Service {
     refuse: || {
         text_reply(
             200,
-            "<html><body><b>badauth</b> - wrong update key</body></html>",
+            &page(
+                "<p>Error Occurred While Processing Request :</p><blockquote>- badauth : Die Authorisation ist fehlgeschlagen.</blockquote>",
+            ),
         )
     },
     serve: |data, asked| {
         let host = asked.query("host").to_owned();
         if host != "anna.ddnss.de" {
-            return text_reply(200, "<html><body>nohost</body></html>");
+            return text_reply(
+                200,
+                &page(
+                    "<p>Error Occurred While Processing Request :</p><blockquote>- notfqdn : Hostname fehlt oder ist falsch.</blockquote>",
+                ),
+            );
         }
         match asked.query("txtm") {
             "1" => keep(data, &host, asked.query("txt")),
             "2" => keep(data, &host, ""),
             other => panic!("{other}"),
         }
-        text_reply(200, "<html><body>Updated 1 hostname.</body></html>")
+        text_reply(
+            200,
+            &page("<p><font face=\"Verdana\" size=\"2\">Updated 1 hostname.</font></p>"),
+        )
     },
     changes: |_| true,
     ..Service::PLAIN
 };
+
+/// As lego's tests have it.
+fn page(inside: &str) -> String {
+    format!(
+        "<head><meta name=\"robots\" content=\"noindex\"><title>DDNSS - Kostenloser DynDNS Service</title></head><body>{inside}</body>"
+    )
+}
 
 /// `DuckDNS`: two letters.
 const DUCKDNS: Service = Service {

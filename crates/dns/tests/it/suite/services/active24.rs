@@ -39,10 +39,10 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             };
             match (method, rest) {
                 ("GET", []) => {
-                    let (records, _) = data.page(&data.within(&zone), asked.query("page"));
+                    let (records, pages) = data.page(&data.within(&zone), asked.query("page"));
                     let list: Vec<Value> = records.iter().map(|record| json!({"id": record.id, "type": "TXT", "name": record.fqdn,
                         "content": record.value, "ttl": 120})).collect();
-                    reply(200, &json!({"data": list, "currentPage": 1}))
+                    reply(200, &json!({"data": list, "currentPage": 1, "rowsPerPage": 100, "totalPages": pages, "totalRecords": 7}))
                 }
                 ("POST", []) => {
                     let body = asked.json();

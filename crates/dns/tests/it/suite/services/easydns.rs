@@ -45,7 +45,7 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
         }
         ("DELETE", ["zones", "records", zone, id]) if data.has_zone(zone) => {
             match data.remove(id.parse().unwrap()) {
-                true => reply(200, &json!({"msg": "OK", "status": 200})),
+                true => super::super::world::empty(200),
                 false => failure(404, "Record not found"),
             }
         }
