@@ -78,7 +78,6 @@ const TEXTS: &[(&str, &str)] = texts![
     "nic",
     "nsone",
     "nw",
-    "one",
     "online",
     "openprovider",
     "opnsense",

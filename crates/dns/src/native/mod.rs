@@ -35,13 +35,14 @@ pub static PROVIDERS: LazyLock<Vec<&'static Descriptor>> = LazyLock::new(|| {
 });
 
 /// Those written by hand.
-const NATIVE: [&Descriptor; 16] = [
+const NATIVE: [&Descriptor; 17] = [
     &acmedns::DESCRIPTOR,
     &acmesh::DESCRIPTOR,
     &aws::DESCRIPTOR,
     &html::CYON,
     &html::FREEDNS,
     &html::HE,
+    &html::ONE,
     &namecheap::DESCRIPTOR,
     &zonefile::MARADNS,
     &zonefile::NSD,

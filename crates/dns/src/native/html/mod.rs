@@ -7,8 +7,10 @@ mod cyon;
 mod freedns;
 mod he;
 mod markup;
+mod one;
 mod session;
 
 pub(super) use cyon::DESCRIPTOR as CYON;
 pub(super) use freedns::DESCRIPTOR as FREEDNS;
 pub(super) use he::DESCRIPTOR as HE;
+pub(super) use one::DESCRIPTOR as ONE;

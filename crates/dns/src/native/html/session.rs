@@ -44,7 +44,8 @@ pub(super) struct HtmlSession {
     pub(super) api: Api,
     pub(super) user: String,
     pub(super) password: Secret<String>,
-    cookies: Mutex<BTreeMap<String, String>>,
+    /// By the host that gave it, or the domain that it named, and by name.
+    cookies: Mutex<BTreeMap<(String, String), String>>,
     /// Held from the log-in to the last page: sites know one page at a time.
     pub(super) turn: tokio::sync::Mutex<()>,
 }
@@ -98,7 +99,12 @@ impl HtmlSession {
         repeat: Repeat,
         make: impl Fn() -> RequestBuilder + Send + Sync,
     ) -> Result<Reply, DnsError> {
-        let cookies = self.cookies();
+        let host = make()
+            .build()
+            .ok()
+            .and_then(|request| request.url().host_str().map(str::to_owned))
+            .unwrap_or_default();
+        let cookies = self.cookies(&host);
         let complete = || {
             let request = make().header("Accept-Language", "en-US,en;q=0.5");
             match cookies.is_empty() {
@@ -111,35 +117,50 @@ impl HtmlSession {
             let what = "a page of the web site is longer than 1 MiB";
             return Err(DnsError::new(self.api.code, step, Fault::Provider, what).permanent());
         }
-        self.keep(&reply);
+        self.keep(&host, &reply);
         Ok(reply)
     }
 
-    fn cookies(&self) -> String {
+    /// Those that the host may see (RFC 6265 §5.1.3).
+    fn cookies(&self, host: &str) -> String {
         let cookies = self.cookies.lock().unwrap_or_else(PoisonError::into_inner);
         let pairs = cookies
             .iter()
-            .map(|(name, value)| format!("{name}={value}"));
+            .filter(|((domain, _), _)| domain == host || crate::name::is_within(host, domain))
+            .map(|((_, name), value)| format!("{name}={value}"));
         pairs.collect::<Vec<_>>().join("; ")
     }
 
-    fn keep(&self, reply: &Reply) {
+    fn keep(&self, host: &str, reply: &Reply) {
         let mut cookies = self.cookies.lock().unwrap_or_else(PoisonError::into_inner);
         let set = reply.headers.get_all(SET_COOKIE).iter();
         for cookie in set.filter_map(|cookie| cookie.to_str().ok()) {
-            let pair = cookie
-                .split(';')
-                .next()
-                .and_then(|pair| pair.split_once('='));
-            if let Some((name, value)) = pair {
-                cookies.insert(name.trim().to_owned(), value.trim().to_owned());
+            let mut parts = cookie.split(';').map(str::trim);
+            let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else {
+                continue;
+            };
+            let (mut domain, mut is_over) = (host.to_owned(), false);
+            for (key, value) in parts.filter_map(|part| part.split_once('=')) {
+                let value = value.trim().trim_start_matches('.');
+                match key.trim().to_ascii_lowercase().as_str() {
+                    "domain" if crate::name::is_within(host, value) => {
+                        domain = value.to_ascii_lowercase();
+                    }
+                    "max-age" => is_over = value.parse::<i64>().is_ok_and(|left| left <= 0),
+                    _ => {}
+                }
             }
+            let key = (domain, name.trim().to_owned());
+            match is_over {
+                true => cookies.remove(&key),
+                false => cookies.insert(key, value.trim().to_owned()),
+            };
         }
     }
 
     pub(super) fn has_cookie(&self, name: &str) -> bool {
         let cookies = self.cookies.lock().unwrap_or_else(PoisonError::into_inner);
-        cookies.contains_key(name)
+        cookies.keys().any(|(_, known)| known == name)
     }
 
     /// Whether the site knows us, as far as we know.

@@ -220,6 +220,8 @@ pub(crate) struct Service {
     pub(crate) easy: bool,
     /// A log-in that fails looks like any page: what is strange is strange after it.
     pub(crate) cookie: bool,
+    /// Requests that a log-in takes which is refused; one more where a session could have been over.
+    pub(crate) login_requests: usize,
     /// It shows something else once in a while: a strange page is strange the second time.
     pub(crate) nags: bool,
 }
@@ -241,6 +243,7 @@ impl Service {
         zoneless: false,
         easy: false,
         cookie: false,
+        login_requests: 2,
         nags: false,
     };
 }
