@@ -241,7 +241,7 @@ impl Caller {
             draft.header("Authorization", basic.render(&vars));
         }
         self.put_body(&mut draft, request, purpose, &vars);
-        if let Some(auth) = auth {
+        if let Some(auth) = auth.filter(|_| request.basic.is_none()) {
             self.authenticate(&mut draft, auth, &vars, now);
         }
         Ok(draft)

@@ -331,6 +331,12 @@ pub(crate) struct Paging {
     /// The number of the first page; default 1.
     #[serde(default)]
     pub(crate) first: Option<u32>,
+    /// `page` wants the number of entries to leave out, not of a page.
+    #[serde(default)]
+    pub(crate) offset: bool,
+    /// Where the number of all entries is.
+    #[serde(default)]
+    pub(crate) total: Option<Path>,
     /// Where the number of pages is; without it pages are asked for until one is empty or shorter than `full`.
     #[serde(default)]
     pub(crate) pages: Option<Path>,

@@ -10,9 +10,29 @@ use super::request::Request;
 use super::template::Vars;
 use crate::error::{DnsError, Fault};
 
+/// What was read of a list.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SoFar {
+    /// Pages.
+    pub(crate) pages: u32,
+    /// Entries of the last page.
+    pub(crate) entries: usize,
+    /// Entries of all pages.
+    pub(crate) all: usize,
+}
+
 impl Paging {
-    /// Whether there is a page after the `read` pages so far, of which the last had `entries`.
-    pub(crate) fn is_more(&self, answer: &Answer, read: u32, entries: usize) -> bool {
+    /// Whether there is a page after those that were read.
+    pub(crate) fn is_more(&self, answer: &Answer, so_far: SoFar) -> bool {
+        let SoFar {
+            pages: read,
+            entries,
+            all,
+        } = so_far;
+        let total = self.total.as_ref().and_then(|path| path.text_in(answer));
+        if let Some(total) = total.and_then(|text| text.parse::<usize>().ok()) {
+            return entries > 0 && all < total;
+        }
         let told = self.pages.as_ref().and_then(|path| path.text_in(answer));
         match told.and_then(|text| text.parse::<u32>().ok()) {
             Some(pages) => read < pages,
@@ -22,15 +42,14 @@ impl Paging {
 }
 
 impl Caller {
-    /// The URL of the page after the `read` pages so far, of which the last had `entries`; none after the last page.
+    /// The URL of the page after those that were read; none after the last page.
     pub(crate) fn next_page(
         &self,
         request: &Request,
         purpose: Purpose<'_>,
         paging: &Paging,
         answer: &Answer,
-        read: u32,
-        entries: usize,
+        so_far: SoFar,
     ) -> Result<Option<Url>, DnsError> {
         if paging.link {
             return next_link(answer)
@@ -52,11 +71,17 @@ impl Caller {
         let Some(parameter) = &paging.page else {
             return Ok(None);
         };
-        if !paging.is_more(answer, read, entries) {
+        if !paging.is_more(answer, so_far) {
             return Ok(None);
         }
-        let number = paging.first.unwrap_or(1).saturating_add(read);
-        self.numbered(request, purpose, parameter, &number.to_string())
+        let number = match paging.offset {
+            true => so_far.all.to_string(),
+            false => {
+                let number = paging.first.unwrap_or(1).saturating_add(so_far.pages);
+                number.to_string()
+            }
+        };
+        self.numbered(request, purpose, parameter, &number)
             .map(Some)
     }
 

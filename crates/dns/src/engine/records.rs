@@ -70,11 +70,7 @@ impl Provider for Declared {
         // A zone that nobody has is asked for, to see whether the credentials are accepted.
         match self.caller.find_zone(NOBODYS, None).await {
             Err(error) if error.fault() != Fault::Zone => return Err(error),
-            _ if matches!(
-                self.description().zone.mode,
-                ZoneMode::None | ZoneMode::Suffix
-            ) =>
-            {
+            _ if !self.asks_for_zones() => {
                 let note = "The credentials are seen to be right or wrong with the first change.";
                 report.notes.push(note.to_owned());
             }
@@ -144,6 +140,13 @@ impl Declared {
             self.caller.zones.forget(&target.fqdn, hint);
         }
         is_stale
+    }
+
+    /// Whether finding a zone shows that the credentials are accepted.
+    fn asks_for_zones(&self) -> bool {
+        let zone = &self.description().zone;
+        let is_asked = matches!(zone.mode, ZoneMode::List | ZoneMode::Walk);
+        is_asked || !zone.then.is_empty()
     }
 
     /// Sets are read and written under a lock of the name; what has one value only, or is committed, of the zone.

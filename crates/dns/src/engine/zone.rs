@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::answer::{Path, plain};
 use super::call::{Caller, Purpose};
 use super::description::{Paging, ZoneMode};
+use super::paging::SoFar;
 use super::request::Request;
 use super::template::Vars;
 use crate::error::{DnsError, Fault, Step};
@@ -257,7 +258,7 @@ impl Caller {
         count: impl Fn(&Value) -> usize,
     ) -> Result<Vec<Value>, DnsError> {
         let mut trees = Vec::new();
-        let mut next = None;
+        let (mut next, mut so_far) = (None, SoFar::default());
         for number in 0..MOST_PAGES {
             let mut vars = purpose.vars.clone();
             let page = paging.and_then(|paging| paging.first).unwrap_or(1) + number;
@@ -269,17 +270,18 @@ impl Caller {
             let answer = self.call(request, purpose, next.take()).await?;
             self.judge(&answer, purpose)?;
             let tree = answer.tree.clone().unwrap_or_default();
-            let entries = count(&tree);
+            so_far.entries = count(&tree);
+            so_far.all += so_far.entries;
+            so_far.pages += 1;
             trees.push(tree);
             let Some(paging) = paging else { break };
-            let read = u32::try_from(trees.len()).unwrap_or(u32::MAX);
             if paging.hole {
-                match paging.is_more(&answer, read, entries) {
+                match paging.is_more(&answer, so_far) {
                     true => continue,
                     false => break,
                 }
             }
-            next = self.next_page(request, purpose, paging, &answer, read, entries)?;
+            next = self.next_page(request, purpose, paging, &answer, so_far)?;
             if next.is_none() {
                 break;
             }

@@ -49,7 +49,12 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "Namecheap's key may do everything; allow the Console's address only, or delegate the challenge names to another provider.",
     ),
-    notes: &[],
+    notes: &[
+        "setHosts replaces all hosts of the domain. Evercert reads them first, writes them back with the one value more or less, and refuses when there is one that it could not write back: a record type or an attribute that it does not know.",
+        "API access wants 20 domains, 50 US dollars of balance or as much spent in two years, and the Console's public IPv4 address in the account's list (errors 1011150 and 1011147).",
+        "20 requests a minute, 700 an hour and 8000 a day are allowed for a key; more end with error 500000.",
+        "Changes show within minutes or up to an hour. The test system is https://api.sandbox.namecheap.com/xml.response.",
+    ],
     fields: &[
         Field::text(
             "user",
@@ -345,10 +350,14 @@ impl Namecheap {
             .collect();
         let words = words.join("; ");
         let (fault, what, permanent) = match errors.keys().next().copied().unwrap_or_default() {
-            "1011102" | "1010102" | "1011101" => {
+            "1010101" | "1010102" | "1011101" | "1011102" | "1011103" | "1016103" | "1017101"
+            | "1017103" | "1019103" => {
                 (Fault::Credentials, "the credentials are not accepted", true)
             }
-            "1011150" | "1011147" => (Fault::Permission, "this address is not allowed", true),
+            "1010105" | "1011105" | "1011147" | "1011150" | "1016105" | "1017105" | "1017150" => {
+                (Fault::Permission, "this address is not allowed", true)
+            }
+            "2030166" => (Fault::Permission, "this domain may not be changed", true),
             "2019166" | "2016166" => (Fault::Zone, "the account does not hold this domain", true),
             "2030288" => (
                 Fault::Zone,
@@ -356,11 +365,16 @@ impl Namecheap {
                 true,
             ),
             "500000" => (Fault::Provider, "too many requests", false),
+            "1050900" | "2050900" | "3031510" | "3050900" | "4022288" | "5050900" => {
+                (Fault::Provider, "the service failed", false)
+            }
             _ => (Fault::Provider, "the service refused", true),
         };
         let error = self.api.error(step, fault, what, reply, &words);
         let error = match fault {
-            Fault::Permission => error.with_remedy("allow client_ip in the account's API settings"),
+            Fault::Permission if what.contains("address") => {
+                error.with_remedy("allow client_ip in the account's API settings")
+            }
             _ => error,
         };
         Err(if permanent { error.permanent() } else { error })

@@ -35,6 +35,11 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "The control panel's log-in is used, there is no other. Unofficial, may break. A guest user who may only edit DNS is enough.",
     ),
+    notes: &[
+        "one.com has no interface for programs: Evercert logs in as the control panel's web site does (Keycloak at account.one.com, as several public programs did from 2022 to 2025) and then uses the panel's own JSON. acme.sh's script still uses the log-in that was switched off before 2023.",
+        "Of an account with several domains the panel shows one at a time; Evercert chooses the one it needs.",
+        "A second factor by authenticator app is supported, others are not. Whether one.com asks programs for more, such as a captcha, is not known; this provider is among the least certain.",
+    ],
     fields: &[
         USER.env(&["ONECOM_User"], &[]),
         PASSWORD.env(&["ONECOM_Password"], &[]),
@@ -313,7 +318,10 @@ impl One {
                 let places = [&answer["error"]["message"], &answer["message"]];
                 places.into_iter().find_map(|place| place.as_str())
             });
-            return Err(self.site.api.refused(step, reply, words.unwrap_or_default()));
+            return Err(self
+                .site
+                .api
+                .refused(step, reply, words.unwrap_or_default()));
         }
         match answer {
             Some(answer) if answer.get("result").is_some() => Ok(answer),
@@ -489,7 +497,10 @@ mod tests {
     fn records_are_read_whatever_their_ids_are() {
         let row = json!({"type": "dns_custom_records", "id": 16_684_569, "attributes": {"prefix": "_acme-challenge", "type": "TXT", "content": "\"v1\"", "priority": 0, "ttl": 600}});
         let found = listed(&row).unwrap();
-        assert_eq!((found.id.as_str(), found.value.as_str()), ("16684569", "v1"));
+        assert_eq!(
+            (found.id.as_str(), found.value.as_str()),
+            ("16684569", "v1")
+        );
         let other = json!({"type": "dns_service_records", "id": "1", "attributes": {"prefix": "", "type": "A", "content": "192.0.2.1"}});
         assert!(listed(&other).is_none());
     }

@@ -4,6 +4,7 @@
 
 mod kept_zones;
 mod quirks;
+mod refusals_l_to_z;
 mod services;
 mod single;
 mod world;

@@ -27,6 +27,10 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             .get(id.parse::<usize>().unwrap_or(usize::MAX))
             .cloned()
     };
+    let size: u32 = asked.query("page_size").parse().unwrap_or(100);
+    if !(25..=500).contains(&size) {
+        return reply(400, &json!({"errors": [{"reason": "Must be 25-500", "field": "page_size"}]}));
+    }
     match (asked.method.as_str(), asked.parts().as_slice()) {
         ("GET", ["domains"]) => {
             let all: Vec<Value> = data
@@ -62,7 +66,9 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
         ("POST", ["domains", id, "records"]) => match named(data, id) {
             Some(zone) => {
                 let body = asked.json();
-                data.least_ttl = body["ttl_sec"].as_u64();
+                let ttl = body["ttl_sec"].as_u64().unwrap();
+                assert!([30, 120, 300, 3600, 7200, 14400, 28800, 57600, 86400].contains(&ttl), "{ttl} is rounded");
+                data.least_ttl = Some(ttl);
                 let new = data.add(
                     &whole(body["name"].as_str().unwrap(), &zone),
                     body["target"].as_str().unwrap(),

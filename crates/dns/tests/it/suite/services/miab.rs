@@ -10,7 +10,8 @@ pub(super) const SERVICE: Service = Service {
     settings: &[("username", "me@example.com"), ("password", "right-password")],
     wrong: &[("username", "me@example.com"), ("password", "wrong-password")],
     knows: |_, asked| asked.header("authorization") == basic("me@example.com", "right-password"),
-    refuse: || reply(401, &json!({"status": "invalid", "reason": "Incorrect email address or password."})),
+    // In plain text to whoever accepts anything.
+    refuse: || text_reply(401, "Incorrect email address or password.\n"),
     serve,
     changes: by_method,
     ..Service::PLAIN
@@ -23,11 +24,20 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             let list: Vec<Value> = data.at(fqdn).iter().map(|record| json!({"qname": record.fqdn, "rtype": "TXT", "value": record.value})).collect();
             reply(200, &json!(list))
         }
+        ("POST" | "DELETE", ["admin", "dns", "custom", fqdn, "txt"]) if !data.zones.iter().any(|zone| fqdn.ends_with(zone)) => {
+            text_reply(400, &format!("{fqdn} is not a domain name or a subdomain of a domain name managed by this box."))
+        }
         ("POST", ["admin", "dns", "custom", fqdn, "txt"]) => {
-            if !data.at(fqdn).iter().any(|record| record.value == asked.body) {
-                data.add(fqdn, &asked.body);
+            if asked.body.trim().is_empty() {
+                return text_reply(400, "No value for the record provided.");
             }
-            text_reply(200, "updated DNS: example.com\n")
+            match data.at(fqdn).iter().any(|record| record.value == asked.body) {
+                true => text_reply(200, "OK"),
+                false => {
+                    data.add(fqdn, &asked.body);
+                    text_reply(200, "updated DNS: example.com\n")
+                }
+            }
         }
         ("DELETE", ["admin", "dns", "custom", fqdn, "txt"]) => {
             assert!(!asked.body.is_empty(), "without a value all of them would go");

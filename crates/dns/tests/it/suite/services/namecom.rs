@@ -1,4 +1,4 @@
-//! Name.com, API version 4: empty lists lack their member.
+//! Name.com, Core API: names end in a dot where they are whole.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ pub(super) const SERVICE: Service = Service {
     settings: &[("username", "anna"), ("token", "right-token")],
     wrong: &[("username", "anna"), ("token", "wrong-token")],
     knows: |_, asked| asked.header("authorization") == basic("anna", "right-token"),
-    refuse: || reply(401, &json!({"message": "Unauthenticated"})),
+    refuse: || reply(401, &json!({"message": "Unauthorized"})),
     serve,
     changes: by_method,
     min_ttl: 300,
@@ -20,10 +20,9 @@ pub(super) const SERVICE: Service = Service {
 fn paged(data: &Data, asked: &Asked, member: &str, all: &[Value]) -> Reply {
     let number: usize = asked.query("page").parse().unwrap_or(1);
     let (page, pages) = data.page(all, asked.query("page"));
-    let mut body = json!({});
-    if !page.is_empty() {
-        body[member] = json!(page);
-    }
+    assert!(asked.query("perPage").parse::<u32>().unwrap() <= 1000);
+    let mut body = json!({"totalCount": all.len(), "nextPage": 0, "lastPage": 0});
+    body[member] = json!(page);
     if number < pages {
         body["nextPage"] = json!(number + 1);
     }
@@ -48,6 +47,9 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
         }
         ("POST", ["domains", zone, "records"]) if data.has_zone(zone) => {
             let body = asked.json();
+            if body["ttl"].as_u64().unwrap() < 300 {
+                return reply(422, &json!({"message": "Unprocessable Entity", "details": "ttl must be at least 300"}));
+            }
             data.least_ttl = body["ttl"].as_u64();
             let id = data.add(
                 &whole(body["host"].as_str().unwrap(), zone),

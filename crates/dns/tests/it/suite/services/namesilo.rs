@@ -34,7 +34,7 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             let list: String = data
                 .zones
                 .iter()
-                .map(|zone| format!("<domain>{zone}</domain>"))
+                .map(|zone| format!("<domain created=\"2019-01-01\" expires=\"2030-01-01\">{zone}</domain>"))
                 .collect();
             answer(300, "success", &format!("<domains>{list}</domains>"))
         }
@@ -51,7 +51,12 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             let list: String = list.collect();
             answer(300, "success", &list)
         }
+        "/dnsAddRecord" if data.at(&whole(asked.query("rrhost"), zone)).iter().any(|one| one.value == asked.query("rrvalue")) => {
+            answer(280, "could not add resource record to domain since it already exists (duplicate)", "")
+        }
         "/dnsAddRecord" => {
+            assert_eq!(asked.query("rrtype"), "TXT");
+            assert!(!asked.query("rrhost").ends_with(zone), "the domain would be there twice");
             data.least_ttl = asked.query("rrttl").parse().ok();
             let id = data.add(&whole(asked.query("rrhost"), zone), asked.query("rrvalue"));
             answer(300, "success", &format!("<record_id>{id}</record_id>"))

@@ -16,24 +16,18 @@ pub(super) const SERVICE: Service = Service {
         ("key", "right-key"),
         ("password", "wrong-password"),
     ],
-    knows: |data, asked| {
+    knows: |_, asked| {
         let param = &asked.json()["param"];
         let is_ours = param["customernumber"] == "12345" && param["apikey"] == "right-key";
-        is_ours
-            && match is_login(asked) {
-                true => param["apipassword"] == "right-password",
-                false => param["apisessionid"] == format!("session-{}", data.sessions),
-            }
+        is_ours && (!is_login(asked) || param["apipassword"] == "right-password")
     },
-    refuse: || {
-        failure(
-            4001,
-            "The session id is not in a valid format or the login failed.",
-        )
-    },
+    // These words come with a wrong API password too.
+    refuse: || failure(4013, "Customer account not found. JSON decode failed while validating request."),
     serve,
     changes: |asked| asked.json()["action"] == "updateDnsRecords",
     end_session: Some(|data| data.sessions += 1),
+    // Domains as they are registered; asking for others is an error that is counted.
+    zoneless: true,
     ..Service::PLAIN
 };
 
@@ -59,6 +53,13 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
     let body = asked.json();
     let param = &body["param"];
     let zone = param["domainname"].as_str().unwrap_or_default().to_owned();
+    assert!(asked.query.contains_key("JSON"), "without ?JSON the endpoint speaks SOAP");
+    if !is_login(asked) && param["apisessionid"] != format!("session-{}", data.sessions) {
+        return failure(4001, "The session id is not in a valid format.");
+    }
+    if zone.contains('_') {
+        return failure(4013, "Value in field domainname does not match requirements of type: domainname");
+    }
     match body["action"].as_str().unwrap() {
         "login" => success(&json!({"apisessionid": format!("session-{}", data.sessions)})),
         _ if !data.has_zone(&zone) => failure(

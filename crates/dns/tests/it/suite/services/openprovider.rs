@@ -48,22 +48,25 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             success(&json!({"results": list, "total": list.len()}))
         }
         ("GET", ["dns", "zones", zone, "records"]) => {
-            let end = format!("{}.{zone}", asked.query("name_pattern"));
-            let found = data
-                .within(zone)
-                .into_iter()
-                .filter(|record| record.fqdn == end);
-            let list: Vec<Value> = found.map(|record| json!({"name": record.fqdn, "type": "TXT", "ttl": 600, "value": quoted(&record.value)})).collect();
-            success(&json!({"results": list, "total": list.len()}))
+            assert!(asked.query("limit").parse::<u32>().unwrap() <= 500);
+            let all = data.within(zone);
+            let offset: usize = asked.query("offset").parse().unwrap_or(0);
+            let list: Vec<Value> = all.iter().skip(offset).take(data.page).map(|record| json!({"name": record.fqdn, "type": "TXT", "ttl": 600, "value": quoted(&record.value)})).collect();
+            success(&json!({"results": list, "total": all.len()}))
         }
         ("PUT", ["dns", "zones", zone]) if data.has_zone(zone) => {
             let body = asked.json();
             for record in body["records"]["add"].as_array().into_iter().flatten() {
-                data.least_ttl = record["ttl"].as_u64();
-                data.add(
-                    &whole(record["name"].as_str().unwrap(), zone),
-                    &unquoted(record["value"].as_str().unwrap()),
-                );
+                let ttl = record["ttl"].as_u64().unwrap();
+                assert!([600, 900, 3600, 10800, 21600, 43200, 86400].contains(&ttl), "{ttl} is not taken");
+                data.least_ttl = Some(ttl);
+                let fqdn = whole(record["name"].as_str().unwrap(), zone);
+                assert!(!fqdn.ends_with(&format!("{zone}.{zone}")), "the zone would be there twice");
+                let value = unquoted(record["value"].as_str().unwrap());
+                if data.at(&fqdn).iter().any(|one| one.value == value) {
+                    return reply(500, &json!({"code": 817, "desc": "Duplicate record", "data": {}}));
+                }
+                data.add(&fqdn, &value);
             }
             for record in body["records"]["remove"].as_array().into_iter().flatten() {
                 let (name, value) = (

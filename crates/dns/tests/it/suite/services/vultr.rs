@@ -17,31 +17,35 @@ pub(super) const SERVICE: Service = Service {
     ..Service::PLAIN
 };
 
+/// A page and the cursor of the next. Cursors are opaque; these are page numbers behind a letter.
+fn cursor<T: Clone>(data: &Data, asked: &Asked, all: &[T]) -> (Vec<T>, String) {
+    assert!(asked.query("per_page").parse::<u32>().unwrap() <= 500);
+    let text = asked.query("cursor").trim_start_matches('c');
+    let number: usize = text.parse().unwrap_or(1);
+    let (page, pages) = data.page(all, &number.to_string());
+    let next = match number < pages {
+        true => format!("c{}", number + 1),
+        false => String::new(),
+    };
+    (page, next)
+}
+
 fn not_found() -> Reply {
     reply(404, &json!({"error": "Invalid domain.", "status": 404}))
 }
 
 fn serve(data: &mut Data, asked: &Asked) -> Reply {
     match (asked.method.as_str(), asked.parts().as_slice()) {
-        ("GET", ["domains", zone]) if data.has_zone(zone) => {
-            reply(200, &json!({"domain": {"domain": zone}}))
+        ("GET", ["domains"]) => {
+            let (page, next) = cursor(data, asked, &data.zones);
+            let list: Vec<Value> = page.iter().map(|zone| json!({"domain": zone, "date_created": "2020-10-07T19:35:09+00:00", "dns_sec": "disabled"})).collect();
+            reply(200, &json!({"domains": list, "meta": {"total": data.zones.len(), "links": {"next": next, "prev": ""}}}))
         }
         ("GET", ["domains", zone, "records"]) if data.has_zone(zone) => {
-            // Cursors are opaque; these are page numbers behind a letter.
             let all = data.within(zone);
-            let number: usize = asked
-                .query("cursor")
-                .trim_start_matches('c')
-                .parse()
-                .unwrap_or(1);
-            let (page, pages) = data.page(&all, &number.to_string());
+            let (page, next) = cursor(data, asked, &all);
             let list: Vec<Value> = page.iter().map(|record| json!({"id": format!("r-{}", record.id), "type": "TXT",
                 "name": relative(&record.fqdn, zone), "data": quoted(&record.value), "ttl": 120, "priority": -1})).collect();
-            let next = if number < pages {
-                format!("c{}", number + 1)
-            } else {
-                String::new()
-            };
             reply(
                 200,
                 &json!({"records": list, "meta": {"total": all.len(), "links": {"next": next, "prev": ""}}}),
