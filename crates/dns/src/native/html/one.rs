@@ -60,6 +60,8 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
         CA_BUNDLE,
         TTL,
     ],
+    one_of: &[],
+    unofficial: true,
     caps: CAPS,
     build: Maker::Native(build),
 };
@@ -69,6 +71,8 @@ const CAPS: Caps = Caps {
     default_ttl: DEFAULT_TTL,
     propagation_limit: Duration::from_secs(600),
     propagation_poll: Duration::from_secs(5),
+    serial: Some(Duration::ZERO),
+    ..Caps::PLAIN
 };
 
 #[derive(Debug)]
