@@ -224,8 +224,8 @@ async fn refusals_are_told_as_what_they_mean() {
             headers: Vec::new(),
             body: refusal.body.to_owned(),
         };
-        // Whoever is told that the session is over asks once more.
-        for _ in 0..2 {
+        // Each parent of the name may be asked for, and once more where a session could be over.
+        for _ in 0..6 {
             let mishap = Mishap::Answer(reply.clone());
             scene.running.mishap(refusal.to, mishap);
         }
