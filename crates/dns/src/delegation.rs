@@ -76,8 +76,8 @@ impl Resolver {
         let mut chain = vec![start.clone()];
         loop {
             let current = chain.last().unwrap_or(&start);
-            let next = match self.ask(current, RecordType::CNAME).await {
-                Ok(answer) => answer.cname_of(current),
+            let next = match self.cname_quietly(current).await {
+                Ok(next) => next,
                 Err(LookupError::Refused { .. }) if chain.len() > 1 => {
                     return Ok(Delegation {
                         chain,

@@ -48,6 +48,7 @@ mod otp;
 mod proof;
 mod propagation;
 mod provider;
+mod quiet;
 mod repeat;
 mod resolver;
 pub mod server;

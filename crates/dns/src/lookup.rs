@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_proto::rr::{RData, RecordType};
+use hickory_proto::rr::{RData, Record, RecordType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{Instant, timeout_at};
@@ -342,6 +342,24 @@ impl Answer {
     pub(crate) fn cname_of(&self, fqdn: &str) -> Option<String> {
         self.answers().find_map(|(owner, data)| match data {
             RData::CNAME(target) if owner == fqdn => Some(name::from_wire(&target.0)),
+            _ => None,
+        })
+    }
+
+    /// The zone below, to whose servers the answer leads instead of answering.
+    pub(crate) fn referral(&self, fqdn: &str) -> Option<String> {
+        let leads = |record: &&Record| matches!(record.data, RData::NS(_));
+        let records = self.0.authorities.iter().filter(leads);
+        let mut owners = records.map(|record| name::from_wire(&record.name));
+        owners.find(|owner| name::is_within(fqdn, owner))
+    }
+
+    /// For how long resolvers may remember that there is nothing, in seconds; `None` when the answer does not say so
+    /// (RFC 2308 §5).
+    pub(crate) fn negative_ttl(&self) -> Option<u32> {
+        let mut records = self.0.authorities.iter();
+        records.find_map(|record| match &record.data {
+            RData::SOA(soa) => Some(soa.minimum.min(record.ttl)),
             _ => None,
         })
     }

@@ -26,11 +26,13 @@ impl Resolver {
     /// When no zone is found, or nobody answers.
     pub async fn find_zone(&self, name: &str) -> Result<Zone, LookupError> {
         let zone = self.zone_name(name).await?;
-        let nameservers = self.nameservers(&zone).await?;
-        Ok(Zone {
-            name: zone,
-            nameservers,
-        })
+        self.zone_at(zone).await
+    }
+
+    /// The zone of that name, with its name servers.
+    pub(crate) async fn zone_at(&self, name: String) -> Result<Zone, LookupError> {
+        let nameservers = self.nameservers(&name).await?;
+        Ok(Zone { name, nameservers })
     }
 
     /// The name of the zone that holds the name.

@@ -438,8 +438,13 @@ impl Declared {
     }
 
     fn receipt(&self, zone: &Found, record_ids: Vec<String>, created: bool) -> Receipt {
+        // What was only guessed says nothing about where the value is.
+        let is_told = matches!(
+            self.description().zone.mode,
+            ZoneMode::List | ZoneMode::Walk
+        );
         Receipt {
-            zone: zone.name.clone(),
+            zone: is_told.then(|| zone.name.clone()).unwrap_or_default(),
             record_ids,
             opaque: json!(null),
             created,

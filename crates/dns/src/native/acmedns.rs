@@ -166,7 +166,6 @@ impl Provider for AcmeDns {
             return Err(self.api.strange(Step::Add, &reply).at_name(&target.fqdn));
         }
         Ok(Receipt {
-            zone: target.fqdn.clone(),
             created: true,
             ..Receipt::default()
         })

@@ -107,7 +107,6 @@ impl Provider for Challtestsrv {
         }
         self.remember(target);
         Ok(Receipt {
-            zone: target.fqdn.clone(),
             created: !present,
             ..Receipt::default()
         })

@@ -28,12 +28,16 @@ pub enum PropagationError {
         zone: String,
     },
     /// Time is up.
-    #[error("{} not visible after {waited:?}: {}", plural(lacking.len()), join(lacking))]
+    #[error("{} not visible after {waited:?}: {}{}", plural(lacking.len()), join(lacking), note(warnings))]
     TimedOut {
         /// Where what is missing, and why.
         lacking: Vec<Lacking>,
         /// How long was waited.
         waited: Duration,
+        /// Whether a name's servers all answered and none shows any of it.
+        nowhere: bool,
+        /// What was odd, a sentence each.
+        warnings: Vec<String>,
     },
 }
 
@@ -47,11 +51,17 @@ impl PropagationError {
     }
 
     /// What a person can do about it.
-    pub const fn remedy(&self) -> &'static str {
+    pub fn remedy(&self) -> &'static str {
         match self {
             Self::Lookup { source, .. } => source.remedy(),
             Self::NoServers { .. } => {
                 "check the NS records of the zone, or name the servers to ask in the settings"
+            }
+            Self::TimedOut { warnings, .. } if !warnings.is_empty() => {
+                "map the domain to the DNS provider that holds the delegated zone, or delegate the zone that was written to"
+            }
+            Self::TimedOut { nowhere: true, .. } => {
+                "compare the zone's name servers with those that the DNS provider names for it: the domain may be delegated elsewhere, and the provider's zone parked; if the provider is just slow, wait longer"
             }
             Self::TimedOut { .. } => {
                 "check that the DNS provider holds the zone that is delegated, and that its servers agree; if it is just slow, wait longer"
@@ -69,6 +79,8 @@ pub struct Lacking {
     pub name: String,
     /// What it showed instead.
     pub why: String,
+    /// Whether it answered for the name.
+    pub is_answered: bool,
 }
 
 impl fmt::Display for Lacking {
@@ -90,6 +102,13 @@ fn join(lacking: &[Lacking]) -> String {
     texts.join("; ")
 }
 
+fn note(warnings: &[String]) -> String {
+    match warnings.is_empty() {
+        true => String::new(),
+        false => format!("; {}", warnings.join("; ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,10 +119,13 @@ mod tests {
             server: "192.0.2.1:53".parse().unwrap(),
             name: "_acme-challenge.example.org".to_owned(),
             why: "1 of 2 values missing".to_owned(),
+            is_answered: true,
         };
         let error = PropagationError::TimedOut {
             lacking: vec![lacking],
             waited: Duration::from_secs(120),
+            nowhere: false,
+            warnings: Vec::new(),
         };
 
         assert_eq!(

@@ -29,15 +29,17 @@ pub(super) struct Question {
 impl Question {
     /// What the server lacks, if anything.
     pub(super) async fn lacking(self) -> Option<Lacking> {
-        let why = self.complaint().await?;
+        let (is_answered, why) = self.complaint().await?;
         Some(Lacking {
             server: self.server,
             name: self.name,
             why,
+            is_answered,
         })
     }
 
-    async fn complaint(&self) -> Option<String> {
+    /// What is wrong; with it, whether the server answered for the name.
+    async fn complaint(&self) -> Option<(bool, String)> {
         let recursion = if self.authority {
             Recursion::Off
         } else {
@@ -53,20 +55,22 @@ impl Question {
         let answer = match asked.await {
             Ok(answer) => answer,
             Err(LookupError::Timeout { waited, .. }) => {
-                return Some(format!("no answer within {waited:?}"));
+                return Some((false, format!("no answer within {waited:?}")));
             }
-            Err(LookupError::Unreachable { source, .. }) => return Some(source.to_string()),
-            Err(error) => return Some(error.to_string()),
+            Err(LookupError::Unreachable { source, .. }) => {
+                return Some((false, source.to_string()));
+            }
+            Err(error) => return Some((false, error.to_string())),
         };
         let found: BTreeSet<String> = answer.txt_values().into_iter().collect();
         let missing = self.values.difference(&found).count();
         if !answer.is_definite() {
-            Some(rcode_text(answer.rcode()))
+            Some((false, rcode_text(answer.rcode())))
         } else if missing > 0 {
             let all = self.values.len();
-            Some(format!("{missing} of {all} values missing"))
+            Some((true, format!("{missing} of {all} values missing")))
         } else if self.authority && !answer.is_authoritative() {
-            Some("it is not authoritative for the zone".to_owned())
+            Some((false, "it is not authoritative for the zone".to_owned()))
         } else {
             None
         }

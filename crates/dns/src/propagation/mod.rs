@@ -2,6 +2,7 @@
 
 mod error;
 mod look;
+mod resolvers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -11,11 +12,14 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::name;
-use crate::provider::TxtTarget;
+use crate::provider::{Servers, TxtTarget};
 use crate::resolver::Resolver;
 
 pub use error::{Lacking, PropagationError};
 use look::{Question, Watched};
+
+/// The longest pause between complete looks at the operator's own servers.
+const OWN_GAP: Duration = Duration::from_secs(1);
 
 /// Watches until published values are visible; every time span may be zero.
 #[derive(Clone, Debug)]
@@ -26,6 +30,9 @@ pub struct Propagation {
     pub resolver: Resolver,
     /// How long to watch altogether; 120 s.
     pub timeout: Duration,
+    /// Whose name servers they are; a service's. With the operator's own one complete look is enough where there is one
+    /// address, and a second one a second later where there are several.
+    pub servers: Servers,
     /// Pause before the first look; 2 s.
     pub first_look: Duration,
     /// Longest pause between looks, reached by doubling from a quarter of it; 2 s.
@@ -77,6 +84,8 @@ pub struct PropagationReport {
     pub waited: Duration,
     /// What is odd but did not stop it, a sentence each.
     pub warnings: Vec<String>,
+    /// What may explain a CA that does not see the values all the same, a sentence each.
+    pub hints: Vec<String>,
 }
 
 impl Propagation {
@@ -85,6 +94,7 @@ impl Propagation {
         Self {
             mode: PropagationMode::Authoritative,
             resolver,
+            servers: Servers::Service,
             timeout: Duration::from_secs(120),
             first_look: Duration::from_secs(2),
             poll: Duration::from_secs(2),
@@ -139,25 +149,44 @@ impl Propagation {
             .flat_map(|name| name.servers.clone())
             .collect();
         report.servers = servers.into_iter().collect();
+        let (rounds, round_gap) = self.rounds_at(&watched);
         let (mut complete, mut pause) = (0, self.poll / 4);
         loop {
             report.looks += 1;
             let lacking = self.look(&watched).await;
             complete = if lacking.is_empty() { complete + 1 } else { 0 };
-            if complete >= self.rounds.max(1) {
+            if complete >= rounds {
                 tokio::time::sleep(self.settle).await;
                 return Ok(report);
             }
             let waited = start.elapsed();
             if waited >= self.timeout && !lacking.is_empty() {
-                return Err(PropagationError::TimedOut { lacking, waited });
+                return Err(PropagationError::TimedOut {
+                    nowhere: is_nowhere(&watched, &lacking),
+                    lacking,
+                    waited,
+                    warnings: report.warnings,
+                });
             }
             if lacking.is_empty() {
-                tokio::time::sleep(self.round_gap).await;
+                tokio::time::sleep(round_gap).await;
             } else {
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(self.poll);
             }
+        }
+    }
+
+    /// How many complete looks are needed, and how far apart.
+    ///
+    /// Behind one address of a service there may be many machines, some of which lag. The operator's own server shows
+    /// what it has; of several, one may stand for more machines yet.
+    fn rounds_at(&self, watched: &[Watched]) -> (u32, Duration) {
+        let is_alone = watched.iter().all(|name| name.servers.len() == 1);
+        match (self.servers, is_alone) {
+            (Servers::Own, true) => (1, Duration::ZERO),
+            (Servers::Own, false) => (self.rounds.max(1), self.round_gap.min(OWN_GAP)),
+            _ => (self.rounds.max(1), self.round_gap),
         }
     }
 
@@ -194,7 +223,7 @@ impl Propagation {
         hint: Option<String>,
         warnings: &mut Vec<String>,
     ) -> Result<Vec<SocketAddr>, PropagationError> {
-        let found = self.resolver.find_zone(name).await;
+        let found = self.resolver.find_zone_quietly(name).await;
         let zone = found.map_err(|source| PropagationError::Lookup {
             name: name.to_owned(),
             source,
@@ -202,10 +231,7 @@ impl Propagation {
         if let Some(hint) = hint.map(|hint| name::canonical(&hint))
             && hint != zone.name
         {
-            warnings.push(format!(
-                "{name} was written into zone {hint}, but lies in the delegated zone {}",
-                zone.name
-            ));
+            warnings.push(other_zone(name, &hint, &zone.name));
         }
         if zone.nameservers.is_empty() {
             return Err(PropagationError::NoServers {
@@ -247,6 +273,30 @@ impl Propagation {
             limits: self.resolver.limits(),
         }
     }
+}
+
+/// The provider holds another zone than the one that the name lies in.
+fn other_zone(name: &str, held: &str, delegated: &str) -> String {
+    if name::is_within(delegated, held) {
+        format!("{name} was written into zone {held}, but lies in the delegated zone {delegated}")
+    } else if name::is_within(held, delegated) {
+        format!(
+            "{name} was written into zone {held}, which is not delegated: the name lies in zone {delegated}"
+        )
+    } else {
+        format!("{name} was written into zone {held}, but lies in zone {delegated}")
+    }
+}
+
+/// Whether some name's values are shown by none of its servers, though they all answer.
+fn is_nowhere(watched: &[Watched], lacking: &[Lacking]) -> bool {
+    watched.iter().any(|name| {
+        let silent = lacking.iter().filter(|one| one.name == name.name);
+        let (count, shown_otherwise) = silent.fold((0, true), |(count, all), one| {
+            (count + 1, all && one.is_answered)
+        });
+        count == name.servers.len() && count > 0 && shown_otherwise
+    })
 }
 
 impl Agreement {

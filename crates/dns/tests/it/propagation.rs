@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use evercert_dns::server::{AuthServer, RecordData, ServerConfig, ZoneConfig};
 use evercert_dns::{
-    Agreement, Limits, Propagation, PropagationError, PropagationMode, Resolver, TxtTarget,
+    Agreement, Limits, Propagation, PropagationError, PropagationMode, Resolver, Servers, TxtTarget,
 };
 use evercert_testkit::{Bind, Zone, eventually, free_port, start_or_skip};
 
@@ -17,17 +17,22 @@ const LAGGARD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 /// Two authoritative servers of one zone, on two loopback addresses and the same port.
 async fn two_servers() -> (AuthServer, AuthServer) {
     let zone = || ZoneConfig::new("example.org").with_nameservers(&[LEADER, LAGGARD]);
-    let start = async |ip: Ipv4Addr, port: u16| {
+    servers_of(zone(), zone()).await
+}
+
+/// Two servers on two loopback addresses and the same port, with a zone each.
+pub(crate) async fn servers_of(first: ZoneConfig, second: ZoneConfig) -> (AuthServer, AuthServer) {
+    let start = async |ip: Ipv4Addr, port: u16, zone: &ZoneConfig| {
         let config = ServerConfig {
             listen: (ip, port).into(),
-            zones: vec![zone()],
+            zones: vec![zone.clone()],
             ..ServerConfig::default()
         };
         AuthServer::start(config).await
     };
     loop {
-        let leader = start(LEADER, free_port()).await.unwrap();
-        if let Ok(laggard) = start(LAGGARD, leader.local_addr().port()).await {
+        let leader = start(LEADER, free_port(), &first).await.unwrap();
+        if let Ok(laggard) = start(LAGGARD, leader.local_addr().port(), &second).await {
             return (leader, laggard);
         }
     }
@@ -220,6 +225,113 @@ async fn a_name_without_zone_fails_with_the_reason() {
     assert!(matches!(error, PropagationError::Lookup { .. }), "{error}");
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.contains("REFUSED"), "{source}");
+}
+
+/// The pauses as they are for a service, shortened.
+fn two_rounds(server: SocketAddr, servers: Servers) -> Propagation {
+    Propagation {
+        servers,
+        rounds: 2,
+        round_gap: Duration::from_millis(30),
+        ..watch(server)
+    }
+}
+
+#[tokio::test]
+async fn one_complete_look_at_the_operators_only_server_is_enough() {
+    let server = own_server(vec![ZoneConfig::new("example.org")]).await;
+    add(&server, FIRST);
+    for (servers, looks) in [(Servers::Own, 1), (Servers::Service, 2)] {
+        let propagation = two_rounds(server.local_addr(), servers);
+        let report = propagation.wait(&targets()[..1]).await.unwrap();
+        assert_eq!(report.looks, looks, "{servers:?}");
+    }
+}
+
+#[tokio::test]
+async fn several_servers_of_the_operator_are_looked_at_twice() {
+    let (leader, laggard) = two_servers().await;
+    add(&leader, FIRST);
+    add(&laggard, FIRST);
+
+    let propagation = two_rounds(leader.local_addr(), Servers::Own);
+    let report = propagation.wait(&targets()[..1]).await.unwrap();
+
+    assert_eq!(report.looks, 2);
+}
+
+#[tokio::test]
+async fn a_zone_at_the_provider_that_is_not_delegated_is_warned_of_and_explains_the_failure() {
+    let server = own_server(vec![ZoneConfig::new("example.org")]).await;
+    let target = TxtTarget {
+        zone_hint: Some("www.example.org".to_owned()),
+        ..TxtTarget::new(NAME, FIRST)
+    };
+    let propagation = Propagation {
+        timeout: Duration::from_millis(50),
+        ..watch(server.local_addr())
+    };
+
+    let error = propagation.wait(&[target]).await.unwrap_err();
+
+    let said = error.to_string();
+    assert!(said.contains("which is not delegated"), "{said}");
+    assert!(error.remedy().contains("delegate the zone"), "{error:?}");
+}
+
+#[tokio::test]
+async fn values_that_no_server_of_the_zone_shows_point_to_a_parked_zone() {
+    let server = own_server(vec![ZoneConfig::new("example.org")]).await;
+    let propagation = Propagation {
+        timeout: Duration::from_millis(50),
+        ..watch(server.local_addr())
+    };
+
+    let error = propagation.wait(&targets()).await.unwrap_err();
+
+    assert!(error.remedy().contains("parked"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_value_in_several_strings_is_one_value() {
+    let server = own_server(vec![ZoneConfig::new("example.org")]).await;
+    let long = "v".repeat(700);
+    add(&server, &long);
+
+    let target = TxtTarget::new(NAME, long);
+    watch(server.local_addr()).wait(&[target]).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_resolver_is_asked_for_the_original_name_last_and_only_warned_of() {
+    let alias = RecordData::Cname("www.example.net".to_owned());
+    let zones = vec![
+        ZoneConfig::new("example.org").with("_acme-challenge.www", alias),
+        ZoneConfig::new("example.net")
+            .with("www", RecordData::Txt(FIRST.to_owned()))
+            .with("old", RecordData::Txt("old".to_owned())),
+    ];
+    let server = own_server(zones).await;
+    let propagation = watch(server.local_addr());
+    let look = async |name: &str, value: &str| {
+        let mut report = evercert_dns::PropagationReport::default();
+        let originals = [TxtTarget::new(name, value)];
+        propagation
+            .look_through_resolvers(&originals, &mut report)
+            .await;
+        report
+    };
+
+    let seen = look(NAME, FIRST).await;
+    assert!(
+        seen.warnings.is_empty() && seen.hints.is_empty(),
+        "{seen:?}"
+    );
+    let absent = look("_acme-challenge.example.net", FIRST).await;
+    assert!(absent.warnings.is_empty(), "{absent:?}");
+    assert!(absent.hints[0].contains("for up to 1 s"), "{absent:?}");
+    let old = look("old.example.net", FIRST).await;
+    assert!(old.warnings[0].contains("1 of 1 values missing"), "{old:?}");
 }
 
 /// BIND and the own server as the two name servers of a zone.

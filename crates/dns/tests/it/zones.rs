@@ -1,9 +1,12 @@
 //! Zones and CNAMEs found through the own server.
 
+use std::net::Ipv4Addr;
+
 use evercert_dns::server::{RecordData, ZoneConfig};
 use evercert_dns::{LookupError, Resolver};
 
-use crate::harness::{own_server, quick, resolver};
+use crate::harness::{NAME, own_server, quick, resolver};
+use crate::propagation::servers_of;
 
 #[tokio::test]
 async fn the_zone_is_found_from_any_name_below() {
@@ -133,7 +136,7 @@ async fn all_kinds_of_records_are_read() {
     let server = own_server(vec![zone]).await;
     let resolver = resolver(server.local_addr());
 
-    let address: std::net::Ipv4Addr = [192, 0, 2, 1].into();
+    let address: Ipv4Addr = [192, 0, 2, 1].into();
     assert_eq!(resolver.a("www.example.org").await.unwrap(), [address]);
     assert_eq!(resolver.a("alias.example.org").await.unwrap(), [address]);
     assert_eq!(resolver.aaaa("www.example.org").await.unwrap().len(), 1);
@@ -152,4 +155,34 @@ async fn all_kinds_of_records_are_read() {
         ("example.org", "ns1.example.org")
     );
     assert_eq!(soa.negative_ttl, 1);
+}
+
+#[tokio::test]
+async fn challenge_names_are_looked_up_where_nobody_remembers_that_they_were_not_there() {
+    let authority = Ipv4Addr::new(127, 0, 0, 3);
+    let zone = || ZoneConfig::new("example.org").with_nameservers(&[authority]);
+    let alias = RecordData::Cname("target.example.org".to_owned());
+    let told = zone().with("_acme-challenge.www", alias);
+    // The first stands for a resolver, the second for the zone's own server.
+    let (first, second) = servers_of(zone(), told).await;
+    let resolver = resolver(first.local_addr());
+
+    let zone = resolver.find_zone_quietly(NAME).await.unwrap();
+    assert_eq!(zone.nameservers, [second.local_addr()]);
+    let effective = resolver.follow_cname(NAME).await.unwrap();
+    assert_eq!(effective, "target.example.org");
+
+    // Where the zone's own server cannot be asked, the resolver is.
+    second.shutdown().await;
+    assert_eq!(resolver.follow_cname(NAME).await.unwrap(), NAME);
+}
+
+#[tokio::test]
+async fn a_zone_that_begins_at_the_challenge_name_is_found() {
+    let zones = vec![ZoneConfig::new("example.org"), ZoneConfig::new(NAME)];
+    let server = own_server(zones).await;
+
+    let zone = resolver(server.local_addr()).find_zone_quietly(NAME).await;
+
+    assert_eq!(zone.unwrap().name, NAME);
 }
