@@ -1,5 +1,5 @@
 // The test of a DNS provider, step by step, as it goes.
-import { lines, path } from "../api.js";
+import { lines, path, Problem } from "../api.js";
 import { el } from "../dom.js";
 import { clearProblems, showProblem } from "../problem.js";
 import { capital, sentence, span } from "../words.js";
@@ -58,8 +58,8 @@ async function run(name, domain, steps) {
   for await (const line of lines("POST", path`/api/v1/dns-providers/${name}/test`, domain ? { domain } : {})) {
     if (line.begun) begun(line.begun);
     if (line.step) ended(line.step);
-    if (line.steps) line.steps.forEach(ended);
-    if (line.steps) ok = line.ok;
+    if (line.problem) throw new Problem(line.problem);
+    if (line.report) ok = line.report.ok;
   }
   running?.remove();
   return ok;

@@ -7,6 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::Problem;
+use crate::ca_vendors::{TestReport, TestStep};
+
 /// A DNS provider to add.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -139,10 +142,43 @@ pub struct DnsProvider {
     pub propagation: PropagationSettings,
     /// Whether it may be used.
     pub active: bool,
+    /// How its last test ended; absent when none was made with these settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_test: Option<LastDnsTest>,
     /// Domains mapped to it.
     pub domains: Vec<DomainName>,
     /// When it was added.
     pub created_at: Timestamp,
+}
+
+/// How a test of a DNS provider ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LastDnsTest {
+    /// When.
+    pub at: Timestamp,
+    /// Whether every step passed.
+    pub ok: bool,
+    /// The domain below which a value was written; absent when only the log-in was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<DomainName>,
+    /// The step that did not pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_step: Option<String>,
+}
+
+/// One line of a test that is told as it goes: `POST /api/v1/dns-providers/{name}/test` with
+/// `Accept: application/x-ndjson`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DnsTestNews {
+    /// A step of this name began.
+    Begun(String),
+    /// The step ended.
+    Step(TestStep),
+    /// The test ended: the last line.
+    Report(TestReport),
+    /// The Console could not go on: the last line, too.
+    Problem(Problem),
 }
 
 /// A kind of DNS provider that can be configured.

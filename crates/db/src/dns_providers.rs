@@ -29,6 +29,8 @@ pub struct DnsProvider {
     pub propagation: Value,
     /// Whether it may be used.
     pub active: bool,
+    /// How the last test ended, as JSON of the API; absent when none was made with these settings.
+    pub last_test: Option<Value>,
     /// When it was added.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -38,8 +40,8 @@ pub struct DnsProvider {
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT id, name, type_code, settings_sealed, propagation, active, created_at, updated_at \
-             FROM dns_providers ",
+            "SELECT id, name, type_code, settings_sealed, propagation, active, last_test, created_at, \
+             updated_at              FROM dns_providers ",
             $tail
         )
     };
@@ -76,15 +78,28 @@ impl Tx {
         // Who keeps it built goes by the time of the change, which must differ from the one before.
         let query = sqlx::query(
             "UPDATE dns_providers SET name = $2, settings_sealed = $3, propagation = $4, active = $5, \
-             updated_at = CASE WHEN updated_at >= $6 THEN updated_at + 1 ELSE $6 END WHERE id = $1",
+             last_test = $7, updated_at = CASE WHEN updated_at >= $6 THEN updated_at + 1 ELSE $6 END WHERE id = $1",
         )
         .bind(provider.id.to_string())
         .bind(&provider.name)
         .bind(sealed)
         .bind(to_json(&provider.propagation)?)
         .bind(i64::from(provider.active))
-        .bind(self.now().as_second());
+        .bind(self.now().as_second())
+        .bind(provider.last_test.as_ref().map(to_json).transpose()?);
         Ok(self.execute("saving a DNS provider", query).await? == 1)
+    }
+
+    /// Remembers how a test of a provider ended; who keeps it built need not build it anew.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn note_dns_test(&mut self, id: DnsProviderId, test: &Value) -> Result<(), DbError> {
+        let query = sqlx::query("UPDATE dns_providers SET last_test = $2 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(to_json(test)?);
+        let noted = self.execute("saving the test of a DNS provider", query);
+        noted.await.map(drop)
     }
 
     fn sealed_settings(&self, provider: &DnsProvider) -> Result<String, DbError> {
@@ -148,6 +163,7 @@ fn read(db: &Db, row: &AnyRow) -> Result<DnsProvider, DbError> {
     let plain = db.open_sealed(&settings_context(id), &row.text("settings_sealed")?)?;
     let settings = serde_json::from_slice(plain.expose())
         .map_err(|e| DbError::inconsistent("reading the settings of a DNS provider", e))?;
+    let last_test = row.opt_text("last_test")?;
     Ok(DnsProvider {
         id,
         name: row.text("name")?,
@@ -155,6 +171,10 @@ fn read(db: &Db, row: &AnyRow) -> Result<DnsProvider, DbError> {
         settings,
         propagation: row.json("propagation")?,
         active: row.flag("active")?,
+        last_test: last_test
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|e| DbError::inconsistent("reading the test of a DNS provider", e))?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
     })

@@ -24,6 +24,11 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../migrations/0007_registrations.sql"),
     ),
     (8, "policy", include_str!("../migrations/0008_policy.sql")),
+    (
+        9,
+        "dns_tests",
+        include_str!("../migrations/0009_dns_tests.sql"),
+    ),
 ];
 
 /// Brings the schema up to date; on PostgreSQL a second Console waits for the first.

@@ -40,6 +40,7 @@ struct Failure {
     step: Step,
     fault: Fault,
     what: String,
+    setting: Option<&'static str>,
     name: Option<String>,
     zone: Option<String>,
     status: Option<String>,
@@ -146,6 +147,7 @@ impl DnsError {
             step,
             fault,
             what: what.into(),
+            setting: None,
             name: None,
             zone: None,
             status: None,
@@ -161,6 +163,12 @@ impl DnsError {
     /// A setting that cannot work.
     pub(crate) fn setting(provider: &'static str, what: impl Into<String>) -> Self {
         Self::new(provider, Step::Configure, Fault::Configuration, what)
+    }
+
+    /// Says which setting it is.
+    pub(crate) fn of_setting(mut self, key: &'static str) -> Self {
+        self.0.setting = Some(key);
+        self
     }
 
     pub(crate) fn at_name(mut self, name: &str) -> Self {
@@ -224,6 +232,11 @@ impl DnsError {
     /// Code of the provider, such as `pdns`.
     pub fn provider(&self) -> &'static str {
         self.0.provider
+    }
+
+    /// Key of the setting that cannot work, where it is one.
+    pub fn setting_key(&self) -> Option<&'static str> {
+        self.0.setting
     }
 
     /// What was being done.

@@ -108,8 +108,17 @@ impl<'a> Reader<'a> {
             .ok_or_else(|| self.error(format!("{key} must be between 1s and 1h")))
     }
 
+    /// A setting that cannot work; `what` begins with its key, or with `the setting KEY`, where it is one.
     pub(crate) fn error(&self, what: impl Into<String>) -> DnsError {
-        DnsError::setting(self.code, what)
+        let what = what.into();
+        let key = what.strip_prefix("the setting ").unwrap_or(&what);
+        let key = key.split(' ').next().unwrap_or_default();
+        let field = self.fields.iter().find(|field| field.key == key);
+        let error = DnsError::setting(self.code, what);
+        match field {
+            Some(field) => error.of_setting(field.key),
+            None => error,
+        }
     }
 }
 
@@ -153,8 +162,10 @@ mod tests {
             error.to_string().contains("url (Label) is missing"),
             "{error}"
         );
+        assert_eq!(error.setting_key(), Some("url"));
         let error = Reader::new("x", FIELDS, &unknown).err().unwrap();
         assert!(error.to_string().contains("no setting ulr"), "{error}");
+        assert_eq!(error.setting_key(), None);
     }
 
     #[test]
@@ -168,7 +179,8 @@ mod tests {
         for bad in ["0s", "2h", "soon"] {
             let given = settings(&[("url", "x"), ("timeout", bad)]);
             let reader = Reader::new("x", FIELDS, &given).unwrap();
-            assert!(reader.span("timeout", Duration::from_secs(1)).is_err());
+            let error = reader.span("timeout", Duration::from_secs(1)).unwrap_err();
+            assert_eq!(error.setting_key(), Some("timeout"));
         }
     }
 }

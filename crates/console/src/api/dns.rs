@@ -2,22 +2,26 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use evercert_api::ca_vendors::TestReport;
 use evercert_api::dns_providers::{
     ChangedDnsProvider, Delegation, DelegationQuery, DnsProvider, DnsProviderChange,
-    DnsProviderTest, DnsProviderType, DomainMapping, NewDnsProvider, UnmappedDomain,
+    DnsProviderTest, DnsProviderType, DnsTestNews, DomainMapping, NewDnsProvider, UnmappedDomain,
 };
 use evercert_api::{Page, Problem, ProblemCode};
 use evercert_types::DomainName;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde_json::json;
+use tokio::sync::mpsc;
 
 use super::app::App;
 use super::body::{JsonBody, OptionalJson, Part};
+use super::ndjson;
 use crate::auth::audit::{self, Entry};
 use crate::auth::caller::{Operator, Viewer};
+use crate::lifecycle::dns_test::DnsTest;
 use crate::lifecycle::{delegation, dns, dns_types};
-use crate::problem::ApiError;
+use crate::problem::{ApiError, internal};
 
 /// Lists the DNS providers; credentials are not shown.
 #[utoipa::path(get, path = "/api/v1/dns-providers", tag = "dns", extensions(("x-role" = json!("viewer"))),
@@ -147,19 +151,38 @@ pub(crate) async fn check_delegations(
     )))
 }
 
-/// Tests a DNS provider; with a domain by writing, seeing and removing a TXT record in it.
+/// Tests a DNS provider; with a domain by writing, seeing and removing a TXT record in it. With
+/// `Accept: application/x-ndjson` each step is told as it begins and ends, one JSON object a line; the report comes last.
 #[utoipa::path(post, path = "/api/v1/dns-providers/{name}/test", tag = "dns", extensions(("x-role" = json!("operator"))),
     params(("name" = String, Path, description = "Its name")), request_body = DnsProviderTest,
-    responses((status = 200, description = "What was found, step by step", body = TestReport)))]
+    responses((status = 200, description = "What was found, step by step", content(
+        (TestReport = "application/json"), (DnsTestNews = "application/x-ndjson")))))]
 pub(crate) async fn test(
     State(app): State<App>,
     _caller: Operator,
     Part(name): Part,
+    headers: HeaderMap,
     OptionalJson(wanted): OptionalJson<DnsProviderTest>,
-) -> Result<Json<TestReport>, ApiError> {
-    Ok(Json(
-        dns::test_dns_provider(&app.console, &name, wanted.domain.as_ref()).await?,
-    ))
+) -> Result<Response, ApiError> {
+    let (news, heard) = mpsc::unbounded_channel();
+    let teller = news.clone();
+    let listener = Box::new(move |one| drop(teller.send(one)));
+    let test = DnsTest::new(&app.console, &name, wanted.domain, listener).await?;
+    // A reader who leaves does not end it: what it wrote is still to be removed.
+    let running = tokio::spawn(async move {
+        let outcome = test.run().await;
+        let last = match &outcome {
+            Ok(report) => DnsTestNews::Report(report.clone()),
+            Err(error) => DnsTestNews::Problem(error.to_problem()),
+        };
+        drop(news.send(last));
+        outcome
+    });
+    if ndjson::is_wanted(&headers) {
+        return Ok(ndjson::lines(heard));
+    }
+    let ended = running.await.map_err(|error| internal(&error))?;
+    Ok(Json(ended?).into_response())
 }
 
 /// Lists which domains are answered through which provider.

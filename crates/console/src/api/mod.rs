@@ -15,6 +15,7 @@ pub(crate) mod enrollment_tokens;
 pub(crate) mod health;
 pub(crate) mod instances;
 pub(crate) mod layer;
+pub(crate) mod ndjson;
 pub(crate) mod operations;
 pub(crate) mod orders;
 pub(crate) mod pages;

@@ -1,29 +1,23 @@
 //! DNS providers and domain mappings: who answers DNS-01 for which domain.
 
-use std::time::Instant;
-
-use evercert_api::ca_vendors::{TestReport, TestStep};
 use evercert_api::dns_providers::{
     ChangedDnsProvider, DnsProvider, DnsProviderChange, DomainMapping, NewDnsProvider,
     UnmappedDomain,
 };
 use evercert_api::{Problem, ProblemCode};
 use evercert_db::{DbErrorKind, dns_providers as rows};
-use evercert_dns::{DnsError, PROVIDERS, TxtTarget, descriptor};
-use evercert_types::{DnsProviderId, DomainName, OrderId, Secret};
-use jiff::SignedDuration;
+use evercert_dns::{DnsError, PROVIDERS, descriptor};
+use evercert_types::{DnsProviderId, DomainName, Secret};
 use serde_json::json;
 
-use super::dns_clients::{self, DnsClient, Watch};
-use super::failure::{Failure, sentence};
-use super::vendors::{configuration_changed, millis, passed};
+use super::dns_clients::Watch;
+use super::failure::sentence;
+use super::vendors::configuration_changed;
 use super::{Actor, LifecycleError, check_name, coverage, messages};
 use crate::state::Console;
 
 /// Where a test writes, below the domain under test.
-const TEST_LABEL: &str = "_evercert-test";
-/// A test that was killed leaves its value to the sweep after this long.
-const TEST_LIFE: SignedDuration = SignedDuration::from_mins(15);
+pub(super) const TEST_LABEL: &str = "_evercert-test";
 
 /// Adds a DNS provider; its settings are checked for form, not tried.
 ///
@@ -52,13 +46,14 @@ pub async fn add_dns_provider(
         settings: new.settings,
         propagation: json!(new.propagation),
         active: true,
+        last_test: None,
         created_at: now,
         updated_at: now,
     };
     console
         .dns
         .build(&provider)
-        .map_err(|error| invalid("/settings", sentence(&error)).with_remedy(error.remedy()))?;
+        .map_err(|error| refused_settings(&error))?;
     let mut tx = console.db.begin_write().await?;
     match tx.insert_dns_provider(&provider).await {
         Err(error) if error.is_conflict() => {
@@ -141,6 +136,10 @@ fn changed(
         check_name(&name, 64, "-_.", "/name")?;
         provider.name = name;
     }
+    if !change.settings.is_empty() {
+        // It tells of other settings.
+        provider.last_test = None;
+    }
     for (key, value) in change.settings {
         match value {
             Some(value) => drop(provider.settings.insert(key, value)),
@@ -164,21 +163,29 @@ async fn try_settings(
     domain: Option<&DomainName>,
     wanted: bool,
 ) -> Result<(), LifecycleError> {
-    let refused = |error: &DnsError| {
-        Problem::new(ProblemCode::Invalid, sentence(error))
-            .at("/settings")
-            .with_remedy(error.remedy())
-    };
     let built = console
         .dns
         .build(provider)
-        .map_err(|error| refused(&error))?;
+        .map_err(|error| refused_settings(&error))?;
     if !wanted {
         return Ok(());
     }
     let name = domain.map(|domain| format!("{TEST_LABEL}.{}", domain.base()));
     let checked = built.check(name.as_deref()).await;
-    checked.map(drop).map_err(|error| refused(&error).into())
+    checked
+        .map(drop)
+        .map_err(|error| refused_settings(&error).into())
+}
+
+/// What a provider makes of its settings, at the one that it is about.
+fn refused_settings(error: &DnsError) -> Problem {
+    let pointer = match error.setting_key() {
+        Some(key) => format!("/settings/{key}"),
+        None => "/settings".to_owned(),
+    };
+    Problem::new(ProblemCode::Invalid, sentence(error))
+        .at(pointer)
+        .with_remedy(error.remedy())
 }
 
 /// All DNS providers, oldest first.
@@ -310,147 +317,6 @@ pub async fn list_mappings(console: &Console) -> Result<Vec<DomainMapping>, Life
     Ok(mappings.into_iter().map(view).collect())
 }
 
-/// Tries a provider step by step; with a domain, writes a value below it, waits until it is seen, and removes it.
-///
-/// # Errors
-/// When there is no such provider, or the database fails; what the provider does is in the report.
-pub async fn test_dns_provider(
-    console: &Console,
-    name: &str,
-    domain: Option<&DomainName>,
-) -> Result<TestReport, LifecycleError> {
-    let provider = named(console, name).await?;
-    let mut test = Test::new();
-    let built = dns_clients::client(console, provider.id).await;
-    let Some(client) = test.note("settings", built, |_| "they can be used".to_owned()) else {
-        return Ok(test.report);
-    };
-    let target = domain.map(|domain| format!("{TEST_LABEL}.{}", domain.base()));
-    test.start();
-    let checked = client.provider.check(target.as_deref()).await;
-    let checked = checked.map_err(|error| Failure::dns(&error));
-    let passed = test.note("connection", checked, |report| match &report.zone {
-        Some(zone) => format!("zone {zone}; {}", report.notes.join("; ")),
-        None => report.notes.join("; "),
-    });
-    match (passed, target) {
-        (Some(_), Some(name)) => write_and_remove(console, &client, &name, &mut test).await?,
-        (passed, _) => test.report.ok = passed.is_some(),
-    }
-    Ok(test.report)
-}
-
-/// The journal comes first here, too: a killed test must not leave its value.
-async fn write_and_remove(
-    console: &Console,
-    client: &DnsClient,
-    name: &str,
-    test: &mut Test,
-) -> Result<(), LifecycleError> {
-    let order = OrderId::new();
-    let target = TxtTarget::new(name, order.to_string());
-    let mut tx = console.db.begin_write().await?;
-    tx.journal_intent(order, client.id, &target.fqdn, &target.value)
-        .await?;
-    let id = tx.journal_postpone(order, tx.now() + TEST_LIFE).await?;
-    tx.commit().await?;
-    test.start();
-    let written = client.provider.add(&target).await;
-    let written = written.map_err(|error| Failure::dns(&error));
-    let receipt = test.note("write TXT", written, |_| {
-        format!("a value stands at {name}")
-    });
-    let mut seen = None;
-    if receipt.is_some() {
-        test.start();
-        seen = test.note(
-            "see TXT",
-            watch(console, client, &target).await,
-            String::clone,
-        );
-    }
-    test.start();
-    let removed = client.provider.remove(&target, receipt.as_ref()).await;
-    let is_removed = removed.is_ok();
-    if receipt.is_some() {
-        let removed = removed.map_err(|error: DnsError| Failure::dns(&error));
-        test.note("remove TXT", removed, |()| "the value is gone".to_owned());
-    }
-    if is_removed {
-        let mut tx = console.db.begin_write().await?;
-        tx.journal_removed(&id).await?;
-        tx.commit().await?;
-    }
-    test.report.ok = receipt.is_some() && seen.is_some() && is_removed;
-    Ok(())
-}
-
-async fn watch(
-    console: &Console,
-    client: &DnsClient,
-    target: &TxtTarget,
-) -> Result<String, Failure> {
-    let propagation = client.propagation.propagation(console);
-    let propagation = propagation
-        .map_err(|error| dns_clients::lookup_failure(super::failure::Stage::Propagation, &error))?;
-    let targets = std::slice::from_ref(target);
-    let report = propagation.wait(targets).await;
-    let report = report.map_err(|error| Failure::propagation(&error))?;
-    Ok(match report.servers.len() {
-        1 => "seen at 1 server".to_owned(),
-        count => format!("seen at {count} servers"),
-    })
-}
-
-/// A test under way.
-struct Test {
-    report: TestReport,
-    since: Instant,
-}
-
-impl Test {
-    fn new() -> Self {
-        let report = TestReport {
-            ok: false,
-            steps: Vec::new(),
-        };
-        Self {
-            report,
-            since: Instant::now(),
-        }
-    }
-
-    fn start(&mut self) {
-        self.since = Instant::now();
-    }
-
-    fn note<T>(
-        &mut self,
-        name: &str,
-        outcome: Result<T, Failure>,
-        detail: impl FnOnce(&T) -> String,
-    ) -> Option<T> {
-        match outcome {
-            Ok(value) => {
-                self.report
-                    .steps
-                    .push(passed(name, self.since, detail(&value)));
-                Some(value)
-            }
-            Err(failure) => {
-                self.report.steps.push(TestStep {
-                    name: name.to_owned(),
-                    ok: false,
-                    detail: failure.message.clone(),
-                    remedy: failure.remedy.clone(),
-                    duration_ms: millis(self.since),
-                });
-                None
-            }
-        }
-    }
-}
-
 /// A provider that a body names, not the path.
 fn in_body(error: LifecycleError) -> LifecycleError {
     match error {
@@ -463,7 +329,10 @@ fn in_body(error: LifecycleError) -> LifecycleError {
     }
 }
 
-async fn named(console: &Console, name: &str) -> Result<rows::DnsProvider, LifecycleError> {
+pub(super) async fn named(
+    console: &Console,
+    name: &str,
+) -> Result<rows::DnsProvider, LifecycleError> {
     let found = console.db.dns_provider_by_name(name).await?;
     found.ok_or_else(|| {
         let detail = format!("there is no DNS provider \"{name}\"");
@@ -498,6 +367,7 @@ fn view(provider: &rows::DnsProvider, domains: Vec<DomainName>) -> DnsProvider {
         settings: provider.settings.iter().map(shown).collect(),
         propagation: serde_json::from_value(provider.propagation.clone()).unwrap_or_default(),
         active: provider.active,
+        last_test: (provider.last_test.clone()).and_then(|last| serde_json::from_value(last).ok()),
         domains,
         created_at: provider.created_at,
     }
@@ -524,6 +394,7 @@ mod tests {
             .into(),
             propagation: json!({}),
             active: true,
+            last_test: None,
             created_at: jiff::Timestamp::UNIX_EPOCH,
             updated_at: jiff::Timestamp::UNIX_EPOCH,
         };

@@ -20,6 +20,7 @@ mod csr;
 pub mod delegation;
 pub mod dns;
 pub(crate) mod dns_clients;
+pub mod dns_test;
 pub mod dns_types;
 pub(crate) mod enrol;
 mod export;

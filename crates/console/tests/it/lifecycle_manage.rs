@@ -4,6 +4,8 @@ use evercert_api::certificate_lists::CertificateFilter;
 use evercert_api::certificates::{
     CertificateChange, ExportRequest, ImportRequest, RollbackRequest,
 };
+use evercert_api::dns_providers::DnsTestNews;
+use evercert_console::lifecycle::dns_test::DnsTest;
 use evercert_console::lifecycle::request::Renewal;
 use evercert_console::lifecycle::{certificates, dns, import, request, vendors};
 use evercert_types::{KeyAlgorithm, Secret, StoreKind};
@@ -279,10 +281,20 @@ async fn vendors_and_providers_are_tried_step_by_step() {
 
     let vendor = vendors::test_vendor(&world.console, "local").await.unwrap();
     let domain = "example.test".parse().unwrap();
-    let provider = dns::test_dns_provider(&world.console, "dns", Some(&domain))
-        .await
-        .unwrap();
+    let (news, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let listener = Box::new(move |one| news.send(one).unwrap());
+    let test = DnsTest::new(&world.console, "dns", Some(domain), listener);
+    let provider = test.await.unwrap().run().await.unwrap();
 
+    for step in &provider.steps {
+        let begun = DnsTestNews::Begun(step.name.clone());
+        assert_eq!(heard.recv().await.unwrap(), begun);
+        let ended = DnsTestNews::Step(step.clone());
+        assert_eq!(heard.recv().await.unwrap(), ended);
+    }
+    let shown = &dns::list(&world.console).await.unwrap()[0];
+    let last = shown.last_test.as_ref().unwrap();
+    assert!(last.ok && last.failed_step.is_none(), "{last:?}");
     assert!(vendor.ok && vendor.steps.len() == 3, "{vendor:?}");
     assert!(provider.ok && provider.steps.len() == 5, "{provider:?}");
     world.tidy().await;

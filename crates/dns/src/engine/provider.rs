@@ -116,7 +116,8 @@ pub(crate) fn build(
         .collect();
     for field in description.fields.iter().filter(|field| field.url) {
         if let Some(url) = creds.get_mut(&format!("cred.{}", field.key)) {
-            let read = http::base_url(descriptor.code, url)?;
+            let read = http::base_url(descriptor.code, url)
+                .map_err(|error| error.of_setting(&field.key))?;
             *url = read.as_str().trim_end_matches('/').to_owned();
         }
     }
@@ -132,7 +133,8 @@ pub(crate) fn build(
         Some(text) => text.to_owned(),
         None => description.http.base.render(&creds),
     };
-    let url = http::base_url(descriptor.code, &base)?;
+    let url =
+        http::base_url(descriptor.code, &base).map_err(|error| error.of_setting("base_url"))?;
     let base = url.as_str().trim_end_matches('/').to_owned();
     let secrets: Vec<Secret<String>> = descriptor
         .fields

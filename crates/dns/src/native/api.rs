@@ -48,7 +48,7 @@ impl Api {
         ca_bundle: Option<&str>,
         context: &Context,
     ) -> Result<Self, DnsError> {
-        let url = http::base_url(code, base)?;
+        let url = http::base_url(code, base).map_err(|error| error.of_setting("base_url"))?;
         Ok(Self {
             code,
             client: http::client(code, &url, ca_bundle)?,

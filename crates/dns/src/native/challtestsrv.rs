@@ -87,7 +87,8 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
         })?),
         None => None,
     };
-    let url = http::base_url(CODE, reader.required("url")?)?;
+    let url =
+        http::base_url(CODE, reader.required("url")?).map_err(|error| error.of_setting("url"))?;
     Ok(Box::new(Challtestsrv {
         client: http::client(CODE, &url, None)?,
         url,

@@ -116,7 +116,8 @@ struct Pdns {
 
 fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, DnsError> {
     let reader = Reader::new(CODE, DESCRIPTOR.fields, settings)?;
-    let url = http::base_url(CODE, reader.required("url")?)?;
+    let url =
+        http::base_url(CODE, reader.required("url")?).map_err(|error| error.of_setting("url"))?;
     Ok(Box::new(Pdns {
         client: http::client(CODE, &url, reader.text("ca_bundle"))?,
         url,

@@ -296,6 +296,7 @@ async fn provider(scene: &Scene, name: &str) -> DnsProviderId {
         settings: [("api_key".to_owned(), Secret::new("hunter2".to_owned()))].into(),
         propagation: json!({}),
         active: true,
+        last_test: None,
         created_at: scene.seconds(),
         updated_at: scene.seconds(),
     };
