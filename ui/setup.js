@@ -33,4 +33,6 @@ form.addEventListener("submit", async (event) => {
   }
 });
 
+// Until here nobody would have heard it being pressed.
+form.querySelector("button").disabled = false;
 if (!token) say("The set-up token is missing: open the whole URL that the Console printed at its start.");

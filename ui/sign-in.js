@@ -27,5 +27,7 @@ form.addEventListener("submit", async (event) => {
   }
 });
 
+// Until here nobody would have heard it being pressed.
+form.querySelector("button").disabled = false;
+if (document.activeElement === document.body) name.focus();
 if (await sessionIfAny().catch(() => null)) location.replace(target());
-else name.focus();

@@ -1,8 +1,12 @@
 // The domains that a DNS provider answers for: mapping and unmapping them.
-import { call, path } from "../api.js";
+import { call, list, path } from "../api.js";
 import { confirmed } from "../dialog.js";
 import { el } from "../dom.js";
 import { clearProblems, showProblem } from "../problem.js";
+
+/** So many certificates are looked at for a domain, and so many are named. */
+const MOST = 200;
+const SHOWN = 12;
 
 /** The part of a provider's page; `again` shows the page anew and tells something there. */
 export function domainsPart(provider, changes, again) {
@@ -18,6 +22,21 @@ export function domainsPart(provider, changes, again) {
 /** What a change means for certificates, in a sentence. */
 export function stopped(blocked) {
   return blocked.length ? ` Renewals stop for ${blocked.join(", ")}.` : " No certificate is concerned.";
+}
+
+/** Which certificates have names in these domains: their renewals may stop. */
+export async function concerned(domains) {
+  const pages = await Promise.all(domains.map((domain) =>
+    list(path`/api/v1/certificates?limit=${MOST}&search=${domain}`)));
+  const isIn = (name, domain) => name === domain || name.endsWith(`.${domain}`);
+  const holds = (one) => one.domains.some((name) => domains.some((domain) => isIn(name.replace(/^\*\./, ""), domain)));
+  const names = [...new Set(pages.flat().filter(holds).map((one) => one.name))].sort();
+  if (!names.length) return el("p", {}, "No certificate has a name there.");
+  return [
+    el("p", {}, "These certificates have names there. They are not renewed until the domain is mapped again, unless another way proves them:"),
+    el("ul", { class: "names" }, names.slice(0, SHOWN).map((name) => el("li", {}, name)),
+      names.length > SHOWN && el("li", {}, `and ${names.length - SHOWN} more`)),
+  ];
 }
 
 function mapForm(provider, again) {
@@ -51,7 +70,7 @@ function mapForm(provider, again) {
 async function unmap(domain, again) {
   const unmapped = await confirmed({
     title: `Unmap ${domain}?`,
-    body: el("p", {}, `Certificates with names under ${domain} are not renewed until it is mapped again, unless another mapping holds them.`),
+    body: await concerned([domain]),
     verb: "Unmap",
     act: () => call("DELETE", path`/api/v1/domain-mappings/${domain}`),
   });

@@ -4,7 +4,7 @@ import { confirmed } from "../dialog.js";
 import { badge, el, outward } from "../dom.js";
 import { may } from "../shell.js";
 import { ago } from "../words.js";
-import { domainsPart, stopped } from "./domains.js";
+import { concerned, domainsPart, stopped } from "./domains.js";
 import { lastTest, stateOf } from "./list.js";
 import { testPart } from "./test.js";
 import { badgesOf, typeOf } from "./types.js";
@@ -23,7 +23,7 @@ export async function providerPage(frame, name) {
       el("p", { class: "badges" }, outward(type.name, type.docs), el("span", { class: "soft" }, "added ", ago(provider.created_at)),
         badgesOf(type)),
       domainsPart(provider, changes, again),
-      changes ? testPart(provider) : el("section", { class: "card" }, el("h2", {}, "Test"), el("p", {}, lastTest(provider.last_test))),
+      changes ? testPart(provider) : el("section", { class: "card" }, el("h2", {}, "Test"), el("p", {}, "Last test: ", lastTest(provider.last_test))),
       settingsPart(provider, type),
     ],
   };
@@ -41,9 +41,7 @@ function actions(frame, provider, again) {
 async function disable(provider, again) {
   const changed = await confirmed({
     title: `Disable ${provider.name}?`,
-    body: el("p", {}, "Nothing is written through it until it is enabled again. ",
-      provider.domains.length ? `Certificates under ${provider.domains.join(", ")} are not renewed meanwhile, unless another way proves them.`
-        : "No domain is mapped to it."),
+    body: [el("p", {}, "Nothing is written through it until it is enabled again."), await concerned(provider.domains)],
     verb: "Disable",
     act: () => switched(provider, false),
   });

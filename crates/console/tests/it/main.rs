@@ -32,6 +32,7 @@ mod renewal_plan;
 mod simulation;
 mod single_value;
 mod stub_world;
+mod ui;
 mod vendors_add;
 mod vendors_edit;
 mod vendors_scene;

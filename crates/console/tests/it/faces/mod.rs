@@ -9,6 +9,6 @@ mod measure;
 mod openapi;
 mod pages;
 mod problems;
-mod scene;
+pub(crate) mod scene;
 mod sync;
 mod two_consoles;
