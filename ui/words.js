@@ -26,7 +26,7 @@ export function sentence(text) {
   return capital(/[.!?]$/.test(text) ? text : `${text}.`);
 }
 
-/** A text with a capital letter. */
+/** A text with a capital letter; a code that says of whom it speaks (`pdns: …`) stays as it is. */
 export function capital(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return /^[a-z0-9_]+: /.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
 }

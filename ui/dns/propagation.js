@@ -21,7 +21,10 @@ export function propagationForm(saved = {}) {
   const mode = el("select", { id, value: saved.mode || "authoritative", on: { change: () => arrange() } },
     MODES.map(([value, name]) => el("option", { value }, name)));
   const rows = FIELDS.map(([key, label, help, modes]) => row(key, label, help, modes, saved[key]));
-  const arrange = () => rows.forEach((one) => { one.node.hidden = !one.modes.includes(mode.value); });
+  const arrange = () => rows.forEach((one) => {
+    one.node.hidden = !one.modes.includes(mode.value);
+    one.mark.textContent = mode.value === one.key ? "" : " optional";
+  });
   arrange();
   const given = () => {
     const entries = rows.filter((one) => !one.node.hidden && one.input.value.trim()).map((one) => [one.key, one.read()]);
@@ -44,9 +47,9 @@ function row(key, label, help, modes, saved) {
     id, type: "text", autocomplete: "off", spellcheck: "false", "data-key": key, "aria-describedby": `${id}-help`,
     value: Array.isArray(saved) ? saved.join(", ") : saved,
   });
-  const node = el("div", { class: "field", "data-pointer": `/propagation/${key}` },
-    el("label", { for: id }, label, el("span", { class: "optional" }, key === "wait" ? "" : " optional")), input,
+  const mark = el("span", { class: "optional" });
+  const node = el("div", { class: "field", "data-pointer": `/propagation/${key}` }, el("label", { for: id }, label, mark), input,
     el("p", { class: "help", id: `${id}-help` }, help));
   const text = () => input.value.trim();
-  return { key, modes, input, node, read: () => (key === "servers" ? text().split(/[\s,]+/).filter(Boolean) : text()) };
+  return { key, modes, mark, input, node, read: () => (key === "servers" ? text().split(/[\s,]+/).filter(Boolean) : text()) };
 }

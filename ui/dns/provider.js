@@ -2,6 +2,7 @@
 import { call, path } from "../api.js";
 import { confirmed } from "../dialog.js";
 import { badge, el, outward } from "../dom.js";
+import { showProblem } from "../problem.js";
 import { may } from "../shell.js";
 import { ago } from "../words.js";
 import { concerned, domainsPart, stopped } from "./domains.js";
@@ -49,13 +50,12 @@ async function disable(provider, again) {
 }
 
 async function enable(provider, again) {
-  const changed = await confirmed({
-    title: `Enable ${provider.name}?`,
-    body: el("p", {}, "Orders use it again."),
-    verb: "Enable",
-    act: () => switched(provider, true),
-  });
-  if (changed) again(`${provider.name} is enabled.`);
+  try {
+    await switched(provider, true);
+    again(`${provider.name} is enabled.`);
+  } catch (problem) {
+    showProblem(document.querySelector("main"), problem);
+  }
 }
 
 function switched(provider, active) {

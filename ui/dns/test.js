@@ -8,6 +8,7 @@ import { lastTest } from "./list.js";
 /** The part of a provider's page. */
 export function testPart(provider) {
   const steps = el("ol", { class: "steps", id: "steps", "aria-live": "polite", "aria-label": "Steps of the test" });
+  const before = el("span", {}, lastTest(provider.last_test));
   const verdict = el("p", { role: "status", id: "verdict" });
   const input = el("input", {
     id: "test-domain", type: "text", autocomplete: "off", autocapitalize: "none", spellcheck: "false",
@@ -22,6 +23,7 @@ export function testPart(provider) {
     verdict.replaceChildren("Testing…");
     try {
       const ok = await run(provider.name, input.value.trim(), steps);
+      before.replaceChildren(lastTest({ ok, at: new Date().toISOString() }));
       verdict.replaceChildren(ok ? el("strong", { class: "good" }, "Passed.") : el("strong", { class: "bad" }, "Failed."));
     } catch (problem) {
       verdict.replaceChildren();
@@ -38,7 +40,7 @@ export function testPart(provider) {
       el("p", { class: "help", id: "test-help" },
         "A TXT record is written below it, looked for, and removed. Without a domain only the log-in is tried.")));
   return el("section", { class: "card", id: "testing" }, el("h2", {}, "Test"),
-    el("p", { class: "soft" }, "Last test: ", lastTest(provider.last_test)), form, steps, verdict);
+    el("p", { class: "soft" }, "Last test: ", before), form, steps, verdict);
 }
 
 /** Shows each step when it begins and when it ends; answers whether all went well. */

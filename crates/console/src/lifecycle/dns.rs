@@ -10,7 +10,7 @@ use evercert_dns::{DnsError, PROVIDERS, descriptor};
 use evercert_types::{DnsProviderId, DomainName, Secret};
 use serde_json::json;
 
-use super::dns_clients::Watch;
+use super::dns_clients::{Watch, WatchError};
 use super::failure::sentence;
 use super::vendors::configuration_changed;
 use super::{Actor, LifecycleError, check_name, coverage, messages};
@@ -37,7 +37,7 @@ pub async fn add_dns_provider(
         let remedy = format!("Use one of {}.", known.join(", "));
         return Err(invalid("/type", detail).with_remedy(remedy).into());
     }
-    Watch::parse(&new.propagation).map_err(|error| invalid("/propagation", error.to_string()))?;
+    Watch::parse(&new.propagation).map_err(|error| refused_propagation(&error))?;
     let now = console.now();
     let provider = rows::DnsProvider {
         id: DnsProviderId::new(),
@@ -147,9 +147,7 @@ fn changed(
         }
     }
     if let Some(propagation) = change.propagation {
-        Watch::parse(&propagation).map_err(|error| {
-            Problem::new(ProblemCode::Invalid, error.to_string()).at("/propagation")
-        })?;
+        Watch::parse(&propagation).map_err(|error| refused_propagation(&error))?;
         provider.propagation = json!(propagation);
     }
     provider.active = change.active.unwrap_or(provider.active);
@@ -175,6 +173,10 @@ async fn try_settings(
     checked
         .map(drop)
         .map_err(|error| refused_settings(&error).into())
+}
+
+fn refused_propagation(error: &WatchError) -> Problem {
+    Problem::new(ProblemCode::Invalid, error.to_string()).at(format!("/propagation/{}", error.part))
 }
 
 /// What a provider makes of its settings, at the one that it is about.

@@ -57,8 +57,12 @@ pub(crate) enum WatchMode {
 
 /// Propagation settings that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("propagation: {0}")]
-pub(crate) struct WatchError(String);
+#[error("propagation: {reason}")]
+pub(crate) struct WatchError {
+    /// The setting that is meant, such as `servers`.
+    pub(crate) part: &'static str,
+    reason: String,
+}
 
 /// For so long servers that did not answer are not asked what can be left unasked.
 const SILENCE: SignedDuration = SignedDuration::from_mins(10);
@@ -166,8 +170,8 @@ impl Watch {
         Ok(Self {
             mode: WatchMode::parse(settings)?,
             servers: servers.collect::<Result<_, _>>()?,
-            timeout: span(settings.timeout.as_deref())?.unwrap_or(TIMEOUT),
-            first_look: span(settings.first_look.as_deref())?,
+            timeout: span("timeout", settings.timeout.as_deref())?.unwrap_or(TIMEOUT),
+            first_look: span("first_look", settings.first_look.as_deref())?,
         })
     }
 
@@ -208,33 +212,43 @@ impl Watch {
 
 impl WatchMode {
     fn parse(settings: &PropagationSettings) -> Result<Self, WatchError> {
-        let fail = |why: &str| Err(WatchError(why.to_owned()));
+        let fail = |part, why: &str| Err(WatchError::new(part, why));
         match settings.mode.as_deref().unwrap_or("authoritative") {
             "authoritative" => Ok(Self::Authoritative),
-            "servers" if settings.servers.is_empty() => fail("mode servers needs servers"),
+            "servers" if settings.servers.is_empty() => {
+                fail("servers", "mode servers needs servers")
+            }
             "servers" => Ok(Self::Servers),
-            "wait" => match span(settings.wait.as_deref())? {
+            "wait" => match span("wait", settings.wait.as_deref())? {
                 Some(wait) => Ok(Self::Wait(wait)),
-                None => fail("mode wait needs wait, such as 60s"),
+                None => fail("wait", "mode wait needs wait, such as 60s"),
             },
             "off" => Ok(Self::Off),
-            other => fail(&format!(
-                "\"{other}\" is not a mode; use authoritative, servers, wait or off"
-            )),
+            other => {
+                let reason = "is not a mode; use authoritative, servers, wait or off";
+                fail("mode", &format!("\"{other}\" {reason}"))
+            }
         }
     }
 }
 
-fn span(text: Option<&str>) -> Result<Option<Duration>, WatchError> {
+impl WatchError {
+    fn new(part: &'static str, reason: impl ToString) -> Self {
+        let reason = reason.to_string();
+        Self { part, reason }
+    }
+}
+
+fn span(part: &'static str, text: Option<&str>) -> Result<Option<Duration>, WatchError> {
     let Some(text) = text else { return Ok(None) };
-    let span = parse_span(text).map_err(|e| WatchError(e.to_string()))?;
-    let span = Duration::try_from(span).map_err(|e| WatchError(e.to_string()))?;
+    let span = parse_span(text).map_err(|e| WatchError::new(part, e))?;
+    let span = Duration::try_from(span).map_err(|e| WatchError::new(part, e))?;
     Ok(Some(span))
 }
 
 fn address(text: &str) -> Result<SocketAddr, WatchError> {
     text.parse()
-        .map_err(|_| WatchError(format!("\"{text}\" is not an address:port")))
+        .map_err(|_| WatchError::new("servers", format!("\"{text}\" is not an address:port")))
 }
 
 /// Labs serve DNS at another port than 53; the authoritative servers are then at the same one.
@@ -286,6 +300,6 @@ mod tests {
         assert_eq!(Watch::parse(&settings).unwrap().servers[0].port(), 5353);
 
         settings.servers = vec!["localhost".to_owned()];
-        assert!(Watch::parse(&settings).is_err());
+        assert_eq!(Watch::parse(&settings).unwrap_err().part, "servers");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use evercert_api::ca_vendors::{TestReport, TestStep};
 use evercert_api::dns_providers::{DnsTestNews, LastDnsTest};
 use evercert_db::dns_providers as rows;
-use evercert_dns::{DnsError, TxtTarget};
+use evercert_dns::{CheckReport, DnsError, TxtTarget};
 use evercert_types::{DomainName, OrderId};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -88,10 +88,7 @@ impl DnsTest {
         self.steps.begin("connection");
         let checked = client.provider.check(target.as_deref()).await;
         let checked = checked.map_err(|error| Failure::dns(&error));
-        let passed = self.steps.end(checked, |report| match &report.zone {
-            Some(zone) => format!("zone {zone}; {}", report.notes.join("; ")),
-            None => report.notes.join("; "),
-        });
+        let passed = self.steps.end(checked, found);
         match (passed, target) {
             (Some(_), Some(name)) => self.write_and_remove(&client, &name).await,
             (passed, _) => Ok(passed.is_some()),
@@ -139,6 +136,14 @@ impl DnsTest {
         }
         Ok(is_seen && is_removed)
     }
+}
+
+/// What a provider told of itself and the zone.
+fn found(report: &CheckReport) -> String {
+    let zone = report.zone.as_ref().map(|zone| format!("zone {zone}"));
+    let notes = report.notes.iter();
+    let notes = notes.map(|note| note.trim_end_matches('.').to_owned());
+    zone.into_iter().chain(notes).collect::<Vec<_>>().join("; ")
 }
 
 async fn watch(

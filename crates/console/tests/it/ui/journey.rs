@@ -154,7 +154,6 @@ async fn edit(desk: &mut Desk) {
         .await
         .unwrap();
     page.click("#enable").await.unwrap();
-    page.click("dialog .danger").await.unwrap();
     page.wait_for_text("#notice", "lab-2 is enabled.")
         .await
         .unwrap();
