@@ -11,6 +11,7 @@ use std::time::Duration;
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use evercert_dns::Accounts;
 use evercert_types::{DomainName, OrderState, Secret, SharedClock, SystemClock, parse_span};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
@@ -266,11 +267,12 @@ pub struct Environment {
     pub master_key: Option<Secret<String>>,
     /// `EVERCERT_PAUSE_AT`, in debug builds: where a worker stops for ever.
     pub(crate) pause_at: Option<PauseAt>,
-    /// `EVERCERT_HASTE`, in debug builds: by what the waits after failures are divided; 1 otherwise.
+    /// `EVERCERT_HASTE`, in debug builds: by what the waits after failures are divided; 1 otherwise. Above 1, doubles of
+    /// DNS services are asked as quickly as they answer.
     pub(crate) haste: Haste,
 }
 
-/// Shortens the waits after failures, for tests that cannot wait for hours.
+/// Shortens the waits after failures, and those that real DNS services want, for tests that cannot wait for hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Haste(i32);
 
@@ -281,6 +283,14 @@ impl Default for Haste {
 }
 
 impl Haste {
+    /// The accounts at DNS services: changed as slowly as the services want it, or as quickly as can be.
+    pub(crate) fn accounts(self) -> Accounts {
+        match self.0 <= 1 {
+            true => Accounts::of_process(),
+            false => Accounts::unpaced(),
+        }
+    }
+
     /// The instant to try again, in place of `at`.
     pub(crate) fn sooner(self, now: Timestamp, at: Timestamp) -> Timestamp {
         if self.0 <= 1 {

@@ -105,16 +105,24 @@ impl AcmeDns {
         self.state.register(Vec::new())
     }
 
+    /// Writes a value, as the account would.
+    pub fn put(&self, account: &Account, value: &str) {
+        let mut accounts = self.state.accounts();
+        if let Some(kept) = accounts.get_mut(&account.subdomain) {
+            kept.put(value);
+        }
+    }
+
     /// The values of an account, first row first; an empty row is left out.
     pub fn values(&self, account: &Account) -> Vec<String> {
         self.state.values(&account.subdomain)
     }
 
-    /// The settings of the acmedns provider with these accounts.
-    pub fn settings(&self, accounts: &[Account]) -> Vec<(String, String)> {
+    /// The settings of the acmedns provider with these accounts, each with the domain that it is for.
+    pub fn settings(&self, accounts: &[(String, Account)]) -> Vec<(String, String)> {
         let by_name: serde_json::Map<String, Value> = accounts
             .iter()
-            .map(|account| (account.fulldomain.clone(), account.json()))
+            .map(|(domain, account)| (domain.clone(), account.json()))
             .collect();
         vec![
             ("base_url".to_owned(), self.url.clone()),
@@ -160,13 +168,18 @@ impl Registered {
         if !is_txt(asked.txt) {
             return Some(Err("bad_txt"));
         }
-        let now = SystemClock.now().as_second();
-        let oldest = usize::from(kept.rows[1].updated < kept.rows[0].updated);
-        kept.rows[oldest] = Row {
-            value: asked.txt.to_owned(),
-            updated: now,
-        };
+        kept.put(asked.txt);
         Some(Ok(()))
+    }
+}
+
+impl Kept {
+    fn put(&mut self, value: &str) {
+        let oldest = usize::from(self.rows[1].updated < self.rows[0].updated);
+        self.rows[oldest] = Row {
+            value: value.to_owned(),
+            updated: SystemClock.now().as_second(),
+        };
     }
 }
 

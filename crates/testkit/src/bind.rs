@@ -19,12 +19,13 @@ pub struct BindOptions {
     pub zones: Vec<Zone>,
     /// Who may change TXT records in them.
     pub keys: Vec<TsigKey>,
-    /// Domains that others serve: it asks them and remembers nothing. With any, it resolves for whoever asks, and
-    /// follows aliases from one of its zones into another.
+    /// Whether it resolves for whoever asks, and so follows aliases from one of its zones into another.
+    pub resolves: bool,
+    /// Domains that others serve: then it resolves too, asks them, and remembers nothing.
     pub forwards: Vec<(String, SocketAddr)>,
 }
 
-/// A running `named` (Debian package `bind9`); without recursion unless it forwards.
+/// A running `named` (Debian package `bind9`); without recursion unless the options say so.
 #[derive(Debug)]
 pub struct Bind {
     daemon: Daemon,
@@ -50,7 +51,7 @@ impl Bind {
         Self::start_with(&BindOptions {
             zones: zones.to_vec(),
             keys: keys.to_vec(),
-            forwards: Vec::new(),
+            ..BindOptions::default()
         })
         .await
     }
@@ -109,11 +110,9 @@ impl Bind {
 
 fn configuration(dir: &Path, addr: SocketAddr, options: &BindOptions) -> String {
     let dir = dir.display();
-    let recursion = match options.forwards.is_empty() {
-        true => "recursion no;",
-        false => {
-            "recursion yes; allow-recursion { 127.0.0.1; }; max-cache-ttl 0; max-ncache-ttl 0;"
-        }
+    let recursion = match options.resolves || !options.forwards.is_empty() {
+        false => "recursion no;",
+        true => "recursion yes; allow-recursion { 127.0.0.1; }; max-cache-ttl 0; max-ncache-ttl 0;",
     };
     let mut conf = format!(
         "options {{\n directory \"{dir}\";\n managed-keys-directory \"{dir}\";\n \

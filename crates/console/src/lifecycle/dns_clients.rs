@@ -9,8 +9,8 @@ use std::time::Duration;
 use evercert_api::dns_providers::PropagationSettings;
 use evercert_db::dns_providers::DnsProvider;
 use evercert_dns::{
-    Context, DnsError, LookupError, Propagation, PropagationMode, Provider, Resolver, build_with,
-    repeating,
+    Accounts, Context, DnsError, LookupError, Propagation, PropagationMode, Provider, Resolver,
+    build_with, repeating,
 };
 use evercert_types::{DnsProviderId, SharedClock, parse_span};
 use jiff::{SignedDuration, Timestamp};
@@ -69,10 +69,11 @@ const SILENCE: SignedDuration = SignedDuration::from_mins(10);
 const TIMEOUT: Duration = Duration::from_secs(300);
 
 impl DnsClients {
-    pub(crate) fn new(clock: SharedClock) -> Self {
+    pub(crate) fn new(clock: SharedClock, accounts: Accounts) -> Self {
         Self {
             context: Context {
                 clock,
+                accounts,
                 ..Context::default()
             },
             silent_since: AtomicI64::new(i64::MIN),
@@ -176,15 +177,21 @@ impl Watch {
     }
 
     /// Who is asked where CNAMEs point and which servers a zone has.
+    ///
+    /// The servers to watch come first, because inside a split horizon only they may know. Those that refuse, such as
+    /// acme-dns for the zone whose challenge names lead to it, leave the question to the Console's resolver.
     pub(crate) fn resolver(&self, console: &Console) -> Result<Resolver, LookupError> {
-        match (self.servers.as_slice(), console.config.dns_resolver) {
-            ([first, ..], _) => Ok(at_port(
-                Resolver::with_servers(self.servers.clone()),
-                first.port(),
-            )),
-            ([], Some(server)) => Ok(at_port(Resolver::with_servers([server]), server.port())),
-            ([], None) => Resolver::system(),
-        }
+        let general = match console.config.dns_resolver {
+            Some(server) => Ok(at_port(Resolver::with_servers([server]), server.port())),
+            None => Resolver::system(),
+        };
+        let Some(first) = self.servers.first() else {
+            return general;
+        };
+        let general = general.map_or_else(|_| Vec::new(), |one| one.servers().to_vec());
+        let mut servers = self.servers.clone();
+        servers.extend(general);
+        Ok(at_port(Resolver::with_servers(servers), first.port()))
     }
 
     /// The waiting itself. A first look at once (`first_look = 0s`) says that the servers are near: one

@@ -8,6 +8,7 @@
 mod bad_input;
 mod challenges;
 mod chaos;
+mod dns_worlds;
 mod issue;
 mod kill;
 mod manage;
