@@ -38,6 +38,8 @@ pub(crate) enum Filter {
     Quoted,
     /// Percent-encoded for a path or query (RFC 3986 unreserved characters stay).
     Percent,
+    /// A domain name in Unicode.
+    Unicode,
     /// With `&`, `<`, `>` and quotes escaped.
     Xml,
     /// Upper case.
@@ -45,13 +47,14 @@ pub(crate) enum Filter {
 }
 
 impl Filter {
-    const ALL: [(&'static str, Self); 8] = [
+    const ALL: [(&'static str, Self); 9] = [
         ("b64", Self::Base64),
         ("datetime", Self::DateTime),
         ("int", Self::Int),
         ("json", Self::Json),
         ("quoted", Self::Quoted),
         ("pct", Self::Percent),
+        ("unicode", Self::Unicode),
         ("xml", Self::Xml),
         ("upper", Self::Upper),
     ];
@@ -70,6 +73,7 @@ impl Filter {
             Self::Int | Self::Json => text.to_owned(),
             Self::Quoted => txt::quote(text),
             Self::Percent => percent(text),
+            Self::Unicode => idna::domain_to_unicode(text).0,
             Self::Xml => xml(text),
             Self::Upper => text.to_ascii_uppercase(),
         }
@@ -244,6 +248,12 @@ mod tests {
         assert_eq!(render("{{{zone}}}"), "{example.org}");
         assert_eq!(render("{value|pct}"), "a%22b%3C");
         assert_eq!(render("{ttl|datetime}"), "1970-01-01 00:01:00");
+        assert_eq!(
+            Template::parse("_acme-challenge.xn--bcher-kva.example.{x|unicode}")
+                .unwrap()
+                .render(&Vars::from([("x".to_owned(), "xn--p1ai".to_owned())])),
+            "_acme-challenge.xn--bcher-kva.example.\u{440}\u{444}"
+        );
         assert_eq!(
             Template::parse("{ttl|int}").unwrap().render_json(&vars),
             json!(60)

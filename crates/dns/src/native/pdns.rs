@@ -34,7 +34,11 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     name: "PowerDNS",
     docs: "https://doc.powerdns.com/authoritative/http-api/",
     least_privilege: None,
-    notes: &[],
+    notes: &[
+        "Tried with pdns-server 4.7 of Debian. Older servers than 4.7 answer the whole zone where one name was asked for; that is understood.",
+        "The interface has no protection against two writers: Evercert writes under a lock of its own and reads back.",
+        "Secondaries are notified after a change; a zone of kind Native has none, and its servers share the database.",
+    ],
     fields: &[
         Field {
             key: "url",

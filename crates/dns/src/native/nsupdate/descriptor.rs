@@ -10,7 +10,12 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "A key that the server lets change TXT records of the challenge names only, such as BIND's update-policy { grant KEY name _acme-challenge.example.org. TXT; }.",
     ),
-    notes: &[],
+    notes: &[
+        "Tried with BIND 9.18 and every TSIG algorithm. One value is added or removed at a time, never the set.",
+        "A server takes a TXT record at a name that has a CNAME without a word and drops it: Evercert reads back and tells.",
+        "GSS-TSIG (Active Directory) is not spoken; use the type exec with nsupdate -g.",
+        "With several servers every one must take the update, as acme.sh's NSUPDATE_SERVER does it.",
+    ],
     fields: FIELDS,
     one_of: &[],
     unofficial: false,

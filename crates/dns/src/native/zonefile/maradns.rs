@@ -19,7 +19,10 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     least_privilege: Some(
         "Write access to the zone file and its directory, and the right to signal duende; the server runs on this host.",
     ),
-    notes: &[],
+    notes: &[
+        "The Console must run on the server's host. The line is written as csv2 with a tilde at its end, as the records of the file must end too.",
+        "Known from the csv2 manual and acme.sh's script; not tried with a running MaraDNS.",
+    ],
     fields: &[
         Field::text(
             "zone_file",

@@ -17,7 +17,10 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     name: "NLnetLabs NSD",
     docs: "https://nsd.docs.nlnetlabs.nl/",
     least_privilege: Some("Write access to the zone file and its directory, and to nsd-control's socket; the server runs on this host."),
-    notes: &[],
+    notes: &[
+        "The Console must run on the server's host. Tried with NSD 4.6 of Debian.",
+        "The command is run as given, without a shell; nsd-control needs rights of its own for the Console's user.",
+    ],
     fields: &[
         Field::text("zone_file", "Zone file", "Absolute path of the zone's file on this host.").env(&["Nsd_ZoneFile"], &[]),
         Field::text("zone", "Zone", "Name of the zone in the file."),

@@ -19,6 +19,7 @@ pub(super) const SERVICE: Service = Service {
 fn serve(data: &mut Data, asked: &Asked) -> Reply {
     let failed = |status, message: &str| reply(status, &json!({"status": "failed", "message": message}));
     match (asked.method.as_str(), asked.parts().as_slice()) {
+        ("GET", ["zones", "www.example.com"]) => reply(200, &json!(["not found"])),
         ("GET", ["zones", zone]) if data.has_zone(zone) => reply(200, &json!(["found"])),
         ("GET", ["zones", zone, "rrsets"]) if data.has_zone(zone) => {
             let mut names: Vec<String> = data.within(zone).into_iter().map(|record| record.fqdn).collect();
@@ -31,7 +32,7 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
                 let records: Vec<Value> = data.at(name).iter().map(|record| json!({"content": quoted(&record.value), "disabled": false})).collect();
                 json!({"name": format!("{name}."), "type": "TXT", "ttl": 60, "records": records})
             }).collect();
-            reply(200, &json!({"data": list, "page": 1, "pages": pages}))
+            reply(200, &json!({"data": list, "current_page": 1, "last_page": pages, "per_page": 100, "next_page_url": "null", "total": names.len()}))
         }
         ("PATCH", ["zones", zone, "rrsets"]) if data.has_zone(zone) => {
             let set = asked.json()[0].clone();

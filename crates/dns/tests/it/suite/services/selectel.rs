@@ -26,6 +26,10 @@ pub(super) const SERVICE: Service = Service {
     ..Service::PLAIN
 };
 
+fn shown(name: &str) -> String {
+    name.replace("xn--bcher-kva", "bücher")
+}
+
 fn values(asked: &Asked) -> Vec<String> {
     let body = asked.json();
     let records = body["records"].as_array().unwrap().iter();
@@ -41,9 +45,9 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             answer
         }
         ("GET", ["v2", "zones"]) => {
-            // The filter finds parts of names.
-            let found = data.zones.iter().filter(|zone| zone.contains(asked.query("filter")));
-            let list: Vec<Value> = found.map(|zone| json!({"id": zone_number(data, zone).to_string(), "name": format!("{zone}.")})).collect();
+            // The filter finds parts of names; those in other scripts are shown so.
+            let found = data.zones.iter().filter(|zone| shown(zone).contains(asked.query("filter")));
+            let list: Vec<Value> = found.map(|zone| json!({"id": zone_number(data, zone).to_string(), "name": format!("{}.", shown(zone))})).collect();
             reply(200, &json!({"count": list.len(), "next_offset": 0, "result": list}))
         }
         (method, ["v2", "zones", zone, "rrset", rest @ ..]) => {
@@ -51,10 +55,11 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             match (method, rest) {
                 ("GET", []) => {
                     assert_eq!(asked.query("rrset_types"), "TXT");
-                    let fqdn = asked.query("name").trim_end_matches('.');
+                    let fqdn = &asked.query("name").trim_end_matches('.').replace("bücher", "xn--bcher-kva");
+                    assert!(!asked.query("name").contains("xn--"), "names are kept in Unicode");
                     let there = data.at(fqdn);
                     let records: Vec<Value> = there.iter().map(|record| json!({"content": quoted(&record.value), "disabled": false})).collect();
-                    let set = json!({"id": format!("set-{fqdn}"), "name": format!("{fqdn}."), "type": "TXT", "ttl": 60, "records": records});
+                    let set = json!({"id": format!("set-{fqdn}"), "name": format!("{}.", shown(fqdn)), "type": "TXT", "ttl": 60, "records": records});
                     let list = if there.is_empty() { json!([]) } else { json!([set]) };
                     reply(200, &json!({"count": 1, "next_offset": 0, "result": list}))
                 }

@@ -49,7 +49,7 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
                     data.remove(record.id);
                     done("")
                 }
-                None => failed("No such record"),
+                None => done(""),
             }
         }
         _ => {
