@@ -1,7 +1,7 @@
 //! The one way this crate speaks HTTP: time limits, own user agent, no redirects, small bodies.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -37,14 +37,29 @@ const METADATA_V6: [Ipv6Addr; 2] = [
 /// A client for the URL that trusts the system's roots, or only the given PEM bundle.
 ///
 /// It does not connect to where clouds keep their metadata, whatever a name's address is. Proxies of the environment are
-/// used, but not towards this host itself.
+/// used, but not towards this host itself. Clients that trust the system's roots are the same for all providers: to read
+/// some 140 certificates for each takes longer than most requests.
 pub(crate) fn client(
     code: &'static str,
     url: &Url,
     ca_bundle: Option<&str>,
 ) -> Result<Client, DnsError> {
-    let builder = builder(url).dns_resolver(Arc::new(NoMetadata));
-    built(code, builder, ca_bundle)
+    static DIRECT: OnceLock<Client> = OnceLock::new();
+    static BY_ENVIRONMENT: OnceLock<Client> = OnceLock::new();
+
+    let make = || builder(url).dns_resolver(Arc::new(NoMetadata));
+    if ca_bundle.is_some() {
+        return built(code, make(), ca_bundle);
+    }
+    let shared = match is_direct(url) {
+        true => &DIRECT,
+        false => &BY_ENVIRONMENT,
+    };
+    if let Some(client) = shared.get() {
+        return Ok(client.clone());
+    }
+    let client = built(code, make(), None)?;
+    Ok(shared.get_or_init(|| client).clone())
 }
 
 /// A client for the metadata service of a cloud, asked directly.
@@ -58,10 +73,15 @@ fn builder(url: &Url) -> ClientBuilder {
         .timeout(TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(Policy::none());
-    match is_loopback(url) || is_metadata(url) {
+    match is_direct(url) {
         true => builder.no_proxy(),
         false => builder,
     }
+}
+
+/// Whether no proxy of the environment stands between.
+fn is_direct(url: &Url) -> bool {
+    is_loopback(url) || is_metadata(url)
 }
 
 fn built(

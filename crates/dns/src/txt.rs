@@ -32,9 +32,16 @@ pub(crate) fn quote(value: &str) -> String {
 }
 
 /// The value of a master file's text: strings joined, quotes and escapes undone.
+///
+/// A text that does not begin with a quote is the value itself: services that show values plainly show their spaces,
+/// quotes and backslashes plainly, too, and sets are written back as they were read.
 pub(crate) fn unquote(text: &str) -> String {
+    let text = text.trim();
+    if !text.starts_with('"') {
+        return text.to_owned();
+    }
     let (mut value, mut quoted) = (Vec::new(), false);
-    let mut octets = text.trim().bytes();
+    let mut octets = text.bytes();
     while let Some(octet) = octets.next() {
         match octet {
             b'"' => quoted = !quoted,
@@ -74,7 +81,8 @@ mod tests {
         assert_eq!(unquote(r#""abc" "def""#), "abcdef");
         assert_eq!(unquote(r#""a b"  "c""#), "a bc");
         assert_eq!(unquote("plain"), "plain");
-        assert_eq!(unquote(r"\999\"), r"999\");
+        assert_eq!(unquote(r#""\999\"#), r"999\");
+        assert_eq!(unquote(r#" v=DMARC1; x="y\z" "#), r#"v=DMARC1; x="y\z""#);
     }
 
     #[test]

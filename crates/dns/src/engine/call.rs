@@ -144,7 +144,7 @@ impl Caller {
             let reply = match sent {
                 Ok(reply) => reply,
                 // Whether a POST was carried out is not known: whoever asked reads first.
-                Err(error) if last || !repeatable => return Err(error),
+                Err(error) if last || !repeatable || !error.is_retryable() => return Err(error),
                 Err(_) => {
                     tokio::time::sleep(pause(attempt, None)).await;
                     continue;
@@ -346,7 +346,9 @@ impl Caller {
     fn is_over(&self, answer: &Answer) -> bool {
         let logins = self.description.login.iter();
         let mut told = logins.filter_map(|login| login.expired.as_ref());
-        !self.description.login.is_empty()
+        // Without a log-in of these settings, nothing can be over: the credentials are not accepted.
+        let logs_in = (self.description.login.iter()).any(|login| self.is_wanted(login));
+        logs_in
             && (answer.status == StatusCode::UNAUTHORIZED
                 || told.any(|expired| expired.holds(answer)))
     }
@@ -397,7 +399,8 @@ impl Caller {
             FaultText::Permission => (Fault::Permission, "the credentials may not do this", true),
             FaultText::Busy => (Fault::Provider, "the service is busy or failed", false),
             FaultText::Refused
-                if tree.is_none() || (answer.status.is_success() && !is_explained) =>
+                if tree.is_none()
+                    || (answer.status.is_success() && (!is_explained || is_page(&answer.text))) =>
             {
                 (
                     Fault::Provider,
@@ -443,6 +446,13 @@ impl Caller {
             .chain(kept.collect::<Vec<_>>())
             .collect()
     }
+}
+
+/// Whether a body is a page for people, which a service or somebody in between shows in place of an answer.
+fn is_page(text: &str) -> bool {
+    let start: String = text.trim_start().chars().take(14).collect();
+    let start = start.to_ascii_lowercase();
+    start.starts_with("<!doctype html") || start.starts_with("<html")
 }
 
 /// What a status means where the description says nothing.

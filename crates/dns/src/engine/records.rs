@@ -191,7 +191,15 @@ impl Declared {
             let mut vars = self.vars(zone, target);
             vars.insert("stored".to_owned(), record.raw.clone());
             vars.extend(record.vars.clone());
-            self.change(delete, Step::Remove, &vars, &[]).await?;
+            let refused = match self.change(delete, Step::Remove, &vars, &[]).await {
+                Ok(_) => continue,
+                Err(error) => error,
+            };
+            // A deletion whose answer was lost was sent again, and may be refused for that it was carried out.
+            let is_gone = |left: Vec<Record>| left.iter().all(|one| one.id() != record.id());
+            if refused.is_retryable() || !is_gone(self.matching(list, zone, target).await?) {
+                return Err(refused);
+            }
         }
         let vars = self.vars(zone, target);
         self.drop_label(list, &vars).await?;
@@ -245,6 +253,14 @@ impl Declared {
         values: &[String],
         step: Step,
     ) -> Result<(), DnsError> {
+        // Octets that were no UTF-8 were read as U+FFFD: written back, they would destroy somebody else's value.
+        if set.iter().any(|record| record.raw.contains('\u{fffd}')) {
+            let what =
+                "a value at the name is not UTF-8, and must not be changed by writing the set";
+            return Err(DnsError::new(self.caller.code, step, Fault::Provider, what)
+                .permanent()
+                .with_remedy("remove or correct that value at the service"));
+        }
         let described = self.description();
         let change = match (
             &described.create_set,

@@ -88,7 +88,7 @@ impl Caller {
         (!value.is_empty()).then(|| (key.clone(), value.clone()))
     }
 
-    fn is_wanted(&self, login: &Login) -> bool {
+    pub(super) fn is_wanted(&self, login: &Login) -> bool {
         let given = |key: &String| self.creds.contains_key(&format!("cred.{key}"));
         login.when.iter().all(given)
     }

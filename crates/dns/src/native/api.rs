@@ -49,9 +49,22 @@ impl Api {
         context: &Context,
     ) -> Result<Self, DnsError> {
         let url = http::base_url(code, base).map_err(|error| error.of_setting("base_url"))?;
+        Self::at(code, &url, ca_bundle, context)
+    }
+
+    /// At a URL that [`http::base_url`] has read.
+    ///
+    /// # Errors
+    /// When the CA bundle cannot be used.
+    pub(super) fn at(
+        code: &'static str,
+        url: &reqwest::Url,
+        ca_bundle: Option<&str>,
+        context: &Context,
+    ) -> Result<Self, DnsError> {
         Ok(Self {
             code,
-            client: http::client(code, &url, ca_bundle)?,
+            client: http::client(code, url, ca_bundle)?,
             base: url.as_str().trim_end_matches('/').to_owned(),
             secrets: Vec::new(),
             timeout: context.request_timeout,
@@ -100,7 +113,9 @@ impl Api {
             drop(place);
             let reply = match sent {
                 Ok(reply) => reply,
-                Err(error) if last || repeat == Repeat::WhenRefused => return Err(error),
+                Err(error) if last || repeat == Repeat::WhenRefused || !error.is_retryable() => {
+                    return Err(error);
+                }
                 Err(_) => {
                     tokio::time::sleep(pause(attempt, None)).await;
                     continue;

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hickory_proto::rr::RecordType;
-use reqwest::{Client, Url};
 use serde_json::{Value, json};
 
+use super::api::{Api, Repeat};
 use crate::error::{DnsError, Fault, Step};
 use crate::http;
 use crate::lock::NameLocks;
@@ -71,8 +71,7 @@ const CAPS: Caps = Caps {
 
 #[derive(Debug)]
 struct Challtestsrv {
-    client: Client,
-    url: Url,
+    api: Api,
     dns_server: Option<SocketAddr>,
     locks: NameLocks,
     added: Mutex<BTreeMap<String, BTreeSet<String>>>,
@@ -90,8 +89,7 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
     let url =
         http::base_url(CODE, reader.required("url")?).map_err(|error| error.of_setting("url"))?;
     Ok(Box::new(Challtestsrv {
-        client: http::client(CODE, &url, None)?,
-        url,
+        api: Api::at(CODE, &url, None, context)?,
         dns_server,
         locks: context.locks.clone(),
         added: Mutex::default(),
@@ -101,7 +99,7 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
 #[async_trait]
 impl Provider for Challtestsrv {
     async fn add(&self, target: &TxtTarget) -> Result<Receipt, DnsError> {
-        let _guard = self.locks.lock(self.url.as_str(), &target.fqdn).await;
+        let _guard = self.locks.lock(&self.api.base, &target.fqdn).await;
         let present = self.values(&target.fqdn).await?.contains(&target.value);
         if !present {
             self.set(Step::Add, &target.fqdn, &target.value).await?;
@@ -114,18 +112,23 @@ impl Provider for Challtestsrv {
     }
 
     async fn remove(&self, target: &TxtTarget, _: Option<&Receipt>) -> Result<(), DnsError> {
-        let _guard = self.locks.lock(self.url.as_str(), &target.fqdn).await;
+        let _guard = self.locks.lock(&self.api.base, &target.fqdn).await;
         let mut values = self.values(&target.fqdn).await?;
         self.forget(target);
         if !values.remove(&target.value) {
             return Ok(());
         }
         let host = json!({ "host": format!("{}.", target.fqdn) });
-        self.post(Step::Remove, "clear-txt", &host).await?;
-        for value in values {
-            self.set(Step::Remove, &target.fqdn, &value).await?;
+        let cleared = self.post(Step::Remove, "clear-txt", &host).await;
+        // A failure may have come after the values had gone: those of others are set again in any case.
+        let left = match (&cleared, self.dns_server) {
+            (Err(_), Some(_)) => self.values(&target.fqdn).await?,
+            _ => BTreeSet::new(),
+        };
+        for value in values.difference(&left) {
+            self.set(Step::Remove, &target.fqdn, value).await?;
         }
-        Ok(())
+        cleared
     }
 
     async fn check(&self, _: Option<&str>) -> Result<CheckReport, DnsError> {
@@ -181,14 +184,13 @@ impl Challtestsrv {
     }
 
     async fn post(&self, step: Step, call: &str, body: &Value) -> Result<(), DnsError> {
-        let url = format!("{}/{call}", self.url.as_str().trim_end_matches('/'));
-        let reply = http::send(CODE, step, self.client.post(url).json(body)).await?;
+        let url = format!("{}/{call}", self.api.base);
+        let make = || self.api.client.post(&url).json(body);
+        // A value that is set twice is there twice: whoever asked looks first.
+        let reply = self.api.send(step, Repeat::WhenRefused, make).await?;
         if reply.status.is_success() {
             return Ok(());
         }
-        let what = format!("{call} was refused");
-        Err(DnsError::new(CODE, step, Fault::Provider, what)
-            .with_status(format!("HTTP {}", reply.status.as_u16()))
-            .with_words(&reply.text(), &[]))
+        Err(self.api.refused(step, &reply, &reply.text()))
     }
 }

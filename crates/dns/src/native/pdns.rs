@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use evercert_types::Secret;
-use reqwest::{Client, Method, StatusCode, Url};
+use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::api::{Api, Repeat};
 use crate::error::{DnsError, Fault, Step};
 use crate::http::{self, Reply};
 use crate::lock::NameLocks;
@@ -110,8 +111,7 @@ const fn caps(ttl: u32) -> Caps {
 
 #[derive(Debug)]
 struct Pdns {
-    client: Client,
-    url: Url,
+    api: Api,
     server_id: String,
     api_key: Secret<String>,
     ttl: u32,
@@ -122,11 +122,13 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
     let reader = Reader::new(CODE, DESCRIPTOR.fields, settings)?;
     let url =
         http::base_url(CODE, reader.required("url")?).map_err(|error| error.of_setting("url"))?;
+    let mut api = Api::at(CODE, &url, reader.text("ca_bundle"), context)?;
+    let api_key = reader.secret("api_key").unwrap_or_default();
+    api.secrets = vec![api_key.clone()];
     Ok(Box::new(Pdns {
-        client: http::client(CODE, &url, reader.text("ca_bundle"))?,
-        url,
+        api,
         server_id: reader.required("server_id")?.to_owned(),
-        api_key: reader.secret("api_key").unwrap_or_default(),
+        api_key,
         ttl: reader.ttl("ttl", TTL)?,
         locks: context.locks.clone(),
     }))
@@ -184,7 +186,7 @@ impl RecordSet {
 impl Provider for Pdns {
     async fn add(&self, target: &TxtTarget) -> Result<Receipt, DnsError> {
         let zone = self.find_zone(Step::Add, target).await?;
-        let _guard = self.locks.lock(self.url.as_str(), &target.fqdn).await;
+        let _guard = self.locks.lock(&self.api.base, &target.fqdn).await;
         let mut created = false;
         for _ in 0..WRITES {
             let mut set = self.read(Step::Add, &zone, &target.fqdn).await?;
@@ -211,7 +213,7 @@ impl Provider for Pdns {
 
     async fn remove(&self, target: &TxtTarget, _: Option<&Receipt>) -> Result<(), DnsError> {
         let zone = self.find_zone(Step::Remove, target).await?;
-        let _guard = self.locks.lock(self.url.as_str(), &target.fqdn).await;
+        let _guard = self.locks.lock(&self.api.base, &target.fqdn).await;
         for attempt in 0..WRITES {
             let mut set = self.read(Step::Remove, &zone, &target.fqdn).await?;
             if !set.has(&target.value) {
@@ -316,7 +318,7 @@ impl Pdns {
         }]});
         let path = self.zone_path(zone);
         let turn = format!("{path}#changes");
-        let _turn = self.locks.lock(self.url.as_str(), &turn).await;
+        let _turn = self.locks.lock(&self.api.base, &turn).await;
         let reply = self.call(step, Method::PATCH, &path, Some(&body)).await?;
         if reply.status.is_success() {
             return Ok(());
@@ -348,15 +350,21 @@ impl Pdns {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Reply, DnsError> {
-        let base = self.url.as_str().trim_end_matches('/');
-        let mut request = self
-            .client
-            .request(method, format!("{base}/api/v1/{path}"))
-            .header("X-API-Key", self.api_key.expose());
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        http::send(CODE, step, request).await
+        let url = format!("{}/api/v1/{path}", self.api.base);
+        // A set may have been changed by others since: what was written and lost is read and written anew.
+        let repeat = match method {
+            Method::GET => Repeat::Always,
+            _ => Repeat::WhenRefused,
+        };
+        let make = || {
+            let request = self.api.client.request(method.clone(), &url);
+            let request = request.header("X-API-Key", self.api_key.expose());
+            match body {
+                Some(body) => request.json(body),
+                None => request,
+            }
+        };
+        self.api.send(step, repeat, make).await
     }
 
     fn parse<T: serde::de::DeserializeOwned>(
@@ -366,7 +374,12 @@ impl Pdns {
     ) -> Result<T, DnsError> {
         serde_json::from_slice(&reply.body).map_err(|e| {
             let what = "the answer is not what PowerDNS's API answers";
-            DnsError::new(CODE, step, Fault::Configuration, what)
+            // A page is of something else; half an answer is of something that fails.
+            let fault = match reply.body.trim_ascii_start().first() {
+                Some(b'<') => Fault::Configuration,
+                _ => Fault::Provider,
+            };
+            DnsError::new(CODE, step, fault, what)
                 .with_status(format!("HTTP {}", reply.status.as_u16()))
                 .with_words(&reply.text(), &[&self.api_key])
                 .with_remedy("check the API URL")

@@ -128,7 +128,7 @@ async fn double<R: IntoResponse>(
 #[tokio::test]
 async fn overload_is_retryable_and_says_when() {
     let provider = double(|_| {
-        let retry_after = [("retry-after", "7")];
+        let retry_after = [("retry-after", "70")];
         (
             StatusCode::TOO_MANY_REQUESTS,
             retry_after,
@@ -143,7 +143,7 @@ async fn overload_is_retryable_and_says_when() {
         .unwrap_err();
 
     assert!(error.is_retryable());
-    assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(70)));
     assert_eq!(error.words(), Some("slow down, ***"));
 }
 

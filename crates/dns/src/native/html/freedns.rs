@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reqwest::header::LOCATION;
 
 use super::markup::{Piece, pieces};
 use super::session::{HtmlSession, PASSWORD, USER};
@@ -134,9 +135,7 @@ impl Provider for FreeDns {
         for id in self.matching(&listing, target).await.map_err(at)? {
             let path = format!("/subdomain/delete2.php?data_id%5B%5D={id}&submit=delete+selected");
             let reply = self.site.get(Step::Remove, &path).await.map_err(at)?;
-            if !(reply.status.is_success() || reply.status.is_redirection()) {
-                return Err(at(self.site.api.refused(Step::Remove, &reply, "")));
-            }
+            self.done(Step::Remove, &reply).map_err(at)?;
         }
         Ok(())
     }
@@ -267,12 +266,24 @@ impl FreeDns {
                 "use a domain of your own, or delegate the challenge name to another DNS provider",
             ));
         }
-        if reply.status.is_redirection() || listing(&pieces(&text)).is_some() {
+        self.done(Step::Add, reply)
+    }
+
+    /// After a change the site shows the list, or leads there; whom it does not know, it leads to the log-in.
+    fn done(&self, step: Step, reply: &Reply) -> Result<(), DnsError> {
+        let place = reply.headers.get(LOCATION);
+        let place = place
+            .and_then(|place| place.to_str().ok())
+            .unwrap_or_default();
+        if reply.status.is_redirection() && place.contains("/subdomain") {
             return Ok(());
         }
-        match reply.status.is_success() {
-            true => Err(self.site.strange(Step::Add, reply)),
-            false => Err(self.site.api.refused(Step::Add, reply, "")),
+        if reply.status.is_success() && listing(&pieces(&reply.text())).is_some() {
+            return Ok(());
+        }
+        match reply.status.is_success() || reply.status.is_redirection() {
+            true => Err(self.site.strange(step, reply)),
+            false => Err(self.site.api.refused(step, reply, "")),
         }
     }
 }

@@ -117,6 +117,11 @@ impl HtmlSession {
             let what = "a page of the web site is longer than 1 MiB";
             return Err(DnsError::new(self.api.code, step, Fault::Provider, what).permanent());
         }
+        // Half a list would be taken for one that ends there.
+        let body = reply.body.trim_ascii();
+        if reply.status.is_success() && body.starts_with(b"<") && !body.ends_with(b">") {
+            return Err(self.strange(step, &reply));
+        }
         self.keep(&host, &reply);
         Ok(reply)
     }

@@ -8,7 +8,9 @@ use hickory_proto::rr::RecordType;
 
 use super::Nsupdate;
 use crate::error::{DnsError, Fault, Step};
-use crate::lookup::{Answer, Exchange, LookupError, Recursion, question_message, random_id};
+use crate::lookup::{
+    Answer, Exchange, LookupError, Recursion, question_message, random_id, rcode_text,
+};
 use crate::name;
 use crate::provider::TxtTarget;
 use crate::tsig::{self, Signing, TsigRecord};
@@ -59,6 +61,7 @@ impl<'a> Session<'a> {
             if answer.cname_of(candidate).is_some() {
                 continue;
             }
+            self.is_well(Step::FindZone, &answer)?;
             if !answer.is_definite() {
                 break;
             }
@@ -77,12 +80,24 @@ impl<'a> Session<'a> {
     pub(super) async fn values(&self, step: Step) -> Result<Vec<String>, DnsError> {
         let fqdn = &self.target.fqdn;
         let answer = self.ask(step, fqdn, RecordType::TXT).await?;
+        self.is_well(step, &answer)?;
         let is_alias = answer.cname_of(fqdn).is_some();
         Ok(if is_alias {
             Vec::new()
         } else {
             answer.txt_values()
         })
+    }
+
+    /// A server that fails by itself says nothing about zones and values.
+    fn is_well(&self, step: Step, answer: &Answer) -> Result<(), DnsError> {
+        if answer.rcode() != ResponseCode::ServFail {
+            return Ok(());
+        }
+        Err(self
+            .error(step, Fault::Provider, format!("{} failed", self.label))
+            .with_status(rcode_text(answer.rcode()))
+            .with_remedy("see the DNS server's log"))
     }
 
     /// Sees whether the value is there after the server said NOERROR.

@@ -1,6 +1,7 @@
 //! `MaraDNS`: a line in csv2 form, and a signal to duende, which starts the server anew.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -47,6 +48,8 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
 #[derive(Debug)]
 struct MaraDns {
     pid_file: PathBuf,
+    /// How long the signal may take.
+    limit: Duration,
 }
 
 fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, DnsError> {
@@ -58,11 +61,15 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
     }
     Ok(Box::new(ZoneFile {
         code: CODE,
-        dialect: MaraDns { pid_file },
+        dialect: MaraDns {
+            pid_file,
+            limit: context.request_timeout,
+        },
         path,
         zone,
         locks: context.locks.clone(),
         caps: caps(0),
+        limit: context.request_timeout,
     }))
 }
 
@@ -93,17 +100,14 @@ impl Dialect for MaraDns {
 
     async fn tell(&self, step: Step) -> Result<(), DnsError> {
         let pid = self.pid(step).await?;
-        told::run(CODE, step, &["kill".to_owned(), "-HUP".to_owned(), pid]).await
+        let kill = ["kill".to_owned(), "-HUP".to_owned(), pid];
+        told::run(CODE, step, &kill, self.limit).await
     }
 
     async fn check(&self) -> Result<String, DnsError> {
         let pid = self.pid(Step::Check).await?;
-        told::run(
-            CODE,
-            Step::Check,
-            &["kill".to_owned(), "-0".to_owned(), pid.clone()],
-        )
-        .await?;
+        let kill = ["kill".to_owned(), "-0".to_owned(), pid.clone()];
+        told::run(CODE, Step::Check, &kill, self.limit).await?;
         Ok(format!("duende is process {pid} and can be signalled."))
     }
 }

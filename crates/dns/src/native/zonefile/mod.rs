@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use self::file::Edit;
+use self::file::{Edit, Failure};
 use crate::error::{DnsError, Fault, Step};
 use crate::lock::NameLocks;
 use crate::name;
@@ -60,6 +60,8 @@ struct ZoneFile<D> {
     zone: String,
     locks: NameLocks,
     caps: Caps,
+    /// How long a lock is waited for.
+    limit: Duration,
 }
 
 /// Path and zone of the settings.
@@ -100,7 +102,8 @@ impl<D: Dialect> Provider for ZoneFile<D> {
     }
 
     async fn check(&self, name: Option<&str>) -> Result<CheckReport, DnsError> {
-        file::check(&self.path).map_err(|what| self.error(Step::Check, what))?;
+        let checked = file::check(&self.path, self.limit).await;
+        checked.map_err(|failure| self.error(Step::Check, failure))?;
         let mut notes = vec![format!("{} can be read and replaced.", self.path.display())];
         notes.push(self.dialect.check().await?);
         if let Some(name) = name {
@@ -133,10 +136,9 @@ impl<D: Dialect> ZoneFile<D> {
             is: &|line| self.dialect.is(line, target),
             raise_serial: self.dialect.raises_serial(),
         };
-        // A zone file is small; the lock on it is held for as long as that takes.
-        let edited = edit.run();
-        edited.map_err(|what| {
-            self.error(step, what)
+        let edited = edit.run(self.limit).await;
+        edited.map_err(|failure| {
+            self.error(step, failure)
                 .at_name(&target.fqdn)
                 .in_zone(&self.zone)
         })
@@ -152,10 +154,18 @@ impl<D: Dialect> ZoneFile<D> {
             .with_remedy("map the domain to another DNS provider, or enter one for its zone file"))
     }
 
-    fn error(&self, step: Step, what: String) -> DnsError {
-        let error = DnsError::new(self.code, step, Fault::Configuration, what);
-        error.with_remedy(
-            "let this host's service user read and write the zone file and its directory",
-        )
+    fn error(&self, step: Step, failure: Failure) -> DnsError {
+        match failure {
+            Failure::Refused(what) => DnsError::new(self.code, step, Fault::Configuration, what)
+                .with_remedy(
+                    "let this host's service user read and write the zone file and its directory",
+                ),
+            Failure::Locked(path) => {
+                let shown = path.display();
+                let what = format!("{} is locked by another program", self.path.display());
+                DnsError::new(self.code, step, Fault::Provider, what)
+                    .with_remedy(format!("see with lslocks which program holds {shown}"))
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! NSD: a line in master file form, and a command that makes the server read the zone again.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{Dialect, ZoneFile, caps, place, told};
@@ -39,6 +41,8 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
 #[derive(Debug)]
 struct Nsd {
     command: Vec<String>,
+    /// How long the command may run.
+    limit: Duration,
     raise_serial: bool,
     ttl: u32,
 }
@@ -59,6 +63,7 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
                 .split_whitespace()
                 .map(str::to_owned)
                 .collect(),
+            limit: context.request_timeout,
             raise_serial,
             ttl: reader.ttl("ttl", DEFAULT_TTL)?,
         },
@@ -66,6 +71,7 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
         zone,
         locks: context.locks.clone(),
         caps: caps(DEFAULT_TTL),
+        limit: context.request_timeout,
     }))
 }
 
@@ -97,7 +103,7 @@ impl Dialect for Nsd {
     }
 
     async fn tell(&self, step: Step) -> Result<(), DnsError> {
-        told::run(CODE, step, &self.command).await
+        told::run(CODE, step, &self.command, self.limit).await
     }
 
     async fn check(&self) -> Result<String, DnsError> {

@@ -6,26 +6,34 @@ use std::time::Duration;
 use crate::error::{DnsError, Fault, Step};
 use crate::native::process::{self, Ended};
 
-const LIMIT: Duration = Duration::from_secs(30);
-
-/// Runs the program with its arguments; what it says is in the error.
-pub(super) async fn run(code: &'static str, step: Step, words: &[String]) -> Result<(), DnsError> {
-    let failed = |what: String| DnsError::new(code, step, Fault::Configuration, what);
+/// Runs the program with its arguments for at most so long; what it says is in the error.
+pub(super) async fn run(
+    code: &'static str,
+    step: Step,
+    words: &[String],
+    limit: Duration,
+) -> Result<(), DnsError> {
+    let failed = |fault, what: String| DnsError::new(code, step, fault, what);
     let [program, arguments @ ..] = words else {
-        return Err(failed("there is no command to run".to_owned()));
+        let what = "there is no command to run".to_owned();
+        return Err(failed(Fault::Configuration, what));
     };
     let mut command = process::command(Path::new(program));
     command.args(arguments);
-    match process::run(command, LIMIT).await {
+    match process::run(command, limit).await {
         Ended::Well => Ok(()),
-        Ended::Badly(status, output) => Err(failed(format!("{program} failed"))
+        // A server that starts anew just then is there a moment later.
+        Ended::Badly(status, output) => Err(failed(Fault::Provider, format!("{program} failed"))
             .with_status(status.to_string())
             .with_output(&output, &[])
             .with_remedy("run the command by hand as this host's service user")),
         Ended::TooLate(output) => {
-            let what = format!("{program} did not end within {LIMIT:?}");
-            Err(failed(what).with_output(&output, &[]))
+            let what = format!("{program} did not end within {limit:?}");
+            Err(failed(Fault::Provider, what).with_output(&output, &[]))
         }
-        Ended::Never(cause) => Err(failed(format!("{program} cannot be started")).caused_by(cause)),
+        Ended::Never(cause) => {
+            let what = format!("{program} cannot be started");
+            Err(failed(Fault::Configuration, what).caused_by(cause))
+        }
     }
 }

@@ -1,16 +1,20 @@
 //! A DNS service on loopback: real HTTP, scripted misfortune, and a record of what was asked.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::stream;
 use serde_json::Value;
+use tokio::time::Instant;
+
+use super::line::{Doom, Lines};
 
 /// A request as a service sees it.
 #[derive(Clone, Debug)]
@@ -21,6 +25,7 @@ pub(crate) struct Asked {
     pub(crate) query: BTreeMap<String, String>,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: String,
+    pub(crate) at: Instant,
 }
 
 impl Asked {
@@ -116,6 +121,13 @@ impl Data {
         self.zones.iter().any(|known| known == zone)
     }
 
+    /// The longest zone that holds the name.
+    pub(crate) fn zone_of(&self, fqdn: &str) -> Option<String> {
+        let holds = |zone: &&String| fqdn == *zone || fqdn.ends_with(&format!(".{zone}"));
+        let held = self.zones.iter().filter(holds);
+        held.max_by_key(|zone| zone.len()).cloned()
+    }
+
     pub(crate) fn at(&self, fqdn: &str) -> Vec<Txt> {
         self.records
             .iter()
@@ -153,6 +165,15 @@ impl Data {
         let records = self.published.as_ref().unwrap_or(&self.records);
         let at = records.iter().filter(|record| record.fqdn == fqdn);
         at.cloned().collect()
+    }
+
+    /// What the world sees: names and values, sorted.
+    pub(crate) fn seen(&self) -> Vec<(String, String)> {
+        let records = self.published.as_ref().unwrap_or(&self.records).iter();
+        let pairs = records.map(|record| (record.fqdn.clone(), record.value.clone()));
+        let mut pairs: Vec<(String, String)> = pairs.collect();
+        pairs.sort();
+        pairs
     }
 
     pub(crate) fn replace(&mut self, fqdn: &str, values: &[String]) {
@@ -220,10 +241,29 @@ pub(crate) struct Service {
     pub(crate) easy: bool,
     /// A log-in that fails looks like any page: what is strange is strange after it.
     pub(crate) cookie: bool,
-    /// Requests that a log-in takes which is refused; one more where a session could have been over.
+    /// Requests that a log-in takes which is refused.
     pub(crate) login_requests: usize,
     /// It shows something else once in a while: a strange page is strange the second time.
     pub(crate) nags: bool,
+    /// The setting that names its URL.
+    pub(crate) url: &'static str,
+    /// The setting that names its DNS server, where it has one that shows the values.
+    pub(crate) dns: Option<&'static str>,
+    /// What it has room for.
+    pub(crate) room: Room,
+    /// A name whose values can be changed.
+    pub(crate) name: &'static str,
+}
+
+/// What a service has room for at one name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Room {
+    #[default]
+    Many,
+    /// One value, which the next takes the place of.
+    One,
+    /// The last two values; none is ever taken away.
+    LastTwo,
 }
 
 impl Service {
@@ -243,8 +283,12 @@ impl Service {
         zoneless: false,
         easy: false,
         cookie: false,
-        login_requests: 2,
+        login_requests: 1,
         nags: false,
+        url: "base_url",
+        dns: None,
+        room: Room::Many,
+        name: "_acme-challenge.www.example.com",
     };
 }
 
@@ -252,22 +296,32 @@ impl Service {
 #[derive(Clone, Debug)]
 pub(crate) enum Mishap {
     Answer(Reply),
+    /// Octets that are no text in UTF-8, with status 200.
+    Octets(Vec<u8>),
     /// No answer for so long.
     Hang(Duration),
-    /// It is carried out, and the answer breaks off.
+    /// It is carried out, and the answer breaks off after its head.
     LostAnswer,
+    /// It is carried out, and the connection is reset (TCP RST) before a word of the answer.
+    Reset,
+    /// It is carried out, and the answer has half of its body.
+    Half,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum To {
     AnyRequest,
     AnyChange,
+    /// The request after so many others.
+    After(usize),
 }
 
 pub(crate) struct World {
     service: Service,
     pub(crate) data: Data,
     pub(crate) asked: Vec<Asked>,
+    /// What nobody who knows the service would ask for.
+    pub(crate) complaints: Vec<String>,
     mishaps: Vec<(To, Mishap)>,
 }
 
@@ -295,93 +349,148 @@ impl Running {
             service,
             data,
             asked: Vec::new(),
+            complaints: Vec::new(),
             mishaps: Vec::new(),
         };
         let world = Arc::new(Mutex::new(world));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let lines = Lines::new().await;
+        let url = format!("http://{}", lines.addr());
         let app = Router::new().fallback(answer).with_state(world.clone());
-        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        let app = app.into_make_service_with_connect_info::<Doom>();
+        let server = tokio::spawn(async move { axum::serve(lines, app).await.unwrap() });
         Self { url, world, server }
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap()
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For a second server that shows what this one keeps.
+    pub(crate) fn shared(&self) -> Arc<Mutex<World>> {
+        self.world.clone()
     }
 
     /// The next fitting request goes wrong.
     pub(crate) fn mishap(&self, to: To, mishap: Mishap) {
-        self.world().mishaps.push((to, mishap));
+        let mut world = self.world();
+        let to = match to {
+            To::After(others) => To::After(world.asked.len() + others),
+            to => to,
+        };
+        world.mishaps.push((to, mishap));
+    }
+
+    /// Whether everything that was to go wrong did.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.world().mishaps.is_empty()
+    }
+
+    /// Nothing more goes wrong.
+    pub(crate) fn calm(&self) {
+        self.world().mishaps.clear();
     }
 
     /// The values at a name, sorted.
     pub(crate) fn values(&self, fqdn: &str) -> Vec<String> {
-        let mut values: Vec<String> = self
-            .world()
-            .data
-            .seen_at(fqdn)
-            .into_iter()
-            .map(|record| record.value)
-            .collect();
+        self.world().values(fqdn)
+    }
+}
+
+impl World {
+    /// The values that the world sees at a name, sorted.
+    pub(crate) fn values(&self, fqdn: &str) -> Vec<String> {
+        let seen = self.data.seen_at(fqdn).into_iter();
+        let mut values: Vec<String> = seen.map(|record| record.value).collect();
         values.sort();
         values
     }
 }
 
-async fn answer(State(world): State<Arc<Mutex<World>>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-    let url = reqwest::Url::parse(&format!("http://x{}", parts.uri)).unwrap();
-    let decoded = percent_decoded(url.path());
-    let asked = Asked {
-        method: parts.method.to_string(),
-        path: decoded,
-        query: url
-            .query_pairs()
-            .map(|(k, v)| (k.into_owned(), v.into_owned()))
-            .collect(),
-        headers: parts
-            .headers
-            .iter()
-            .map(|(k, v)| (k.to_string(), v.to_str().unwrap_or_default().to_owned()))
-            .collect(),
-        body: String::from_utf8(body.to_vec()).unwrap(),
-    };
-    let (reply, lost, wait) = decide(&mut world.lock().unwrap(), asked);
-    if let Some(wait) = wait {
-        tokio::time::sleep(wait).await;
-    }
+async fn answer(
+    State(world): State<Arc<Mutex<World>>>,
+    ConnectInfo(doom): ConnectInfo<Doom>,
+    request: Request,
+) -> Response {
+    let asked = read(request).await;
+    let lock = || world.lock().unwrap_or_else(PoisonError::into_inner);
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| decide(&mut lock(), asked.clone())));
+    let (reply, mishap) = outcome.unwrap_or_else(|_| {
+        let what = format!(
+            "{} {} is beyond all that it knows",
+            asked.method, asked.path
+        );
+        lock().complaints.push(what);
+        (empty(400), None)
+    });
     let mut response = Response::builder().status(StatusCode::from_u16(reply.status).unwrap());
     for (name, value) in &reply.headers {
         response = response.header(name, value);
     }
-    if lost {
-        let broken: Result<Bytes, _> = Err(std::io::Error::other("the connection breaks"));
-        return response
-            .header("content-length", "5000")
-            .body(Body::from_stream(stream::iter([broken])))
-            .unwrap();
+    match mishap {
+        Some(Mishap::Hang(wait)) => tokio::time::sleep(wait).await,
+        Some(Mishap::Reset) => doom.fall(),
+        Some(Mishap::LostAnswer) => {
+            let broken: Result<Bytes, _> = Err(std::io::Error::other("the connection breaks"));
+            let body = Body::from_stream(stream::iter([broken]));
+            return response
+                .header("content-length", "5000")
+                .body(body)
+                .unwrap();
+        }
+        Some(Mishap::Octets(octets)) => return response.body(Body::from(octets)).unwrap(),
+        Some(Mishap::Half) => {
+            let half = reply.body.len() / 2;
+            let half = reply.body.as_bytes()[..half].to_vec();
+            return response.body(Body::from(half)).unwrap();
+        }
+        Some(Mishap::Answer(_)) | None => {}
     }
     response.body(Body::from(reply.body)).unwrap()
 }
 
-fn decide(world: &mut World, asked: Asked) -> (Reply, bool, Option<Duration>) {
+async fn read(request: Request) -> Asked {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let url = reqwest::Url::parse(&format!("http://x{}", parts.uri)).unwrap();
+    let pairs = url.query_pairs();
+    let headers = parts.headers.iter();
+    let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    Asked {
+        method: parts.method.to_string(),
+        path: percent_decoded(url.path()),
+        query: pairs
+            .map(|(k, v)| (k.into_owned(), v.into_owned()))
+            .collect(),
+        headers: headers.map(|(k, v)| (k.to_string(), text(v))).collect(),
+        body: String::from_utf8(body.to_vec()).unwrap(),
+        at: Instant::now(),
+    }
+}
+
+/// What is answered, and what goes wrong with it.
+fn decide(world: &mut World, asked: Asked) -> (Reply, Option<Mishap>) {
     let service = world.service;
     let is_change = (service.changes)(&asked);
-    let fits = |to: &To| *to == To::AnyRequest || is_change;
+    let number = world.asked.len();
+    let fits = |to: &To| match to {
+        To::AnyRequest => true,
+        To::AnyChange => is_change,
+        To::After(others) => number == *others,
+    };
     let at = world.mishaps.iter().position(|(to, _)| fits(to));
     let mishap = at.map(|at| world.mishaps.remove(at).1);
     world.asked.push(asked.clone());
     match mishap {
-        Some(Mishap::Answer(reply)) => return (reply, false, None),
-        Some(Mishap::Hang(wait)) => return (empty(504), false, Some(wait)),
+        Some(Mishap::Answer(reply)) => return (reply, None),
+        Some(Mishap::Octets(_)) => return (empty(200), mishap),
+        Some(Mishap::Hang(_)) => return (empty(504), mishap),
         _ => {}
     }
     let reply = match (service.knows)(&world.data, &asked) {
         true => (service.serve)(&mut world.data, &asked),
         false => (service.refuse)(),
     };
-    (reply, matches!(mishap, Some(Mishap::LostAnswer)), None)
+    (reply, mishap)
 }
 
 fn percent_decoded(path: &str) -> String {

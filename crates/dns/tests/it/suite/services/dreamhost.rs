@@ -30,7 +30,7 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
                 "zone": "z", "editable": "1", "account_id": "1", "comment": ""})).collect();
             said("success", &json!(list))
         }
-        "dns-add_record" if !data.zones.iter().any(|zone| fqdn.ends_with(zone.as_str())) => said("error", &json!("no_such_zone")),
+        "dns-add_record" if data.zone_of(fqdn).is_none() => said("error", &json!("no_such_zone")),
         "dns-add_record" if there.is_some() => said("error", &json!("record_already_exists_remove_first")),
         "dns-add_record" => {
             data.add(fqdn, value);

@@ -40,7 +40,7 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             for zone in &data.zones {
                 page += &format!("<tr><td><b>{zone}</b> (private)</td><td><a href=/domain/edit.php?edit_domain_id={}>add</a></td></tr>", zone_number(data, zone));
                 for record in data.within(zone) {
-                    let is_own = data.zones.iter().filter(|one| record.fqdn.ends_with(one.as_str())).map(String::len).max() == Some(zone.len());
+                    let is_own = data.zone_of(&record.fqdn).as_ref() == Some(zone);
                     if is_own {
                         let short: String = record.value.chars().take(16).collect();
                         page += &format!("<tr><td><input type=checkbox name=data_id[] value={0}></td><td><a href=edit.php?data_id={0}>{1}</a></td><td>TXT</td><td>\"{short}...\"</td></tr>", record.id, record.fqdn);

@@ -54,8 +54,8 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
         "dns_txt_get" => {
             let name = body["primary_id"]["name"].as_str().unwrap();
             let list: Vec<Value> = data.at(name.trim_end_matches('.')).iter().map(|record| {
-                let zone = data.zones.iter().filter(|zone| record.fqdn.ends_with(zone.as_str())).max_by_key(|zone| zone.len());
-                json!({"id": record.id.to_string(), "zone": zone_number(data, zone.unwrap()).to_string(), "name": name, "type": "TXT", "data": record.value, "ttl": "3600"})
+                let zone = data.zone_of(&record.fqdn);
+                json!({"id": record.id.to_string(), "zone": zone_number(data, &zone.unwrap()).to_string(), "name": name, "type": "TXT", "data": record.value, "ttl": "3600"})
             }).collect();
             ok(&json!(list))
         }

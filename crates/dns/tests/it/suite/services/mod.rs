@@ -16,6 +16,7 @@ macro_rules! services {
 }
 
 services![
+    acmedns,
     active24,
     ali,
     alwaysdata,
@@ -23,18 +24,21 @@ services![
     aws,
     azure,
     cf,
+    challtestsrv,
     cloudns,
     cn,
     conoha,
     conohav3,
     cyon,
     da,
+    ddnss,
     desec,
     dgon,
     dnsimple,
     dp,
     dpi,
     dreamhost,
+    duckdns,
     durabledns,
     easydns,
     exoscale,
@@ -69,6 +73,7 @@ services![
     online,
     openprovider,
     opnsense,
+    pdns,
     pleskxml,
     pointhq,
     rcode0,
@@ -86,6 +91,14 @@ services![
 /// Whatever is not read.
 fn by_method(asked: &Asked) -> bool {
     asked.method != "GET"
+}
+
+/// The value takes the place of what was there; an empty one leaves nothing.
+fn keep_one(data: &mut Data, host: &str, value: &str) {
+    data.replace(host, &[]);
+    if !value.is_empty() {
+        data.add(host, value);
+    }
 }
 
 fn unquoted(text: &str) -> String {
