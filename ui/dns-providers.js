@@ -2,19 +2,19 @@
 import { session } from "./api.js";
 import { el } from "./dom.js";
 import { alertOf } from "./problem.js";
-import { showHeader } from "./shell.js";
+import { may, showHeader } from "./shell.js";
 import { addPage, editPage } from "./dns/edit.js";
 import { listPage } from "./dns/list.js";
 import { providerPage } from "./dns/provider.js";
 import { typesPage } from "./dns/types.js";
 
-/** What is shown at which address; each answers its title and its content. */
+/** What is shown at which address, and the role it needs; each answers its title and its content. */
 const ROUTES = [
-  [/^$/, listPage],
-  [/^add$/, typesPage],
-  [/^add\/([^/]+)$/, addPage],
-  [/^provider\/([^/]+)$/, providerPage],
-  [/^provider\/([^/]+)\/edit$/, editPage],
+  [/^$/, listPage, "viewer"],
+  [/^add$/, typesPage, "operator"],
+  [/^add\/([^/]+)$/, addPage, "operator"],
+  [/^provider\/([^/]+)$/, providerPage, "viewer"],
+  [/^provider\/([^/]+)\/edit$/, editPage, "operator"],
 ];
 const main = document.querySelector("main");
 const notice = document.getElementById("notice");
@@ -52,8 +52,9 @@ async function show() {
 }
 
 async function viewOf(address) {
-  for (const [pattern, page] of ROUTES) {
+  for (const [pattern, page, role] of ROUTES) {
     const parts = address.match(pattern);
+    if (parts && !may(who, role)) return refused({ message: `This needs the role ${role}.`, remedy: "Ask an administrator." });
     if (parts) return page(frame, ...parts.slice(1).map(decodeURIComponent));
   }
   return refused({ message: "There is no such page.", remedy: "" });

@@ -1,7 +1,7 @@
 //! Chromium without a window, for tests of pages (Debian package `chromium`).
 //!
-//! It is driven over its debugging pipe (`--remote-debugging-pipe`): JSON messages of the Chrome DevTools Protocol,
-//! each ended by a zero byte, on its descriptors 3 and 4. So no port is opened, and no WebSocket is needed.
+//! It is driven over its debugging pipe (`--remote-debugging-pipe`): JSON messages of the `DevTools`
+//! protocol, each ended by a zero byte, on its descriptors 3 and 4. So no port is opened, and no WebSocket is needed.
 
 mod page;
 mod pipe;

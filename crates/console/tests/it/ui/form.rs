@@ -43,8 +43,28 @@ async fn every_kind_has_a_form_with_all_its_fields() {
             .page
             .eval("document.querySelectorAll('.settings [data-key]').length");
         assert_eq!(count.await.unwrap(), fields.len(), "{code}");
+        tells_what_one_should_know(&mut desk, kind).await;
     }
     desk.fine();
+}
+
+async fn tells_what_one_should_know(desk: &mut Desk, kind: &Value) {
+    let text = desk.page.text("main").await.unwrap();
+    let warns = text.contains("unofficial, may break");
+    assert_eq!(Value::Bool(warns), kind["unofficial"], "{text}");
+    let proof = match kind["proof"].as_str().unwrap() {
+        "real_server" => "tested with the real server",
+        "recording" => "tested with recorded answers",
+        _ => "tested from its documentation only",
+    };
+    assert!(text.contains(proof), "{text}");
+    if let Some(least) = kind["least_privilege"].as_str() {
+        assert!(text.contains(least), "{least} is missing in {text}");
+    }
+    let docs = "document.querySelector('main a[target=_blank]').href";
+    let docs = desk.page.eval(docs).await.unwrap();
+    let bare = |url: &Value| url.as_str().unwrap().trim_end_matches('/').to_owned();
+    assert_eq!(bare(&docs), bare(&kind["docs"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,9 +2,11 @@
 //!
 //! `EVERCERT_SCREENSHOTS=DIR` keeps pictures of what the tests saw.
 
+mod access;
 mod form;
 mod journey;
 mod paste;
+mod provider;
 mod reader;
 
 use std::path::Path;

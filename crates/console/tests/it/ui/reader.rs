@@ -27,6 +27,12 @@ async fn a_viewer_sees_providers_and_no_buttons() {
         .unwrap();
     assert_eq!(controls(&mut desk).await, Vec::<String>::new());
     desk.picture("viewer").await;
+    for part in ["add", "add/pdns", "provider/p/edit"] {
+        desk.go(part, "DNS providers").await;
+        let text = "This needs the role operator.";
+        desk.page.wait_for_text("main", text).await.unwrap();
+        assert_eq!(controls(&mut desk).await, Vec::<String>::new(), "{part}");
+    }
     desk.fine();
 }
 
