@@ -1,7 +1,8 @@
 //! Whole orders through every kind of DNS server, with Pebble asking that very server.
 //!
 //! One story, told in each world: the Console is killed while its values stand in the zone; a name and its wildcard are
-//! issued; twenty orders at once change one zone, and one challenge name. After each, the zone is what it was.
+//! issued; twenty orders at once change one zone, and one challenge name; and the Console is killed in the midst of
+//! twenty more. After each, the zone is what it was.
 
 mod algorithms;
 mod aliases;
@@ -60,6 +61,9 @@ async fn tell(world: DnsWorld, pebble: Pebble) {
     killed_between_adding_and_removing(&mut scene).await;
     a_name_and_its_wildcard(&scene).await;
     twenty_at_once(&scene).await;
+    if !scene.world.keeps_values() {
+        killed_amid_twenty(&mut scene).await;
+    }
     algorithms::each_by_an_order(&scene).await;
     scene.end().await;
 }
@@ -90,7 +94,7 @@ async fn a_name_and_its_wildcard(scene: &Scene) {
 }
 
 async fn twenty_at_once(scene: &Scene) {
-    let certificates: Vec<String> = (0..SITES).map(|number| format!("site{number}")).collect();
+    let certificates = sites();
     for (number, name) in certificates.iter().enumerate() {
         scene.order(name, &scene.world.names_of_site(number)).await;
     }
@@ -105,6 +109,21 @@ async fn twenty_at_once(scene: &Scene) {
         true => assert!(left.len() <= 2, "{left:?}"),
         false => assert_eq!(left, [STRANGER]),
     }
+}
+
+/// The kill comes when it comes: some values are meant to be written, some are written, some are being removed.
+async fn killed_amid_twenty(scene: &mut Scene) {
+    for name in sites() {
+        scene.renew(&name).await;
+    }
+    scene.wait_for_values(5).await;
+    scene.kill_and_start_again().await;
+    scene.all_at_generation(2, &sites(), LIMIT).await;
+    scene.is_as_before("after a kill amid twenty orders").await;
+}
+
+fn sites() -> Vec<String> {
+    (0..SITES).map(|number| format!("site{number}")).collect()
 }
 
 /// Waits until something is so, and says what is instead when it is not.

@@ -133,28 +133,49 @@ impl Scene {
         self.console = Some(console.unwrap());
     }
 
+    /// Renews a certificate, and does not wait.
+    pub(super) async fn renew(&self, certificate: &str) {
+        let path = format!("/certificates/{certificate}/renew");
+        let (status, answer) = self.rest.post(&path, &json!({})).await.unwrap();
+        assert!(status.is_success(), "{certificate}: {status} {answer}");
+    }
+
+    /// Waits until so many values are written, or about to be.
+    pub(super) async fn wait_for_values(&self, least: usize) {
+        let end = Instant::now() + LIMIT;
+        while self.journal().await < least {
+            assert!(Instant::now() < end, "no values\n{}", self.log());
+        }
+    }
+
     /// Waits until every one of these certificates is in force.
     pub(super) async fn all_in_force(&self, certificates: &[String], limit: Duration) {
-        let missing = async || {
-            let list = self.rest.get("/certificates?limit=200").await.unwrap();
-            let items = list["items"].as_array().unwrap();
-            let in_force = |name: &&String| {
-                let is_it = |one: &&serde_json::Value| one["name"] == name.as_str();
-                let found = items.iter().find(is_it);
-                found.is_some_and(|one| !one["keys"][0]["active"].is_null())
-            };
-            let missing = certificates.iter().filter(|name| !in_force(name));
-            missing.cloned().collect::<Vec<_>>()
-        };
+        self.all_at_generation(1, certificates, limit).await;
+    }
+
+    /// Waits until of every one of these certificates this generation is in force.
+    pub(super) async fn all_at_generation(
+        &self,
+        generation: u64,
+        certificates: &[String],
+        limit: Duration,
+    ) {
         let end = Instant::now() + limit;
         loop {
-            let missing = missing().await;
+            let list = self.rest.get("/certificates?limit=200").await.unwrap();
+            let items = list["items"].as_array().unwrap();
+            let is_there = |name: &&String| {
+                let is_it = |one: &&serde_json::Value| one["name"] == name.as_str();
+                let found = items.iter().find(is_it);
+                found.is_some_and(|one| one["keys"][0]["active"]["generation"] == generation)
+            };
+            let missing: Vec<_> = certificates.iter().filter(|one| !is_there(one)).collect();
             if missing.is_empty() {
                 return;
             }
             assert!(
                 Instant::now() < end,
-                "not issued within {limit:?}: {missing:?}\n{}",
+                "generation {generation} is not in force within {limit:?}: {missing:?}\n{}",
                 self.log()
             );
             tokio::time::sleep(POLL * 5).await;
