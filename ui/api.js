@@ -16,6 +16,11 @@ const NO_ANSWER = {
   detail: "The Console does not answer.",
   remedy: "Check that it runs and that this computer reaches it, then try again.",
 };
+const SIGNED_OUT = {
+  detail: "Your session is over.",
+  remedy: "Sign in in another tab, then come back and do this again: nothing that you filled in is lost.",
+  status: 401,
+};
 let csrf = "";
 
 /** Who is signed in; without a session the sign-in page is opened. */
@@ -41,7 +46,7 @@ export function setUp(token, name, password) {
 
 /** Calls an endpoint; answers its JSON, or nothing where it has none. */
 export async function call(method, path, body) {
-  const response = await accepted(await request(method, path, body));
+  const response = await accepted(method, await authorized(method, path, body));
   return response.status === 204 ? null : response.json();
 }
 
@@ -52,7 +57,7 @@ export async function list(path) {
 
 /** Calls an endpoint that answers one JSON value a line, as it comes. */
 export async function* lines(method, path, body) {
-  const response = await accepted(await request(method, path, body, "application/x-ndjson"));
+  const response = await accepted(method, await authorized(method, path, body, "application/x-ndjson"));
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
@@ -82,6 +87,15 @@ function remembered(found) {
   return found;
 }
 
+/** A request as whoever is signed in now: after a session ended, that may be by a sign-in in another tab. */
+async function authorized(method, target, body, accept) {
+  if (!csrf && method !== "GET") {
+    const response = await request("GET", "/api/v1/session");
+    if (response.ok) remembered(await response.json());
+  }
+  return request(method, target, body, accept);
+}
+
 async function request(method, target, body, accept = "application/json") {
   const headers = { accept };
   if (body !== undefined) headers["content-type"] = "application/json";
@@ -94,9 +108,12 @@ async function request(method, target, body, accept = "application/json") {
   }
 }
 
-async function accepted(response) {
+/** Who only reads is led to the sign-in page; who changes something must not lose what they filled in. */
+async function accepted(method, response) {
   if (response.ok) return response;
   if (response.status !== 401) throw await problemOf(response);
+  csrf = "";
+  if (method !== "GET") throw new Problem(SIGNED_OUT);
   location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.hash)}`);
   return new Promise(() => {}); // the page is being left
 }

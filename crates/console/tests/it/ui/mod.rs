@@ -8,6 +8,7 @@ mod journey;
 mod paste;
 mod provider;
 mod reader;
+mod set_up;
 
 use std::path::Path;
 

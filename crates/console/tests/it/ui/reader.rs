@@ -66,6 +66,41 @@ async fn a_wrong_password_is_told_and_a_session_leads_on() {
     desk.fine();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_was_filled_in_is_lost_when_the_session_ends() {
+    let mut desk = start_or_skip!(Desk::new().await);
+    desk.signed_in("anna", "#add/pdns").await;
+    let page = &mut desk.page;
+    page.fill("[data-key=url]", "http://127.0.0.1:9")
+        .await
+        .unwrap();
+    page.fill("[data-key=api_key]", "k").await.unwrap();
+    let csrf =
+        "fetch('/api/v1/session').then((answer) => answer.json()).then((who) => who.csrf_token)";
+    let csrf = page.eval(csrf).await.unwrap();
+    let out = format!(
+        "fetch('/api/v1/session', {{ method: 'DELETE', headers: {{ 'x-csrf-token': {csrf} }} }}).then((answer) => answer.status)"
+    );
+    assert_eq!(page.eval(&out).await.unwrap(), 204);
+    page.click("form button[type=submit]").await.unwrap();
+    page.wait_for_text(".problem", "Your session is over.")
+        .await
+        .unwrap();
+
+    // As another tab would do it.
+    let body = json!({ "name": "anna", "password": crate::faces::scene::PASSWORD }).to_string();
+    let again = format!(
+        "fetch('/api/v1/session', {{ method: 'POST', headers: {{ 'content-type': 'application/json' }}, body: {} }}).then((answer) => answer.status)",
+        json!(body)
+    );
+    assert_eq!(page.eval(&again).await.unwrap(), 200);
+    page.click("form button[type=submit]").await.unwrap();
+    page.wait_for_text("#notice", "pdns was added.")
+        .await
+        .unwrap();
+    desk.fine();
+}
+
 /// A user with the administrator's password; users are made by the set-up only, so far.
 async fn add_viewer(desk: &Desk) {
     let db = &desk.scene.handle.console.db;
