@@ -57,6 +57,7 @@ const TEXTS: &[(&str, &str)] = texts![
     "exoscale",
     "gandi_livedns",
     "gd",
+    "gdv3",
     "hostingde",
     "httpreq",
     "infoblox",

@@ -88,6 +88,7 @@ const MORE: &[&str] = &[
     "challtestsrv",
     "conohav3",
     "exec",
+    "gdv3",
     "httpreq",
     "selectelv1",
 ];
@@ -139,6 +140,10 @@ const LEAST_CERTAIN: &[(&str, &str)] = &[
     ("misaka", "one recording"),
     ("mydnsjp", "single calls are published only"),
     ("openprovider", "one published test"),
+    (
+        "gdv3",
+        "new in 2026; its maker's description and tests only",
+    ),
     ("vscale", "known by its likeness to Selectel's"),
     (
         "jd",

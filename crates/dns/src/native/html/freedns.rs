@@ -28,7 +28,8 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
         "The web site's log-in is used. Public domains want a picture's letters typed and cannot be used. Unofficial, may break.",
     ),
     notes: &[
-        "FreeDNS has no interface for programs: this is what acme.sh's dns_freedns script does. The cookie that script keeps (FREEDNS_COOKIE) is not taken over: name and password are.",
+        "FreeDNS has no interface for programs: this is what acme.sh's dns_freedns script and Posh-ACME's FreeDNS plugin do. The cookie the script keeps (FREEDNS_COOKIE) is not taken over: name and password are.",
+        "The list of sub-domains has domains with at least one record only; a domain of one's own without any is looked for on the page of domains. Names that begin with _ are for a domain's owner only.",
         "Free accounts may have few sub-domains, challenges included (reported to acme.sh in 2019): an account that is full answers a page that is not the list.",
         "Not certain: nobody has published a recording; the form of the pages is read from the script. After a pause the site shows an offer in place of the list once; it is asked again.",
     ],
@@ -93,7 +94,7 @@ impl Provider for FreeDns {
     async fn add(&self, target: &TxtTarget) -> Result<Receipt, DnsError> {
         let _turn = self.site.turn.lock().await;
         let listing = self.listing(Step::FindZone).await?;
-        let (domain, id) = self.domain(&listing, target)?;
+        let (domain, id) = &self.domain(Step::FindZone, &listing, target).await?;
         let at = |error: DnsError| error.at_name(&target.fqdn).in_zone(domain);
         let receipt = |created| Receipt {
             zone: domain.clone(),
@@ -123,14 +124,21 @@ impl Provider for FreeDns {
             &form,
         );
         let reply = posted.await.map_err(at)?;
-        self.saved(&reply).map_err(at)?;
-        Ok(receipt(true))
+        let is_new = self.saved(&reply).map_err(at)?;
+        if !is_new {
+            let listing = self.listing(Step::Add).await?;
+            let there = self.matching(&listing, target).await.map_err(at)?;
+            if there.is_empty() {
+                return Err(at(self.refused(Step::Add, &reply)));
+            }
+        }
+        Ok(receipt(is_new))
     }
 
     async fn remove(&self, target: &TxtTarget, _: Option<&Receipt>) -> Result<(), DnsError> {
         let _turn = self.site.turn.lock().await;
         let listing = self.listing(Step::FindZone).await?;
-        let (domain, _) = self.domain(&listing, target)?;
+        let (domain, _) = &self.domain(Step::FindZone, &listing, target).await?;
         let at = |error: DnsError| error.at_name(&target.fqdn).in_zone(domain);
         for id in self.matching(&listing, target).await.map_err(at)? {
             let path = format!("/subdomain/delete2.php?data_id%5B%5D={id}&submit=delete+selected");
@@ -151,9 +159,10 @@ impl Provider for FreeDns {
             )],
         };
         if let Some(name) = name {
-            let (domain, _) = self.domain(&listing, &TxtTarget::new(name, ""))?;
+            let target = TxtTarget::new(name, "");
+            let (domain, _) = self.domain(Step::Check, &listing, &target).await?;
             report.notes.push(format!("It holds {domain}."));
-            report.zone = Some(domain.clone());
+            report.zone = Some(domain);
         }
         Ok(report)
     }
@@ -215,17 +224,40 @@ impl FreeDns {
         Ok(listing(&pieces(&reply.text())))
     }
 
-    fn domain<'a>(
+    /// The domain of a name and its id. The list has those with a sub-domain only; another page has all of the account's own.
+    async fn domain(
         &self,
-        listing: &'a Listing,
+        step: Step,
+        listing: &Listing,
         target: &TxtTarget,
-    ) -> Result<&'a (String, String), DnsError> {
-        let none = || {
+    ) -> Result<(String, String), DnsError> {
+        let listed = listing.domain(target);
+        if let (Some(found), Some(_)) = (listed, &target.zone_hint) {
+            return Ok(found.clone());
+        }
+        let mut domains = self.own_domains(step).await?;
+        if domains.is_empty() {
+            // The offer was shown, or there is none.
+            domains = self.own_domains(step).await?;
+        }
+        domains.extend(listed.cloned());
+        let all = Listing {
+            domains,
+            records: Vec::new(),
+        };
+        all.domain(target).cloned().ok_or_else(|| {
             self.site
                 .api
                 .no_zone(&target.fqdn, target.zone_hint.as_deref())
-        };
-        listing.domain(target).ok_or_else(none)
+        })
+    }
+
+    async fn own_domains(&self, step: Step) -> Result<Vec<(String, String)>, DnsError> {
+        let reply = self.site.get(step, "/domain/").await?;
+        if reply.status.is_client_error() || reply.status.is_server_error() {
+            return Err(self.site.api.refused(step, &reply, ""));
+        }
+        Ok(own_domains(&pieces(&reply.text())))
     }
 
     /// The ids of the records of the name whose pages show the value.
@@ -256,8 +288,8 @@ impl FreeDns {
         Ok(found)
     }
 
-    /// The site answers with the list, or leads there.
-    fn saved(&self, reply: &Reply) -> Result<(), DnsError> {
+    /// The site answers with the list, or leads there; `false`: it says that there is such a record already.
+    fn saved(&self, reply: &Reply) -> Result<bool, DnsError> {
         let text = reply.text();
         if text.contains("security code was incorrect") {
             let what = "FreeDNS wants letters of a picture typed, which it does for public domains";
@@ -266,7 +298,17 @@ impl FreeDns {
                 "use a domain of your own, or delegate the challenge name to another DNS provider",
             ));
         }
-        self.done(Step::Add, reply)
+        if text.contains("restricted to the domain owner") {
+            let what = "FreeDNS lets nobody but the domain's owner make names that begin with _";
+            let error = self.site.told(Step::Add, Fault::Zone, what, reply, "");
+            return Err(error.with_remedy(
+                "use a domain of your own, or delegate the challenge name to another DNS provider",
+            ));
+        }
+        if text.contains("already existent") {
+            return Ok(false);
+        }
+        self.done(Step::Add, reply).map(|()| true)
     }
 
     /// After a change the site shows the list, or leads there; whom it does not know, it leads to the log-in.
@@ -281,9 +323,20 @@ impl FreeDns {
         if reply.status.is_success() && listing(&pieces(&reply.text())).is_some() {
             return Ok(());
         }
-        match reply.status.is_success() || reply.status.is_redirection() {
-            true => Err(self.site.strange(step, reply)),
-            false => Err(self.site.api.refused(step, reply, "")),
+        Err(self.refused(step, reply))
+    }
+
+    /// What the site says in place of changing anything.
+    fn refused(&self, step: Step, reply: &Reply) -> DnsError {
+        if reply.status.is_client_error() || reply.status.is_server_error() {
+            return self.site.api.refused(step, reply, "");
+        }
+        match complaint(&pieces(&reply.text())) {
+            None => self.site.strange(step, reply),
+            Some(words) => {
+                let what = "FreeDNS does not change the record";
+                self.site.told(step, Fault::Provider, what, reply, &words)
+            }
         }
     }
 }
@@ -330,6 +383,44 @@ fn listing(pieces: &[Piece]) -> Option<Listing> {
     Some(listing)
 }
 
+/// The domains of the page of the account's own, and their ids.
+fn own_domains(pieces: &[Piece]) -> Vec<(String, String)> {
+    let mut domains = Vec::new();
+    let mut last = None;
+    for (at, piece) in pieces.iter().enumerate() {
+        if matches!(piece, Piece::Start { name, .. } if name == "b")
+            && let Some(Piece::Text(text)) = pieces.get(at + 1)
+        {
+            last = text
+                .split_whitespace()
+                .next()
+                .filter(|word| word.contains('.'));
+        }
+        let link = piece.attribute("a", "href");
+        if let Some(id) = link.and_then(|link| id_after(link, "/subdomain/?limit=")) {
+            domains.extend(last.take().map(|domain| (name::canonical(domain), id)));
+        }
+    }
+    domains
+}
+
+/// What a page of complaint says: its only grey cell.
+fn complaint(pieces: &[Piece]) -> Option<String> {
+    let is_grey = |piece: &Piece| piece.attribute("td", "bgcolor") == Some("#eeeeee");
+    let at = pieces.iter().position(is_grey)?;
+    let inside = pieces[at..]
+        .iter()
+        .take_while(|piece| **piece != Piece::End("td".to_owned()));
+    let texts: Vec<&str> = inside
+        .filter_map(|piece| match piece {
+            Piece::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    let words: String = texts.join(" ").chars().take(300).collect();
+    (!words.is_empty()).then_some(words)
+}
+
 /// An id: digits mostly, letters in some accounts.
 fn id_after(text: &str, mark: &str) -> Option<String> {
     let (_, tail) = text.split_once(mark)?;
@@ -360,5 +451,28 @@ mod tests {
             [("_acme-challenge.example.com".to_owned(), "5".to_owned())]
         );
         assert!(listing(&pieces("<h1>Premium!</h1>")).is_none());
+    }
+
+    #[test]
+    fn own_domains_are_read_without_a_sub_domain() {
+        let page = "<tr><td><font size=\"2\"><b>Example.org</b> <a href=/domain/edit.php>edit</a></td><td><a href=/subdomain/?limit=77>0 hosts in use</a></td></tr>\
+            <tr><td><font size=\"2\"><b>example.net</b></font></td><td><a href=/subdomain/?limit=78>3 hosts</a></td></tr>";
+
+        assert_eq!(
+            own_domains(&pieces(page)),
+            [("example.org", "77"), ("example.net", "78")]
+                .map(|(domain, id)| (domain.to_owned(), id.to_owned()))
+        );
+    }
+
+    #[test]
+    fn a_complaint_is_read() {
+        let page = "<table width=\"95%\"><tr><td bgcolor=\"#eeeeee\">You have <b>no</b> more slots.</td></tr></table>";
+
+        assert_eq!(
+            complaint(&pieces(page)).as_deref(),
+            Some("You have no more slots.")
+        );
+        assert_eq!(complaint(&pieces("<h1>Premium!</h1>")), None);
     }
 }

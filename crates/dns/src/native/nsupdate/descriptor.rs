@@ -15,6 +15,8 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
         "A server takes a TXT record at a name that has a CNAME without a word and drops it: Evercert reads back and tells.",
         "GSS-TSIG (Active Directory) is not spoken; use the type exec with nsupdate -g.",
         "With several servers every one must take the update, as acme.sh's NSUPDATE_SERVER does it.",
+        "Without a zone, the server is asked for the SOA of the name's parents.",
+        "NSUPDATE_KEY of acme.sh is a key file, and goes into key_file. The clocks of both sides must agree to five minutes (BADTIME).",
     ],
     fields: FIELDS,
     one_of: &[],
@@ -31,7 +33,11 @@ pub(in crate::native) static KNOT: Descriptor = Descriptor {
     least_privilege: Some(
         "A key whose acl has action update and update-type TXT for the mapped zones.",
     ),
-    notes: &[],
+    notes: &[
+        "The same updates as nsupdate's: one value is added or removed, others at the name are left alone. Tried against Knot DNS 3 itself.",
+        "KNOT_KEY of acme.sh, algorithm:name:secret as knsupdate takes it, goes into key. acme.sh removes all values of a name; Evercert removes its own only.",
+        "Knot answers NOTAUTH, with BADKEY or BADSIG, for a key that it does not know, and REFUSED where no acl fits: name, address, action update and update-type are looked at.",
+    ],
     fields: FIELDS,
     one_of: &[],
     unofficial: false,

@@ -23,7 +23,7 @@ async fn told(code: &str, to: To, status: u16, body: &str) -> DnsError {
 
 #[tokio::test]
 async fn answers_that_say_why_are_understood() {
-    use Fault::{Clock, Credentials, Permission};
+    use Fault::{Clock, Credentials, Permission, Provider, Zone};
     use To::{AnyChange, AnyRequest};
     for (code, to, status, body, fault, remedy) in [
         (
@@ -57,6 +57,30 @@ async fn answers_that_say_why_are_understood() {
             r#"{"code":"ACCESS_DENIED","message":"Authenticated user is not allowed access"}"#,
             Permission,
             "10 or more domains",
+        ),
+        (
+            "gdv3",
+            AnyChange,
+            403,
+            r#"{"name":"FORBIDDEN","correlationId":"9f1c2e7a","message":"missing scope domains.dns:update"}"#,
+            Permission,
+            "domains.dns:update",
+        ),
+        (
+            "freedns",
+            AnyChange,
+            200,
+            "<table><tr><td bgcolor=\"#eeeeee\">Creation of records beginning with '_' are presently restricted to the domain owner only by default</td></tr></table>",
+            Zone,
+            "domain of your own",
+        ),
+        (
+            "freedns",
+            AnyChange,
+            200,
+            "<table><tr><td bgcolor=\"#eeeeee\">You already have another already existent CNAME record.</td></tr></table>",
+            Provider,
+            "",
         ),
         (
             "dp",

@@ -1,6 +1,6 @@
 //! `FreeDNS`: a cookie, a list, a page for each record; deletion by a link.
 
-use super::super::world::{Asked, Data, Reply, Service, relative, whole};
+use super::super::world::{Asked, Data, Reply, Service, Txt, relative, whole};
 use super::{text_reply, unquoted, zone_number, zone_numbered};
 
 pub(super) const SERVICE: Service = Service {
@@ -23,6 +23,16 @@ fn moved(to: &str) -> Reply {
     reply
 }
 
+fn complaint(words: &str) -> Reply {
+    text_reply(200, &format!("<html><body><table width=\"95%\"><tr><td bgcolor=\"#eeeeee\">{words}</td></tr></table></body></html>"))
+}
+
+/// The records in a domain, not those in a domain below it.
+fn own(data: &Data, zone: &str) -> Vec<Txt> {
+    let is_own = |record: &Txt| data.zone_of(&record.fqdn).as_deref() == Some(zone);
+    data.within(zone).into_iter().filter(is_own).collect()
+}
+
 fn serve(data: &mut Data, asked: &Asked) -> Reply {
     assert!(asked.header("accept-language").starts_with("en-US"));
     match (asked.method.as_str(), asked.path.as_str()) {
@@ -38,16 +48,24 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
         ("GET", "/subdomain/") => {
             let mut page = String::from("<html><body><form action=\"delete2.php\" method=get><table>");
             for zone in &data.zones {
-                page += &format!("<tr><td><b>{zone}</b> (private)</td><td><a href=/domain/edit.php?edit_domain_id={}>add</a></td></tr>", zone_number(data, zone));
-                for record in data.within(zone) {
-                    let is_own = data.zone_of(&record.fqdn).as_ref() == Some(zone);
-                    if is_own {
-                        let short: String = record.value.chars().take(16).collect();
-                        page += &format!("<tr><td><input type=checkbox name=data_id[] value={0}></td><td><a href=edit.php?data_id={0}>{1}</a></td><td>TXT</td><td>\"{short}...\"</td></tr>", record.id, record.fqdn);
-                    }
+                let own = own(data, zone);
+                // Without a record a domain is not shown.
+                if own.is_empty() {
+                    continue;
+                }
+                page += &format!("<tr><td>{zone} (private)</td><td><a href=edit.php?edit_domain_id={}>add</a></td></tr>", zone_number(data, zone));
+                for record in own {
+                    let short: String = record.value.chars().take(16).collect();
+                    page += &format!("<tr><td bgcolor=#eeeeee><input type=checkbox name=data_id[] value={0}></td><td bgcolor=#eeeeee><a href=edit.php?data_id={0}>{1}</a></td><td bgcolor=#eeeeee>TXT</td><td bgcolor=#eeeeee>\"{short}...\"</td></tr>", record.id, record.fqdn);
                 }
             }
             text_reply(200, &format!("{page}</table></form></body></html>"))
+        }
+        ("GET", "/domain/") => {
+            let rows = data.zones.iter().map(|zone| {
+                format!("<tr><td><font size=\"2\"><b>{zone}</b></font></td><td><a href=/subdomain/?limit={}>{} hosts in use</a></td></tr>", zone_number(data, zone), own(data, zone).len())
+            });
+            text_reply(200, &format!("<html><body><table>{}</table></body></html>", rows.collect::<String>()))
         }
         ("GET", "/subdomain/edit.php") => {
             let record = data.records.iter().find(|record| record.id.to_string() == asked.query("data_id")).unwrap();
@@ -58,6 +76,10 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             let zone = zone_numbered(data, &asked.given("domain_id")).unwrap();
             let value = asked.given("address");
             assert!(value.starts_with('"') && value.ends_with('"'), "{value}");
+            let fqdn = whole(&asked.given("subdomain"), &zone);
+            if data.at(&fqdn).iter().any(|record| record.value == unquoted(&value)) {
+                return complaint("You already have another already existent TXT record.");
+            }
             data.add(&whole(&asked.given("subdomain"), &zone), &unquoted(&value));
             moved("/subdomain/")
         }

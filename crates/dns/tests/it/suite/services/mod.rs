@@ -46,6 +46,7 @@ services![
     gandi_livedns,
     gcloud,
     gd,
+    gdv3,
     he,
     hostingde,
     httpreq,
