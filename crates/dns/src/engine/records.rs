@@ -460,7 +460,11 @@ impl Declared {
             ZoneMode::List | ZoneMode::Walk
         );
         Receipt {
-            zone: is_told.then(|| zone.name.clone()).unwrap_or_default(),
+            zone: if is_told {
+                zone.name.clone()
+            } else {
+                String::new()
+            },
             record_ids,
             opaque: json!(null),
             created,
