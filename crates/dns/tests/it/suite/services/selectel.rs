@@ -27,7 +27,7 @@ pub(super) const SERVICE: Service = Service {
 };
 
 fn shown(name: &str) -> String {
-    name.replace("xn--bcher-kva", "bücher")
+    name.replace("xn--bcher-kva", "bücher").replace("xn--strae-oqa", "straße")
 }
 
 fn values(asked: &Asked) -> Vec<String> {
@@ -55,7 +55,7 @@ fn serve(data: &mut Data, asked: &Asked) -> Reply {
             match (method, rest) {
                 ("GET", []) => {
                     assert_eq!(asked.query("rrset_types"), "TXT");
-                    let fqdn = &asked.query("name").trim_end_matches('.').replace("bücher", "xn--bcher-kva");
+                    let fqdn = &asked.query("name").trim_end_matches('.').replace("bücher", "xn--bcher-kva").replace("straße", "xn--strae-oqa");
                     assert!(!asked.query("name").contains("xn--"), "names are kept in Unicode");
                     let there = data.at(fqdn);
                     let records: Vec<Value> = there.iter().map(|record| json!({"content": quoted(&record.value), "disabled": false})).collect();
