@@ -1,16 +1,19 @@
 //! Namecheap: the hosts of a domain are written all at once, so nothing is written that cannot be carried over.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use evercert_types::Secret;
+use reqwest::{Client, Url};
 use roxmltree::{Document, Node};
+use tokio::sync::OnceCell;
 
 use super::api::{Api, Repeat, relative};
 use crate::account::Pace;
 use crate::error::{DnsError, Fault, Step};
-use crate::http::Reply;
+use crate::http::{self, Reply};
 use crate::lock::NameLocks;
 use crate::name;
 use crate::provider::{
@@ -53,6 +56,7 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
         "setHosts replaces all hosts of the domain. Evercert reads them first, writes them back with the one value more or less, and refuses when there is one that it could not write back: a record type or an attribute that it does not know.",
         "API access wants 20 domains, 50 US dollars of balance or as much spent in two years, and the Console's public IPv4 address in the account's list (errors 1011150 and 1011147).",
         "20 requests a minute, 700 an hour and 8000 a day are allowed for a key; more end with error 500000.",
+        "Each request names the address that it comes from. Without client_ip, https://dynamicdns.park-your-domain.com/getip is asked for it, a page of Namecheap's; what it tells has to be in the account's list as well.",
         "Changes show within minutes or up to an hour. The test system is https://api.sandbox.namecheap.com/xml.response.",
     ],
     fields: &[
@@ -68,8 +72,9 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
         Field::text(
             "client_ip",
             "Client address",
-            "Public IPv4 address of this Console, as allowed at Namecheap.",
+            "Public IPv4 address of this Console, as allowed at Namecheap, or the URL of a page that tells it. Namecheap's own page is asked unless it is given.",
         )
+        .optional()
         .env(&["NAMECHEAP_SOURCEIP"], &[]),
         BASE_URL,
         CA_BUNDLE,
@@ -89,6 +94,9 @@ const CAPS: Caps = Caps {
     ..Caps::PLAIN
 };
 
+/// Tells the address that it is asked from.
+const ADDRESS_PAGE: &str = "https://dynamicdns.park-your-domain.com/getip";
+
 /// Whole zones are written: one request after the other.
 const PACE: Pace = Pace {
     at_once: 1,
@@ -100,7 +108,7 @@ struct Namecheap {
     api: Api,
     user: String,
     key: Secret<String>,
-    client_ip: String,
+    address: Address,
     ttl: u32,
     locks: NameLocks,
 }
@@ -115,18 +123,65 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
     let mut api = Api::new(CODE, base, reader.text("ca_bundle"), context)?;
     let key = reader.secret("key").unwrap_or_default();
     api.secrets = vec![key.clone()];
-    let client_ip = reader.required("client_ip")?;
-    if client_ip.parse::<std::net::Ipv4Addr>().is_err() {
-        return Err(reader.error("client_ip is no IPv4 address"));
-    }
+    let address = Address::new(reader.text("client_ip").unwrap_or(ADDRESS_PAGE))?;
     Ok(Box::new(Namecheap {
         api,
         user: reader.required("user")?.to_owned(),
         key,
-        client_ip: client_ip.to_owned(),
+        address,
         ttl: reader.ttl("ttl", DEFAULT_TTL)?.max(DEFAULT_TTL),
         locks: context.locks.clone(),
     }))
+}
+
+/// The public address of this host, given or told by a page.
+#[derive(Debug)]
+struct Address {
+    known: OnceCell<Ipv4Addr>,
+    page: Option<(Client, Url)>,
+}
+
+impl Address {
+    /// # Errors
+    /// When the text is neither an IPv4 address nor a URL.
+    fn new(text: &str) -> Result<Self, DnsError> {
+        if let Ok(address) = text.trim().parse() {
+            return Ok(Self {
+                known: OnceCell::new_with(Some(address)),
+                page: None,
+            });
+        }
+        let wrong = || {
+            let what = "client_ip is neither an IPv4 address nor the URL of a page that tells it";
+            DnsError::setting(CODE, what).of_setting("client_ip")
+        };
+        if !text.contains("://") {
+            return Err(wrong());
+        }
+        let url = http::base_url(CODE, text).map_err(|_| wrong())?;
+        let client = http::client(CODE, &url, None)?;
+        Ok(Self {
+            known: OnceCell::new(),
+            page: Some((client, url)),
+        })
+    }
+
+    async fn get(&self, step: Step) -> Result<Ipv4Addr, DnsError> {
+        let ask = || async {
+            let Some((client, url)) = &self.page else {
+                let what = "no address is known of this host";
+                return Err(DnsError::setting(CODE, what).of_setting("client_ip"));
+            };
+            let reply = http::send(CODE, step, client.get(url.clone())).await?;
+            let told = reply.text().trim().parse();
+            told.map_err(|_| {
+                let what = format!("{url} tells no IPv4 address");
+                DnsError::new(CODE, step, Fault::Provider, what)
+                    .with_remedy("give client_ip, this Console's public IPv4 address")
+            })
+        };
+        self.known.get_or_try_init(ask).await.copied()
+    }
 }
 
 /// All hosts of a domain.
@@ -301,11 +356,12 @@ impl Namecheap {
         more: &[(&str, &str)],
         form: Option<&[(String, String)]>,
     ) -> Result<Reply, DnsError> {
+        let address = self.address.get(step).await?.to_string();
         let mut all: Vec<(String, String)> = [
             ("ApiUser", self.user.as_str()),
             ("ApiKey", self.key.expose()),
             ("UserName", &self.user),
-            ("ClientIp", &self.client_ip),
+            ("ClientIp", &address),
             ("Command", command),
         ]
         .iter()

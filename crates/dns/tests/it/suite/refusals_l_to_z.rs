@@ -3,7 +3,7 @@
 use evercert_dns::Fault;
 
 use super::services::ALL;
-use super::world::{Mishap, Reply, To};
+use super::world::{Mishap, Reply, To, World};
 use super::{FIRST, Scene, target};
 
 /// A refusal of one service, and what it is to be told as.
@@ -253,22 +253,42 @@ async fn netcup_is_asked_for_the_registered_domain_only() {
     let scene = scene("netcup").await;
     scene.provider().add(&target(FIRST)).await.unwrap();
 
-    let world = scene.running.world();
-    let asked = world
-        .asked
-        .iter()
-        .map(|asked| asked.json()["param"]["domainname"].clone());
-    let domains: Vec<String> = asked
-        .filter_map(|name| name.as_str().map(str::to_owned))
-        .collect();
+    let domains = |world: &World| -> Vec<String> {
+        let asked = world.asked.iter().map(|asked| asked.json());
+        let domains = asked.map(|json| json["param"]["domainname"].clone());
+        domains
+            .filter_map(|name| name.as_str().map(str::to_owned))
+            .collect()
+    };
+    let domains = domains(&scene.running.world());
     assert!(
         domains.iter().all(|name| name == "example.com"),
         "{domains:?}"
     );
-    drop(world);
     let elsewhere = evercert_dns::TxtTarget::new("_acme-challenge.example.org", FIRST);
     let error = scene.provider().add(&elsewhere).await.unwrap_err();
     assert_eq!(error.fault(), Fault::Zone, "{error}");
+}
+
+#[tokio::test]
+async fn namecheap_is_told_the_address_that_a_page_tells() {
+    let scene = scene("namecheap").await;
+    let page = axum::Router::new()
+        .route("/ip", axum::routing::get(|| async { "192.0.2.7\n" }))
+        .route("/words", axum::routing::get(|| async { "who asks?" }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, page).await.unwrap() });
+    let with = |place: &str| {
+        let address = format!("{url}/{place}");
+        let user = [("user", "anna"), ("key", "right-key")];
+        scene.provider_with(&[user[0], user[1], ("client_ip", &address)])
+    };
+
+    with("ip").add(&target(FIRST)).await.unwrap();
+    assert_eq!(scene.ours(super::NAME), [FIRST]);
+    let error = with("words").check(None).await.unwrap_err();
+    assert!(error.to_string().contains("tells no IPv4"), "{error}");
 }
 
 #[tokio::test]
