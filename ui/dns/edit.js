@@ -68,8 +68,8 @@ function about(type) {
   const badges = badgesOf(type);
   const docs = type.docs && el("p", {}, outward("Documentation of the service", type.docs));
   const rights = type.least_privilege && el("p", { class: "hint" }, el("strong", {}, "Give it no more than it needs. "), type.least_privilege);
-  const notes = (type.notes || []).map((note) => el("p", { class: "hint" }, note));
-  return [badges.length > 0 && el("p", { class: "badges" }, badges), docs, rights, ...notes].filter(Boolean);
+  const notes = type.notes?.length > 0 && el("ul", { class: "hint" }, type.notes.map((note) => el("li", {}, note)));
+  return [badges.length > 0 && el("p", { class: "badges" }, badges), docs, rights, notes].filter(Boolean);
 }
 
 function nameField(value) {

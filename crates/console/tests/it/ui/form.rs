@@ -44,6 +44,9 @@ async fn every_kind_has_a_form_with_all_its_fields() {
             .eval("document.querySelectorAll('.settings [data-key]').length");
         assert_eq!(count.await.unwrap(), fields.len(), "{code}");
         tells_what_one_should_know(&mut desk, kind).await;
+        if code == "freedns" {
+            desk.picture("notes").await;
+        }
     }
     desk.fine();
 }
@@ -60,6 +63,11 @@ async fn tells_what_one_should_know(desk: &mut Desk, kind: &Value) {
     assert!(text.contains(proof), "{text}");
     if let Some(least) = kind["least_privilege"].as_str() {
         assert!(text.contains(least), "{least} is missing in {text}");
+    }
+    // Few have notes.
+    for note in kind["notes"].as_array().into_iter().flatten() {
+        let note = note.as_str().unwrap();
+        assert!(text.contains(note), "{note} is missing in {text}");
     }
     let docs = "document.querySelector('main a[target=_blank]').href";
     let docs = desk.page.eval(docs).await.unwrap();
