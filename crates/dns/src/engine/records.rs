@@ -191,9 +191,8 @@ impl Declared {
             let mut vars = self.vars(zone, target);
             vars.insert("stored".to_owned(), record.raw.clone());
             vars.extend(record.vars.clone());
-            let refused = match self.change(delete, Step::Remove, &vars, &[]).await {
-                Ok(_) => continue,
-                Err(error) => error,
+            let Err(refused) = self.change(delete, Step::Remove, &vars, &[]).await else {
+                continue;
             };
             // A deletion whose answer was lost was sent again, and may be refused for that it was carried out.
             let is_gone = |left: Vec<Record>| left.iter().all(|one| one.id() != record.id());
