@@ -16,10 +16,12 @@ export function showProblem(form, problem) {
 /** Takes everything away that {@link showProblem} put there. */
 export function clearProblems(form) {
   for (const shown of form.querySelectorAll(".field-problem, .problem")) shown.remove();
-  for (const control of form.querySelectorAll("[aria-invalid]")) {
-    control.removeAttribute("aria-invalid");
-    describe(control, (ids) => ids.filter((id) => !id.startsWith("problem-")));
-  }
+  for (const control of form.querySelectorAll("[aria-invalid]")) clearControl(control);
+}
+
+function clearControl(control) {
+  control.removeAttribute("aria-invalid");
+  describe(control, (ids) => ids.filter((id) => !id.startsWith("problem-")));
 }
 
 /** A box that says what is wrong and what to do. */
@@ -49,7 +51,13 @@ function atField(field, problem) {
   }
   const id = freshId("problem");
   const text = [problem.message, problem.remedy].filter(Boolean).map(sentence).join(" ");
-  field.append(el("p", { class: "field-problem", id, role: "alert" }, text));
+  const said = el("p", { class: "field-problem", id, role: "alert" }, text);
+  field.append(said);
+  const mended = () => {
+    said.remove();
+    clearControl(control);
+  };
+  control.addEventListener("input", mended, { once: true });
   control.setAttribute("aria-invalid", "true");
   describe(control, (ids) => [id, ...ids]);
   reveal(field);

@@ -55,6 +55,8 @@ async fn fill_in(desk: &mut Desk, pdns: &Pdns) {
     let missing = "[data-pointer='/settings/url'] .field-problem";
     page.wait_for_text(missing, "is missing").await.unwrap();
     page.fill("[data-key=url]", &pdns.api_url()).await.unwrap();
+    let mended = format!("!document.querySelector(\"{missing}\")");
+    page.wait_for(&mended).await.unwrap();
     page.fill("[data-key=api_key]", pdns.api_key())
         .await
         .unwrap();
