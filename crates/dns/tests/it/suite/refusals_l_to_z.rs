@@ -91,6 +91,20 @@ const REFUSALS: &[Refusal] = &[
         Fault::Permission,
         "not allowed",
     ),
+    passing(
+        "me",
+        To::AnyChange,
+        400,
+        r#"{"error":["Rate limit exceeded"]}"#,
+        "Rate limit exceeded",
+    ),
+    lasting(
+        "me",
+        400,
+        r#"{error: ["Request sent with date header too far out of sync.  Difference in times is -37706, header value is 1481561931000"]}"#,
+        Fault::Clock,
+        "out of sync",
+    ),
     lasting(
         "miab",
         401,
