@@ -118,12 +118,25 @@ pub struct PropagationSettings {
     /// For `wait`: how long, such as `60s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<String>,
-    /// Give up after this long; default `5m`.
+    /// Give up after this long; default `5m`, or longer where the provider type is known to be slow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<String>,
-    /// When to look for the first time; default `2s`.
+    /// When to look for the first time; default `2s`, `5s` for slow provider types, at once at servers of your own. `0s`
+    /// says that the first complete look is to be believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_look: Option<String>,
+    /// The longest pause between looks; default as the provider type wants it, between 1 and 60 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll: Option<String>,
+    /// How many of the servers must show a record: `all` (default), `quorum` (more than half) or `any`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<String>,
+    /// How long to wait after the record was seen, for what cannot be seen from here; default not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settle: Option<String>,
+    /// Whether CNAMEs at challenge names are followed to where records are written; default true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follow_cnames: Option<bool>,
 }
 
 /// A configured DNS provider; credentials are never shown.

@@ -66,6 +66,7 @@ pub use delegation::Delegation;
 pub use error::{DnsError, Fault, Step};
 pub use lock::{NameGuard, NameLocks};
 pub use lookup::{Limits, LookupError, Transport};
+pub use name::registrable;
 pub use native::{PROVIDERS, build, build_with, descriptor};
 pub use proof::Proof;
 pub use propagation::{

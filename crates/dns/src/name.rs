@@ -34,6 +34,12 @@ pub(crate) fn suffixes(name: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// The domain that was registered for the name, by the public suffix list; every zone that holds it lies there. The name
+/// itself where it is no such.
+pub fn registrable(name: &str) -> &str {
+    psl::domain_str(name).unwrap_or(name)
+}
+
 fn parent(name: &str) -> Option<&str> {
     name.split_once('.').map(|(_, parent)| parent)
 }

@@ -36,6 +36,18 @@ impl Resolver {
         }
     }
 
+    /// The TXT values at the name or behind its CNAME; the zone's own servers are asked, or resolvers where those cannot be.
+    ///
+    /// # Errors
+    /// [`LookupError`] when no server knew.
+    pub async fn txt_quietly(&self, name: &str) -> Result<Vec<String>, LookupError> {
+        let name = name::canonical(name);
+        match self.at_authority(&name, RecordType::TXT).await? {
+            Some((_, answer)) => Ok(answer.txt_values()),
+            None => self.txt(&name).await,
+        }
+    }
+
     /// Where the name's CNAME points, one step; the zone's own servers are asked, or resolvers where those cannot be.
     pub(crate) async fn cname_quietly(&self, name: &str) -> Result<Option<String>, LookupError> {
         let name = name::canonical(name);

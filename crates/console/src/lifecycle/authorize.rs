@@ -320,7 +320,7 @@ impl Drive<'_> {
     }
 
     async fn follow(&self, watch: &Watch, name: &str) -> Result<String, Failure> {
-        if watch.mode == WatchMode::Off {
+        if watch.mode == WatchMode::Off || !watch.follows_cnames {
             return Ok(name.to_owned());
         }
         let failed = |error| lookup_failure(Stage::Preflight, &error);

@@ -9,8 +9,8 @@ use std::time::Duration;
 use evercert_api::dns_providers::PropagationSettings;
 use evercert_db::dns_providers::DnsProvider;
 use evercert_dns::{
-    Accounts, Context, DnsError, LookupError, Propagation, PropagationMode, Provider, Resolver,
-    build_with, repeating,
+    Accounts, Agreement, Caps, Context, DnsError, LookupError, Propagation, PropagationMode,
+    Provider, Resolver, Servers, build_with, repeating,
 };
 use evercert_types::{DnsProviderId, SharedClock, parse_span};
 use jiff::{SignedDuration, Timestamp};
@@ -33,8 +33,18 @@ pub(crate) struct DnsClients {
 pub(crate) struct DnsClient {
     pub(crate) id: DnsProviderId,
     pub(crate) name: String,
+    /// Code of its type.
+    pub(crate) type_code: String,
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) propagation: Watch,
+}
+
+impl DnsClient {
+    /// The waiting for what it writes.
+    pub(crate) fn watching(&self, console: &Console) -> Result<Propagation, LookupError> {
+        let caps = self.provider.caps();
+        self.propagation.watching(console, Some(&caps))
+    }
 }
 
 /// How propagation is checked, read from the settings.
@@ -42,8 +52,12 @@ pub(crate) struct DnsClient {
 pub(crate) struct Watch {
     pub(crate) mode: WatchMode,
     pub(crate) servers: Vec<SocketAddr>,
-    pub(crate) timeout: Duration,
+    pub(crate) timeout: Option<Duration>,
     pub(crate) first_look: Option<Duration>,
+    pub(crate) poll: Option<Duration>,
+    pub(crate) agreement: Agreement,
+    pub(crate) settle: Duration,
+    pub(crate) follows_cnames: bool,
 }
 
 /// Whom to ask.
@@ -66,7 +80,13 @@ pub(crate) struct WatchError {
 
 /// For so long servers that did not answer are not asked what can be left unasked.
 const SILENCE: SignedDuration = SignedDuration::from_mins(10);
+/// Nobody is given up on sooner, unless the operator wants it: what passes late costs nothing but time.
 const TIMEOUT: Duration = Duration::from_secs(300);
+/// Providers that are worth looking at that seldom are slow.
+const SLOW_POLL: Duration = Duration::from_secs(10);
+const SLOW_FIRST_LOOK: Duration = Duration::from_secs(5);
+/// Servers of the operator's own are near.
+const OWN_POLL: Duration = Duration::from_secs(1);
 
 impl DnsClients {
     pub(crate) fn new(clock: SharedClock, accounts: Accounts) -> Self {
@@ -135,6 +155,7 @@ pub(crate) async fn client(
     let provider = repeating(provider);
     let client = Arc::new(DnsClient {
         id,
+        type_code: saved.type_code.clone(),
         provider,
         propagation: watch_of(&saved)?,
         name: saved.name,
@@ -161,8 +182,12 @@ impl Watch {
         Self {
             mode: WatchMode::Authoritative,
             servers: Vec::new(),
-            timeout: TIMEOUT,
+            timeout: None,
             first_look: None,
+            poll: None,
+            agreement: Agreement::All,
+            settle: Duration::ZERO,
+            follows_cnames: true,
         }
     }
 
@@ -171,8 +196,12 @@ impl Watch {
         Ok(Self {
             mode: WatchMode::parse(settings)?,
             servers: servers.collect::<Result<_, _>>()?,
-            timeout: span("timeout", settings.timeout.as_deref())?.unwrap_or(TIMEOUT),
+            timeout: span("timeout", settings.timeout.as_deref())?,
             first_look: span("first_look", settings.first_look.as_deref())?,
+            poll: span("poll", settings.poll.as_deref())?,
+            agreement: agreement(settings.agreement.as_deref())?,
+            settle: span("settle", settings.settle.as_deref())?.unwrap_or_default(),
+            follows_cnames: settings.follow_cnames.unwrap_or(true),
         })
     }
 
@@ -197,6 +226,11 @@ impl Watch {
     /// The waiting itself. A first look at once (`first_look = 0s`) says that the servers are near: one
     /// complete look is then enough.
     pub(crate) fn propagation(&self, console: &Console) -> Result<Propagation, LookupError> {
+        self.watching(console, None)
+    }
+
+    /// As [`Self::propagation`], at the pace of the provider that writes.
+    fn watching(&self, console: &Console, caps: Option<&Caps>) -> Result<Propagation, LookupError> {
         let resolver = match self.mode {
             WatchMode::Off | WatchMode::Wait(_) => Resolver::with_servers([]),
             _ => self.resolver(console)?,
@@ -208,12 +242,51 @@ impl Watch {
             WatchMode::Wait(span) => PropagationMode::Wait(span),
             WatchMode::Off => PropagationMode::Off,
         };
+        propagation.timeout = TIMEOUT;
+        if let Some(caps) = caps {
+            pace(&mut propagation, caps);
+        }
         if self.first_look == Some(Duration::ZERO) {
             propagation = propagation.immediate();
         }
-        propagation.timeout = self.timeout;
+        propagation.timeout = self.timeout.unwrap_or(propagation.timeout);
         propagation.first_look = self.first_look.unwrap_or(propagation.first_look);
+        propagation.poll = self.poll.unwrap_or(propagation.poll);
+        propagation.agreement = self.agreement;
+        propagation.settle = self.settle;
         Ok(propagation)
+    }
+}
+
+/// How patiently, and how often, a provider's changes are looked for.
+fn pace(propagation: &mut Propagation, caps: &Caps) {
+    propagation.servers = caps.servers;
+    propagation.timeout = propagation.timeout.max(caps.propagation_limit);
+    if !caps.propagation_poll.is_zero() {
+        propagation.poll = caps.propagation_poll;
+    }
+    match caps.servers {
+        Servers::Own => {
+            propagation.first_look = Duration::ZERO;
+            propagation.poll = propagation.poll.min(OWN_POLL);
+        }
+        _ if propagation.poll >= SLOW_POLL => propagation.first_look = SLOW_FIRST_LOOK,
+        _ => {}
+    }
+}
+
+fn agreement(text: Option<&str>) -> Result<Agreement, WatchError> {
+    match text.unwrap_or("all") {
+        "all" => Ok(Agreement::All),
+        "quorum" => Ok(Agreement::Majority),
+        "any" => Ok(Agreement::Any),
+        other => {
+            let reason = "is no agreement of servers; use all, quorum or any";
+            Err(WatchError::new(
+                "agreement",
+                &format!("\"{other}\" {reason}"),
+            ))
+        }
     }
 }
 
@@ -289,7 +362,7 @@ mod tests {
         let watch = Watch::parse(&PropagationSettings::default()).unwrap();
 
         assert_eq!(watch.mode, WatchMode::Authoritative);
-        assert_eq!(watch.timeout, TIMEOUT);
+        assert_eq!(watch, Watch::standard());
     }
 
     #[test]
@@ -308,5 +381,55 @@ mod tests {
 
         settings.servers = vec!["localhost".to_owned()];
         assert_eq!(Watch::parse(&settings).unwrap_err().part, "servers");
+    }
+
+    #[test]
+    fn servers_agree_all_most_of_them_or_any() {
+        for (text, wanted) in [
+            ("all", Agreement::All),
+            ("quorum", Agreement::Majority),
+            ("any", Agreement::Any),
+        ] {
+            let mut settings = settings("authoritative");
+            settings.agreement = Some(text.to_owned());
+            settings.settle = Some("10s".to_owned());
+            let watch = Watch::parse(&settings).unwrap();
+            assert_eq!(watch.agreement, wanted);
+            assert_eq!(watch.settle, Duration::from_secs(10));
+        }
+        let mut none = settings("authoritative");
+        none.agreement = Some("none".to_owned());
+        assert!(Watch::parse(&none).is_err());
+    }
+
+    /// What is waited for a provider type without settings.
+    fn pace_of(code: &str) -> Propagation {
+        let caps = evercert_dns::descriptor(code).unwrap().caps;
+        let mut propagation = Propagation::authoritative(Resolver::with_servers([]));
+        propagation.timeout = TIMEOUT;
+        pace(&mut propagation, &caps);
+        propagation
+    }
+
+    #[test]
+    fn slow_providers_are_given_the_time_they_need() {
+        let namecheap = pace_of("namecheap");
+        assert_eq!(namecheap.timeout, Duration::from_secs(3_600));
+        assert_eq!(namecheap.poll, Duration::from_secs(15));
+        assert_eq!(namecheap.first_look, SLOW_FIRST_LOOK);
+        let cloudflare = pace_of("cf");
+        assert_eq!(cloudflare.timeout, TIMEOUT);
+        assert_eq!(cloudflare.first_look, Duration::from_secs(2));
+        assert_eq!(cloudflare.rounds, 2);
+    }
+
+    #[test]
+    fn own_servers_are_looked_at_at_once() {
+        for code in ["nsupdate", "knot", "pdns", "nsd", "acmedns"] {
+            let own = pace_of(code);
+            assert_eq!(own.servers, Servers::Own, "{code}");
+            assert_eq!(own.first_look, Duration::ZERO, "{code}");
+            assert!(own.poll <= OWN_POLL, "{code}");
+        }
     }
 }

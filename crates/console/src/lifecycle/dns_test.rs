@@ -1,11 +1,12 @@
 //! Tests of DNS providers: step by step, told as they go, the outcome remembered.
 
+use std::future::Future;
 use std::time::Instant;
 
 use evercert_api::ca_vendors::{TestReport, TestStep};
 use evercert_api::dns_providers::{DnsTestNews, LastDnsTest};
 use evercert_db::dns_providers as rows;
-use evercert_dns::{CheckReport, DnsError, TxtTarget};
+use evercert_dns::{CheckReport, DnsError, Receipt, TxtTarget};
 use evercert_types::{DomainName, OrderId};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -15,6 +16,7 @@ use super::dns::{TEST_LABEL, named};
 use super::dns_clients::{self, DnsClient};
 use super::failure::{Failure, Stage};
 use super::vendors::{millis, passed};
+use super::withdraw::NameLease;
 use crate::state::Console;
 
 /// A test that was killed leaves its value to the sweep after this long.
@@ -110,23 +112,22 @@ impl DnsTest {
         let id = tx.journal_postpone(order, tx.now() + TEST_LIFE).await?;
         tx.commit().await?;
         self.steps.begin("write TXT");
-        let written = client.provider.add(&target).await;
-        let written = written.map_err(|error| Failure::dns(&error));
+        let written = leased(&self.console, client, &target, client.provider.add(&target)).await;
         let receipt = self
             .steps
             .end(written, |_| format!("a value stands at {name}"));
         let mut is_seen = false;
         if receipt.is_some() {
             self.steps.begin("see TXT");
-            let seen = watch(&self.console, client, &target).await;
+            let seen = watch(&self.console, client, &target, receipt.as_ref()).await;
             is_seen = self.steps.end(seen, String::clone).is_some();
             self.steps.begin("remove TXT");
         }
         // What was refused may stand there all the same: then it is removed without a word.
-        let removed = client.provider.remove(&target, receipt.as_ref()).await;
+        let removal = client.provider.remove(&target, receipt.as_ref());
+        let removed = leased(&self.console, client, &target, removal).await;
         let is_removed = removed.is_ok();
         if receipt.is_some() {
-            let removed = removed.map_err(|error: DnsError| Failure::dns(&error));
             self.steps.end(removed, |()| "the value is gone".to_owned());
         }
         if is_removed {
@@ -146,21 +147,44 @@ fn found(report: &CheckReport) -> String {
     zone.into_iter().chain(notes).collect::<Vec<_>>().join("; ")
 }
 
+/// A change that no other Console interferes with.
+async fn leased<T>(
+    console: &Console,
+    client: &DnsClient,
+    target: &TxtTarget,
+    change: impl Future<Output = Result<T, DnsError>>,
+) -> Result<T, Failure> {
+    let lease = NameLease::take(console, client, &target.fqdn).await?;
+    let changed = lease.during(change).await;
+    changed.map_err(|error| Failure::dns(&error))
+}
+
+/// Where the value was seen, and whether the zone it was written to is the one that is delegated.
 async fn watch(
     console: &Console,
     client: &DnsClient,
     target: &TxtTarget,
+    receipt: Option<&Receipt>,
 ) -> Result<String, Failure> {
-    let propagation = client.propagation.propagation(console);
+    let zone = receipt.map(|receipt| receipt.zone.clone());
+    let target = &TxtTarget {
+        zone_hint: zone.filter(|zone| !zone.is_empty()),
+        ..target.clone()
+    };
+    let propagation = client.watching(console);
     let propagation =
         propagation.map_err(|error| dns_clients::lookup_failure(Stage::Propagation, &error))?;
     let targets = std::slice::from_ref(target);
     let report = propagation.wait(targets).await;
     let report = report.map_err(|error| Failure::propagation(&error))?;
-    Ok(match report.servers.len() {
+    let seen = match report.servers.len() {
         1 => "seen at 1 server".to_owned(),
         count => format!("seen at {count} servers"),
-    })
+    };
+    Ok(report
+        .warnings
+        .iter()
+        .fold(seen, |seen, warning| format!("{seen}; but {warning}")))
 }
 
 /// The steps of a test so far, and the one under way.

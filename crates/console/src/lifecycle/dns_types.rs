@@ -64,7 +64,7 @@ fn capabilities(caps: &Caps) -> DnsCapabilities {
     DnsCapabilities {
         values: match caps.multi {
             Multi::Records => DnsValues::RecordEach,
-            Multi::Rrset => DnsValues::Set,
+            Multi::Rrset | Multi::Zone => DnsValues::Set,
             Multi::Single => DnsValues::OneOnly,
             _ => DnsValues::OneByOne,
         },

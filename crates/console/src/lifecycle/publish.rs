@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use evercert_acme::{AcmeError, AuthorizationStatus, Until};
+use evercert_db::authorizations::Authorization;
 use evercert_db::events::Level;
 use evercert_db::orders::OrderChange;
 use evercert_db::txt_journal::JournalEntry;
 use evercert_dns::{Receipt, TxtTarget};
-use evercert_types::{DnsProviderId, OrderState};
+use evercert_types::{DnsProviderId, DomainName, OrderState};
 use serde_json::json;
 use tokio::time::{Duration, Instant};
 
@@ -94,9 +95,8 @@ impl Drive<'_> {
     /// Writes one record. Whatever stands there with our value is ours: a run before this one wrote it.
     async fn write(&self, entry: &JournalEntry) -> Result<(String, Receipt), Halt> {
         let client = dns_clients::client(self.console, entry.provider_id).await?;
-        let lease = NameLease::take(self.console, &client, &entry.fqdn, self.order.id).await?;
-        let written = client.provider.add(&target(entry)).await;
-        lease.release().await;
+        let lease = NameLease::take(self.console, &client, &entry.fqdn).await?;
+        let written = lease.during(client.provider.add(&target(entry))).await;
         let mut receipt = match written {
             Ok(receipt) => receipt,
             Err(error) => return Err(self.write_failure(&error).await.into()),
@@ -107,50 +107,70 @@ impl Drive<'_> {
 
     /// Published: waits until the values are seen where the CA will look.
     pub(crate) async fn await_propagation(&mut self) -> Result<(), Halt> {
-        let mut groups: BTreeMap<DnsProviderId, Vec<TxtTarget>> = BTreeMap::new();
+        let mut groups: BTreeMap<DnsProviderId, Watched> = BTreeMap::new();
         for entry in self.console.db.journal_of(self.order.id).await? {
-            groups
-                .entry(entry.provider_id)
-                .or_default()
-                .push(target(&entry));
+            let group = groups.entry(entry.provider_id).or_default();
+            group.written.push(written(&entry));
         }
-        let mut clients: Vec<(Arc<DnsClient>, Vec<TxtTarget>)> = Vec::new();
-        for (provider, targets) in groups {
-            clients.push((dns_clients::client(self.console, provider).await?, targets));
+        for one in self.round().await?.now {
+            let group = one.provider_id.and_then(|id| groups.get_mut(&id));
+            if let (Some(group), Some(original)) = (group, original(&one)) {
+                group.originals.push(original);
+            }
+        }
+        let mut clients: Vec<(Arc<DnsClient>, Watched)> = Vec::new();
+        for (provider, watched) in groups {
+            clients.push((dns_clients::client(self.console, provider).await?, watched));
         }
         let watching = clients.iter();
-        let watching = watching.map(|(client, targets)| self.watch(client, targets));
+        let watching = watching.map(|(client, watched)| self.watch(client, watched));
         let seen = each(watching.collect()).await?;
         let shown = self.await_responders().await?;
         self.await_operator().await?;
+        let warnings: BTreeSet<&str> = seen
+            .iter()
+            .flat_map(|(_, warnings)| warnings)
+            .map(String::as_str)
+            .collect();
+        let reports: Vec<_> = seen.iter().map(|(report, _)| report).collect();
         let note = Note::new("order.propagated", "The CA can see what it looks for")
-            .with(json!({"dns": seen, "responders": shown}));
-        let tx = self.console.db.begin_step().await?;
+            .with(json!({"dns": reports, "responders": shown}));
+        let mut tx = self.console.db.begin_step().await?;
+        for warning in warnings {
+            let warning = Note::new("order.propagation", warning);
+            tx.add_event(&self.event(warning, Level::Warn)).await?;
+        }
         self.persist(tx, OrderState::Propagated, OrderChange::Nothing, note)
             .await
     }
 
+    /// What was seen, and what is odd about it.
     async fn watch(
         &self,
         client: &DnsClient,
-        targets: &[TxtTarget],
-    ) -> Result<serde_json::Value, Failure> {
+        watched: &Watched,
+    ) -> Result<(serde_json::Value, Vec<String>), Failure> {
+        let targets = &watched.written;
         let propagation = client
-            .propagation
-            .propagation(self.console)
+            .watching(self.console)
             .map_err(|error| dns_clients::lookup_failure(Stage::Propagation, &error))?;
-        let report = propagation
+        let mut report = propagation
             .wait(targets)
             .await
             .map_err(|error| Failure::propagation(&error))?;
-        Ok(json!({
+        propagation
+            .look_through_resolvers(&watched.originals, &mut report)
+            .await;
+        let seen = json!({
             "provider": client.name,
             "servers": report.servers,
             "seen": targets.iter().map(|target| &target.fqdn).collect::<BTreeSet<_>>(),
             "looks": report.looks,
             "waited_ms": u64::try_from(report.waited.as_millis()).unwrap_or(u64::MAX),
             "warnings": report.warnings,
-        }))
+            "hints": report.hints,
+        });
+        Ok((seen, report.warnings))
     }
 
     /// Propagated: tells the CA to look.
@@ -242,6 +262,36 @@ pub(crate) fn validation_failure(error: &AcmeError) -> Failure {
         failure.message = sentence(error);
     }
     failure
+}
+
+/// What is looked for of one provider's values.
+#[derive(Debug, Default)]
+struct Watched {
+    /// Where they were written.
+    written: Vec<TxtTarget>,
+    /// Where the CA asks for them.
+    originals: Vec<TxtTarget>,
+}
+
+/// As [`target`], with the zone that the provider says it wrote to: it may not be the one that is delegated.
+fn written(entry: &JournalEntry) -> TxtTarget {
+    let zone = entry
+        .receipt
+        .as_ref()
+        .and_then(|receipt| receipt["zone"].as_str());
+    TxtTarget {
+        zone_hint: zone.filter(|zone| !zone.is_empty()).map(str::to_owned),
+        ..target(entry)
+    }
+}
+
+/// What the CA asks for, before any CNAME.
+fn original(one: &Authorization) -> Option<TxtTarget> {
+    let name = DomainName::new(&one.identifier).ok()?;
+    Some(TxtTarget::new(
+        &name.challenge_name(),
+        one.txt_value.clone()?,
+    ))
 }
 
 /// What stands, or shall stand, in DNS for a row of the journal.

@@ -1,5 +1,8 @@
 //! Withdrawing TXT values: exactly our own, after success and failure alike, and again until it is done.
 
+use std::future::Future;
+use std::pin::pin;
+
 use evercert_db::DbError;
 use evercert_db::db::Engine;
 use evercert_db::txt_journal::JournalEntry;
@@ -27,6 +30,8 @@ const LADDER: [SignedDuration; 4] = [
 const HOPEFUL: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
+/// Held longer than that, it is renewed.
+const LEASE_RENEWAL: Duration = Duration::from_secs(20);
 const LEASE_PATIENCE: Duration = Duration::from_secs(90);
 const LEASE_POLL: Duration = Duration::from_millis(50);
 
@@ -63,10 +68,8 @@ async fn withdraw_one(console: &Console, entry: &JournalEntry) {
 
 async fn remove(console: &Console, entry: &JournalEntry) -> Result<(), Failure> {
     let client = dns_clients::client(console, entry.provider_id).await?;
-    let lease = NameLease::take(console, &client, &entry.fqdn, entry.order_id).await?;
-    let done = remove_holding(console, &client, entry).await;
-    lease.release().await;
-    done
+    let lease = NameLease::take(console, &client, &entry.fqdn).await?;
+    lease.during(remove_holding(console, &client, entry)).await
 }
 
 async fn remove_holding(
@@ -123,7 +126,7 @@ fn next_removal(entry: &JournalEntry, now: Timestamp) -> Timestamp {
     now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
-/// Keeps other Consoles from changing the same name's record set meanwhile; within one process the
+/// Keeps other Consoles from changing the same record set, or the same zone, meanwhile; within one process the
 /// providers see to that themselves.
 pub(crate) struct NameLease<'a> {
     held: Option<(&'a Console, String, String)>,
@@ -131,19 +134,19 @@ pub(crate) struct NameLease<'a> {
 
 impl<'a> NameLease<'a> {
     /// Takes the lease, where one is needed: several Consoles can share the database, and the provider reads and
-    /// writes the whole record set.
+    /// writes the whole record set, or the whole zone.
     pub(crate) async fn take(
         console: &'a Console,
         client: &DnsClient,
         fqdn: &str,
-        order: OrderId,
     ) -> Result<Self, Failure> {
-        let whole_set = client.provider.caps().multi == Multi::Rrset;
-        if console.db.engine() == Engine::Sqlite || !whole_set {
+        let scope = scope(client.provider.caps().multi, fqdn);
+        let (Some(scope), Engine::Postgres) = (scope, console.db.engine()) else {
             return Ok(Self { held: None });
-        }
-        let name = format!("dns:{}:{fqdn}", client.id);
-        let owner = format!("{}/{order}", console.node);
+        };
+        // Of the type, not the entry: two entries may be for the same account.
+        let name = format!("dns:{}:{scope}", client.type_code);
+        let owner = format!("{}/{}", console.node, OrderId::new());
         let deadline = Instant::now() + LEASE_PATIENCE;
         while !console.db.acquire_lease(&name, &owner, LEASE).await? {
             if Instant::now() >= deadline {
@@ -151,7 +154,7 @@ impl<'a> NameLease<'a> {
                     Stage::DnsWrite,
                     Class::Transient,
                     "dns.busy",
-                    format!("another order holds the record set {fqdn}"),
+                    format!("another order holds the records of {scope}"),
                 ));
             }
             tokio::time::sleep(LEASE_POLL).await;
@@ -161,14 +164,40 @@ impl<'a> NameLease<'a> {
         })
     }
 
-    /// Gives it up; one that cannot be given up now runs out by itself.
-    pub(crate) async fn release(self) {
+    /// Does what the lease was taken for, holding it for as long as that takes; then gives it up.
+    pub(crate) async fn during<T>(self, work: impl Future<Output = T>) -> T {
         let Some((console, name, owner)) = self.held else {
-            return;
+            return work.await;
         };
+        let mut work = pin!(work);
+        let done = loop {
+            match tokio::time::timeout(LEASE_RENEWAL, work.as_mut()).await {
+                Ok(done) => break done,
+                Err(_) => renew(console, &name, &owner).await,
+            }
+        };
+        // One that cannot be given up now runs out by itself.
         if let Err(error) = console.db.release_lease(&name, &owner).await {
             tracing::warn!(lease = name, %error, "a lease could not be given up");
         }
+        done
+    }
+}
+
+async fn renew(console: &Console, name: &str, owner: &str) {
+    match console.db.acquire_lease(name, owner, LEASE).await {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!(lease = name, "a lease was lost before its work was done"),
+        Err(error) => tracing::warn!(lease = name, %error, "a lease could not be renewed"),
+    }
+}
+
+/// What must not be changed by two Consoles at once, if anything.
+fn scope(multi: Multi, fqdn: &str) -> Option<String> {
+    match multi {
+        Multi::Rrset => Some(fqdn.to_owned()),
+        Multi::Zone => Some(evercert_dns::registrable(fqdn).to_owned()),
+        _ => None,
     }
 }
 
@@ -203,5 +232,14 @@ mod tests {
             wait(&entry, start + SignedDuration::from_hours(24 * 8)),
             86_400
         );
+    }
+
+    #[test]
+    fn writers_of_a_set_hold_its_name_and_writers_of_a_zone_the_whole_domain() {
+        let name = "_acme-challenge.www.example.co.uk";
+
+        assert_eq!(scope(Multi::Rrset, name).as_deref(), Some(name));
+        assert_eq!(scope(Multi::Zone, name).as_deref(), Some("example.co.uk"));
+        assert_eq!(scope(Multi::Records, name), None);
     }
 }

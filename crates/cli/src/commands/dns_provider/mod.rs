@@ -112,12 +112,24 @@ struct Propagation {
     /// For `wait`: how long to wait, such as 60s.
     #[arg(long, value_name = "SPAN")]
     propagation_wait: Option<String>,
-    /// Give up on a record that does not become public after this long; default 5m.
+    /// Give up on a record that does not become public after this long; default 5m, or longer for slow types.
     #[arg(long, value_name = "SPAN")]
     propagation_timeout: Option<String>,
-    /// When to look for the first time; default 2s.
+    /// When to look for the first time; default 2s to 5s, at once at servers of your own.
     #[arg(long, value_name = "SPAN")]
     propagation_first_look: Option<String>,
+    /// The longest pause between looks; default as the type wants it.
+    #[arg(long, value_name = "SPAN")]
+    propagation_poll: Option<String>,
+    /// How many of the servers must show a record: all, quorum or any; default all.
+    #[arg(long, value_name = "HOW-MANY")]
+    propagation_agreement: Option<String>,
+    /// How long to wait after the record was seen, such as 10s; default not at all.
+    #[arg(long, value_name = "SPAN")]
+    propagation_settle: Option<String>,
+    /// Whether CNAMEs at challenge names are followed; default true.
+    #[arg(long, value_name = "BOOL")]
+    follow_cnames: Option<bool>,
 }
 
 /// Runs it.
@@ -187,6 +199,10 @@ impl Propagation {
             || self.propagation_wait.is_some()
             || self.propagation_timeout.is_some()
             || self.propagation_first_look.is_some()
+            || self.propagation_poll.is_some()
+            || self.propagation_agreement.is_some()
+            || self.propagation_settle.is_some()
+            || self.follow_cnames.is_some()
     }
 
     fn body(&self) -> serde_json::Value {
@@ -196,6 +212,10 @@ impl Propagation {
             "wait": self.propagation_wait,
             "timeout": self.propagation_timeout,
             "first_look": self.propagation_first_look,
+            "poll": self.propagation_poll,
+            "agreement": self.propagation_agreement,
+            "settle": self.propagation_settle,
+            "follow_cnames": self.follow_cnames,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use evercert_acme::vendors::Support;
 use evercert_api::preflight::PreflightCheck;
 use evercert_db::DbError;
-use evercert_dns::{Delegation, LookupError, Resolver, TxtTarget};
+use evercert_dns::{Delegation, LookupError, Multi, Resolver, TxtTarget};
 use evercert_types::{DnsProviderId, DomainName, OrderId};
 use jiff::SignedDuration;
 
@@ -133,6 +133,10 @@ async fn alias(
             Some(itself),
         );
     }
+    if !client.propagation.follows_cnames {
+        let what = "CNAMEs are not followed for this provider";
+        return (probe.skipped(what), Some(itself));
+    }
     let failed = |error: &LookupError| lookup_failure(Stage::Preflight, error);
     let resolver = match resolver(console, client) {
         Ok(resolver) => resolver,
@@ -245,7 +249,7 @@ async fn leftovers(
         return Ok(probe.skipped("this provider's records are not looked at"));
     }
     let asked = match resolver(console, client) {
-        Ok(resolver) => resolver.txt(effective).await,
+        Ok(resolver) => resolver.txt_quietly(effective).await,
         Err(error) => Err(error),
     };
     Ok(match asked {
@@ -273,6 +277,10 @@ async fn write(
     probe: Probe,
     fqdn: &str,
 ) -> Result<PreflightCheck, DbError> {
+    if client.provider.caps().multi == Multi::Newest {
+        let why = "a value could take the place of one that an order needs";
+        return Ok(probe.skipped(why));
+    }
     let order = OrderId::new();
     let target = TxtTarget::new(fqdn, format!("evercert-preflight-{order}"));
     let mut tx = console.db.begin_write().await?;
@@ -280,7 +288,7 @@ async fn write(
         .await?;
     let id = tx.journal_postpone(order, tx.now() + VALUE_LIFE).await?;
     tx.commit().await?;
-    let lease = match NameLease::take(console, client, &target.fqdn, order).await {
+    let lease = match NameLease::take(console, client, &target.fqdn).await {
         Ok(lease) => lease,
         Err(failure) => {
             forget(console, &id).await?;
@@ -290,10 +298,13 @@ async fn write(
             ));
         }
     };
-    let written = client.provider.add(&target).await;
-    let receipt = written.as_ref().ok();
-    let removed = client.provider.remove(&target, receipt).await;
-    lease.release().await;
+    let both = async {
+        let written = client.provider.add(&target).await;
+        let receipt = written.as_ref().ok();
+        let removed = client.provider.remove(&target, receipt).await;
+        (written, removed)
+    };
+    let (written, removed) = lease.during(both).await;
     if removed.is_ok() {
         forget(console, &id).await?;
     }
@@ -306,10 +317,10 @@ async fn write(
                 failure.remedy.clone().unwrap_or_default(),
             )
         }
-        (Ok(receipt), Ok(())) => {
-            let zone = &receipt.zone;
-            probe.passed(format!("a value was written to zone {zone} and removed"))
-        }
+        (Ok(receipt), Ok(())) => probe.passed(match receipt.zone.as_str() {
+            "" => "a value was written and removed".to_owned(),
+            zone => format!("a value was written to zone {zone} and removed"),
+        }),
     })
 }
 
