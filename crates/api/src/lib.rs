@@ -23,6 +23,7 @@ pub mod revocations;
 pub mod store;
 pub mod sync;
 pub mod terms;
+pub mod txt_journal;
 pub mod users;
 
 pub use page::Page;

@@ -46,6 +46,7 @@ pub mod slots;
 pub mod store_items;
 pub mod terms;
 pub mod txt_journal;
+pub mod txt_journal_list;
 pub mod users;
 pub mod vendors;
 pub mod versions;

@@ -264,7 +264,7 @@ impl Db {
     }
 }
 
-fn read(row: &AnyRow) -> Result<JournalEntry, DbError> {
+pub(crate) fn read(row: &AnyRow) -> Result<JournalEntry, DbError> {
     let attempts = row.count("attempts")?;
     Ok(JournalEntry {
         id: row.text("id")?,

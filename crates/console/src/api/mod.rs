@@ -25,6 +25,7 @@ pub(crate) mod renewals;
 pub(crate) mod session;
 pub(crate) mod store;
 pub(crate) mod tokens;
+mod txt_journal;
 
 use axum::routing::get;
 use axum::{Json, Router, middleware};
@@ -79,6 +80,8 @@ fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(dns::show_type))
         .routes(routes!(dns::show, dns::change, dns::remove))
         .routes(routes!(dns::test))
+        .routes(routes!(txt_journal::list))
+        .routes(routes!(txt_journal::retry))
         .routes(routes!(dns::list_mappings, dns::map_domain))
         .routes(routes!(dns::unmap_domain))
         .routes(routes!(dns::check_delegations))

@@ -30,6 +30,7 @@ mod finalize;
 pub mod import;
 mod install;
 pub(crate) mod issue;
+pub mod journal;
 pub mod ledger;
 pub mod list;
 mod material;

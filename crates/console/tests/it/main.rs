@@ -5,6 +5,7 @@
 mod challenges_listener;
 mod challenges_manual;
 mod dns_changes;
+mod dns_watch;
 mod faces;
 mod issue_change;
 mod issue_pebble;

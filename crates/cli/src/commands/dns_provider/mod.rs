@@ -1,5 +1,6 @@
 //! `evercert dns-provider`: who answers DNS-01.
 
+mod journal;
 mod types;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,8 @@ enum Action {
         /// Name of the provider.
         name: String,
     },
+    /// Show the TXT values that were written through a DNS provider and are not removed yet, with why not.
+    Journal(journal::Args),
     /// List the DNS providers and the domains mapped to them.
     List,
     /// Remove a DNS provider that no domain is mapped to.
@@ -149,6 +152,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         }
         Action::Edit(wanted) => edit(&client, wanted, output).await,
         Action::Enable { name } => patch(&client, &name, &json!({ "active": true }), output).await,
+        Action::Journal(journal) => journal::run(&client, &journal, output).await,
         Action::List => {
             let page: Page<DnsProvider> = client.get("/dns-providers").await?;
             if output == Output::Json {

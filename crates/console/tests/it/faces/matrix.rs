@@ -70,6 +70,16 @@ const ENDPOINTS: &[(&str, &str, Option<Role>)] = &[
         Some(Role::Operator),
     ),
     (
+        "GET",
+        "/api/v1/dns-providers/{name}/journal",
+        Some(Role::Viewer),
+    ),
+    (
+        "POST",
+        "/api/v1/dns-providers/{name}/journal/retry",
+        Some(Role::Operator),
+    ),
+    (
         "POST",
         "/api/v1/dns-providers/{name}/test",
         Some(Role::Operator),
