@@ -6,7 +6,7 @@ use evercert_api::txt_journal::JournalValueState;
 use evercert_console::lifecycle::{dns, journal};
 use evercert_testkit::eventually;
 use evercert_types::OrderId;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::world::{World, actor, wanted};
 
@@ -77,7 +77,8 @@ async fn a_value_that_could_not_be_removed_is_shown_and_tried_again_at_a_word() 
         .unwrap();
     tx.commit().await.unwrap();
     let id = db.journal_of(order).await.unwrap().remove(0).id;
-    let tomorrow = world.console.now() + SignedDuration::from_hours(24);
+    let now = Timestamp::from_second(world.console.now().as_second()).unwrap();
+    let tomorrow = now + SignedDuration::from_hours(24);
     let mut tx = db.begin_write().await.unwrap();
     tx.journal_failed(&id, tomorrow, "no luck").await.unwrap();
     tx.commit().await.unwrap();
