@@ -283,7 +283,16 @@ impl Declared {
         {
             vars.insert("ttl".to_owned(), ttl.to_string());
         }
-        self.change(change, step, &vars, values).await?;
+        // Values of others go back as they were shown, unless quotes are put around all.
+        let quotes = change.request.quotes_values();
+        let written = values.iter().map(|value| {
+            let shown = set.iter().find(|record| record.value == *value);
+            shown
+                .filter(|_| !quotes)
+                .map_or_else(|| value.clone(), |record| record.raw.clone())
+        });
+        let written: Vec<String> = written.collect();
+        self.change(change, step, &vars, &written).await?;
         self.commit(step, &vars).await
     }
 

@@ -154,7 +154,32 @@ impl Request {
     }
 }
 
+impl Request {
+    /// Whether it puts the values of the set, which it calls `{v}`, in quotes.
+    pub(crate) fn quotes_values(&self) -> bool {
+        let form = self.form.iter().flat_map(BTreeMap::values);
+        let mut form = form.filter_map(|value| match value {
+            FormText::Json { json } => Some(json),
+            FormText::Text(_) => None,
+        });
+        let params = self.xmlrpc.iter().flat_map(|call| &call.params);
+        self.query_each.values().any(|text| text.quotes("v"))
+            || form.any(JsonText::quotes_values)
+            || self.json.iter().chain(params).any(JsonText::quotes_values)
+    }
+}
+
 impl JsonText {
+    fn quotes_values(&self) -> bool {
+        match self {
+            Self::Bool(_) | Self::Int(_) => false,
+            Self::Text(text) => text.quotes("v"),
+            Self::List(list) => list.iter().any(Self::quotes_values),
+            Self::Each(each) => each.item.quotes_values(),
+            Self::Object(map) => map.values().any(Self::quotes_values),
+        }
+    }
+
     fn holes<'a>(&'a self, names: &mut Vec<&'a str>) {
         match self {
             Self::Bool(_) | Self::Int(_) => {}

@@ -121,6 +121,14 @@ impl Template {
         })
     }
 
+    /// Whether it puts what the hole names in quotes.
+    pub(crate) fn quotes(&self, wanted: &str) -> bool {
+        self.0.iter().any(|part| match part {
+            Part::Hole { name, filters } => name == wanted && filters.contains(&Filter::Quoted),
+            Part::Text(_) => false,
+        })
+    }
+
     /// The text with its holes filled; what is not known is empty.
     pub(crate) fn render(&self, vars: &Vars) -> String {
         let parts = self.0.iter().map(|part| match part {

@@ -92,7 +92,11 @@ pub(crate) async fn others(scene: &mut Scene) {
     let looking_alike = [&format!("{FIRST}x"), &FIRST[..42]];
     let is_cut = scene.subject.code == "durabledns";
     let looking_alike = looking_alike.into_iter().filter(|_| !is_cut);
-    for value in looking_alike.chain([FIRST.to_lowercase().as_str(), "v=DMARC1; p=none"]) {
+    for value in looking_alike.chain([
+        FIRST.to_lowercase().as_str(),
+        "v=DMARC1; p=none",
+        "back\\slash; and space",
+    ]) {
         scene.plant_here(value);
     }
     for name in [

@@ -102,12 +102,25 @@ fn keep_one(data: &mut Data, host: &str, value: &str) {
     }
 }
 
+/// The value of a text as master files have it: character strings, in quotes or up to the next space (RFC 1035 §5.1).
 fn unquoted(text: &str) -> String {
-    text.trim_matches('"').to_owned()
+    let (mut value, mut is_quoted) = (String::new(), false);
+    let mut rest = text.chars();
+    while let Some(one) = rest.next() {
+        match one {
+            '"' => is_quoted = !is_quoted,
+            '\\' => value.extend(rest.next()),
+            ' ' if !is_quoted => {}
+            one => value.push(one),
+        }
+    }
+    value
 }
 
+/// One character string as master files have it.
 fn quoted(text: &str) -> String {
-    format!("\"{text}\"")
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{escaped}\"")
 }
 
 fn basic(user: &str, password: &str) -> String {
