@@ -10,8 +10,8 @@ use super::scene::Scene;
 use super::subject::{Subject, subjects};
 use super::table::{Standing, standing};
 
-/// Providers that are tried at the same time.
-const AT_ONCE: usize = 24;
+/// Providers that are tried at the same time: all, since most of a case is waiting.
+const AT_ONCE: usize = 100;
 /// What a provider may take for a case on a busy machine.
 const LONGEST: Duration = Duration::from_secs(100);
 
