@@ -8,11 +8,18 @@ const MODES = [
   ["wait", "Only wait"],
   ["off", "Do not look"],
 ];
+const ANY = MODES.map(([mode]) => mode);
+const LOOKING = ["servers", "authoritative"];
+/** Key, label, help, the modes in which it counts, and choices where not any text will do. */
 const FIELDS = [
-  ["servers", "Servers", "address:port, separated by commas.", ["servers", "authoritative"]],
+  ["servers", "Servers", "address:port, separated by commas.", LOOKING],
   ["wait", "How long to wait", "Such as 60s.", ["wait"]],
-  ["first_look", "First look after", "Such as 2s.", ["servers", "authoritative"]],
-  ["timeout", "Give up after", "Default: 5m.", ["servers", "authoritative"]],
+  ["first_look", "First look after", "Such as 2s; 0s at servers that need no second look.", LOOKING],
+  ["poll", "Look again after at most", "Such as 10s. Default: as the service wants it.", LOOKING],
+  ["timeout", "Give up after", "Default: 5m, more where the service is slow.", LOOKING],
+  ["agreement", "Which servers must show it", "", LOOKING, [["", "all"], ["quorum", "more than half"], ["any", "any one"]]],
+  ["settle", "Wait after it was seen", "Such as 30s, for servers that cannot be asked from here. Default: not at all.", LOOKING],
+  ["follow_cnames", "CNAMEs at challenge names", "", ANY, [["", "are followed"], ["false", "are not followed"]]],
 ];
 
 /** The fold, and how it is read: `values()` is what the API takes. */
@@ -20,16 +27,19 @@ export function propagationForm(saved = {}) {
   const id = freshId("mode");
   const mode = el("select", { id, value: saved.mode || "authoritative", on: { change: () => arrange() } },
     MODES.map(([value, name]) => el("option", { value }, name)));
-  const rows = FIELDS.map(([key, label, help, modes]) => row(key, label, help, modes, saved[key]));
+  const rows = FIELDS.map(([key, label, help, modes, choices]) => row({ key, label, help, modes, choices }, saved[key]));
+  const known = new Set(["mode", ...rows.map((one) => one.key)]);
+  const unknown = Object.fromEntries(Object.entries(saved).filter(([key]) => !known.has(key)));
   const arrange = () => rows.forEach((one) => {
     one.node.hidden = !one.modes.includes(mode.value);
-    one.mark.textContent = mode.value === one.key ? "" : " optional";
+    one.mark.textContent = mode.value === one.key || one.choices ? "" : " optional";
   });
   arrange();
   const given = () => {
-    const entries = rows.filter((one) => !one.node.hidden && one.input.value.trim()).map((one) => [one.key, one.read()]);
+    const entries = rows.filter((one) => !one.node.hidden && one.text()).map((one) => [one.key, one.read()]);
     const named = mode.value === "authoritative" && !saved.mode ? [] : [["mode", mode.value]];
-    return Object.fromEntries([...named, ...entries]);
+    // All is sent that was set, also what this form does not know: it takes the place of what is saved.
+    return { ...unknown, ...Object.fromEntries([...named, ...entries]) };
   };
   const before = JSON.stringify(given());
   const isSet = Object.keys(saved).length > 0;
@@ -41,15 +51,26 @@ export function propagationForm(saved = {}) {
   return { node, values: given, isChanged: () => JSON.stringify(given()) !== before };
 }
 
-function row(key, label, help, modes, saved) {
+function row({ key, label, help, modes, choices }, saved) {
   const id = freshId("propagation");
-  const input = el("input", {
-    id, type: "text", autocomplete: "off", spellcheck: "false", "data-key": key, "aria-describedby": `${id}-help`,
-    value: Array.isArray(saved) ? saved.join(", ") : saved,
-  });
+  const shown = Array.isArray(saved) ? saved.join(", ") : String(saved ?? "");
+  const shared = { id, "data-key": key, "aria-describedby": `${id}-help`, value: choices && !isOf(choices, shown) ? "" : shown };
+  const input = choices ? el("select", shared, choices.map(([value, name]) => el("option", { value }, name)))
+    : el("input", { ...shared, type: "text", autocomplete: "off", spellcheck: "false" });
   const mark = el("span", { class: "optional" });
   const node = el("div", { class: "field", "data-pointer": `/propagation/${key}` }, el("label", { for: id }, label, mark), input,
-    el("p", { class: "help", id: `${id}-help` }, help));
+    el("p", { class: "help", id: `${id}-help`, hidden: !help }, help));
   const text = () => input.value.trim();
-  return { key, modes, mark, input, node, read: () => (key === "servers" ? text().split(/[\s,]+/).filter(Boolean) : text()) };
+  return { key, modes, choices, mark, input, node, text, read: () => READ[key]?.(text()) ?? text() };
+}
+
+/** What is not sent as text. */
+const READ = {
+  servers: (text) => text.split(/[\s,]+/).filter(Boolean),
+  follow_cnames: (text) => text !== "false",
+};
+
+/** "all" and "true" are what counts when nothing is chosen. */
+function isOf(choices, value) {
+  return choices.some(([choice]) => choice === value);
 }

@@ -1,7 +1,8 @@
 //! The form of every kind of DNS provider is made from its description.
 
 use evercert_testkit::start_or_skip;
-use serde_json::Value;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
 
 use super::Desk;
 
@@ -110,8 +111,10 @@ async fn one_way_to_log_in_is_chosen_and_only_its_fields_are_sent() {
     assert_eq!(saved["settings"]["key"], "***");
     assert_eq!(saved["settings"].get("token"), None);
 
+    set_propagation(&desk).await;
     desk.go("provider/cf/edit", "Edit cf").await;
     let page = &mut desk.page;
+    page.fill("[data-key=first_look]", "1s").await.unwrap();
     page.click(".ways label:nth-of-type(1)").await.unwrap();
     page.fill("[data-key=token]", "t").await.unwrap();
     page.click("form > .check").await.unwrap();
@@ -121,7 +124,27 @@ async fn one_way_to_log_in_is_chosen_and_only_its_fields_are_sent() {
     let saved: Value = desk.scene.get("/api/v1/dns-providers/cf").await;
     let settings = saved["settings"].as_object().unwrap();
     assert_eq!(settings.keys().collect::<Vec<_>>(), ["token"]);
+    let mut wanted = propagation();
+    wanted["first_look"] = json!("1s");
+    assert_eq!(saved["propagation"], wanted);
     desk.fine();
+}
+
+/// All that can be set, to see that an edit of one part keeps the others.
+fn propagation() -> Value {
+    json!({
+        "mode": "servers", "servers": ["127.0.0.1:5353"], "timeout": "2m", "first_look": "3s", "poll": "4s",
+        "agreement": "quorum", "settle": "5s", "follow_cnames": false,
+    })
+}
+
+async fn set_propagation(desk: &Desk) {
+    let change = json!({ "propagation": propagation() });
+    let patch = desk
+        .scene
+        .request(Method::PATCH, "/api/v1/dns-providers/cf");
+    let answer = patch.json(&change).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread")]
