@@ -44,6 +44,7 @@ function mapForm(provider, again) {
     id: "map-domain", type: "text", inputmode: "url", autocomplete: "off", autocapitalize: "none", spellcheck: "false",
     placeholder: "example.com", "aria-describedby": "map-help",
   });
+  const skip = el("input", { type: "checkbox" });
   const button = el("button", { type: "submit", class: "quiet" }, "Map");
   const submit = async (event) => {
     event.preventDefault();
@@ -52,8 +53,11 @@ function mapForm(provider, again) {
     if (!domain) return showProblem(form, { pointer: "/domain", message: "Domain is missing.", remedy: "" });
     button.disabled = true;
     try {
-      const mapped = await call("POST", "/api/v1/domain-mappings", { domain, provider: provider.name });
-      again(`${mapped.domain} is mapped.`);
+      const mapped = await call("POST", "/api/v1/domain-mappings", {
+        domain, provider: provider.name, skip_test: skip.checked,
+      });
+      const warnings = mapped.mapped.flatMap((one) => one.warnings || []).map((warning) => ` Beware: ${warning}.`);
+      again(`${mapped.domain} is mapped.${warnings.join("")}`);
     } catch (problem) {
       showProblem(form, problem);
     } finally {
@@ -63,7 +67,8 @@ function mapForm(provider, again) {
   const form = el("form", { novalidate: true, on: { submit } }, el("div", { "data-problems": true }),
     el("div", { class: "field", "data-pointer": "/domain" }, el("label", { for: "map-domain" }, "Map a domain"),
       el("div", { class: "control" }, input, button),
-      el("p", { class: "help", id: "map-help" }, "It and all names under it are proved through this provider.")));
+      el("p", { class: "help", id: "map-help" }, "It and all names under it are proved through this provider.")),
+    el("label", { class: "check" }, skip, "Map without asking whether the service has the zone"));
   return form;
 }
 

@@ -13,14 +13,16 @@ export async function addPage(frame, code) {
   const settings = settingsForm(type);
   const propagation = propagationForm();
   const name = nameField(freeName(code, others));
+  const skip = el("input", { type: "checkbox" });
   const save = async () => {
     const answer = await call("POST", "/api/v1/dns-providers", {
       name: name.input.value.trim(), type: code, settings: settings.values(), propagation: propagation.values(),
+      skip_test: skip.checked,
     });
     frame.go(`provider/${encodeURIComponent(answer.name)}`, `${answer.name} was added. Test it, then map its domains.`);
   };
   const form = formOf({
-    parts: [name.node, pasteBox(type, all, settings.fill), settings.node, propagation.node],
+    parts: [name.node, pasteBox(type, all, settings.fill), settings.node, propagation.node, untried(skip)],
     verb: "Save", back: "#add", check: () => name.missing() || settings.missing(), save,
   });
   return {
@@ -50,13 +52,17 @@ export async function editPage(frame, saved) {
   const here = `#provider/${encodeURIComponent(saved)}`;
   const form = formOf({
     parts: [name.node, pasteBox(type, all, settings.fill), settings.node, propagation.node,
-      el("label", { class: "check" }, skip, "Save without trying whether the service takes the settings")],
+      untried(skip)],
     verb: "Save", back: here, check: () => name.missing() || settings.missing(), save,
   });
   return {
     title: `Edit ${provider.name}`,
     content: [back(here, provider.name), el("h1", {}, `Edit ${provider.name}`), ...about(type), form],
   };
+}
+
+function untried(skip) {
+  return el("label", { class: "check" }, skip, "Save without trying whether the service takes the settings");
 }
 
 function back(href, name) {

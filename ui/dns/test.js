@@ -38,7 +38,7 @@ export function testPart(provider) {
       el("div", { class: "control" }, input, button),
       el("datalist", { id: "test-domains" }, provider.domains.map((value) => el("option", { value }))),
       el("p", { class: "help", id: "test-help" },
-        "A TXT record is written below it, looked for, and removed. Without a domain only the log-in is tried.")));
+        "A TXT record is written at its challenge name, looked for, and removed. Without any domain only the log-in is tried.")));
   return el("section", { class: "card", id: "testing" }, el("h2", {}, "Test"),
     el("p", { class: "soft" }, "Last test: ", before), form, steps, verdict);
 }
@@ -68,8 +68,8 @@ async function run(name, domain, steps) {
 }
 
 function stepLine(step) {
-  return el("li", { class: step.ok ? "passed" : "failed" },
-    el("span", { class: "mark", "aria-hidden": "true" }, step.ok ? "✓" : "✕"),
+  return el("li", { class: step.skipped ? "left" : step.ok ? "passed" : "failed" },
+    el("span", { class: "mark", "aria-hidden": "true" }, step.skipped ? "–" : step.ok ? "✓" : "✕"),
     el("strong", {}, capital(step.name)), el("span", { class: "soft" }, step.ok ? " " : " failed, ", span(step.duration_ms)),
     el("p", {}, capital(step.detail)), step.remedy && el("p", { class: "remedy" }, sentence(step.remedy)));
 }

@@ -412,9 +412,12 @@ pub struct TestReport {
 pub struct TestStep {
     /// What was tried, such as `directory`, `nonce`, `account`, `find zone`, `write TXT`.
     pub name: String,
-    /// Whether it passed.
+    /// Whether it passed, or was not needed.
     pub ok: bool,
-    /// What was found, or what went wrong.
+    /// Whether it was left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skipped: bool,
+    /// What was found, why it was left out, or what went wrong.
     pub detail: String,
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,7 +11,7 @@ use crate::Problem;
 use crate::ca_vendors::{TestReport, TestStep};
 
 /// A DNS provider to add.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewDnsProvider {
     /// Unique name.
@@ -26,6 +26,25 @@ pub struct NewDnsProvider {
     /// How to find out that a record is public.
     #[serde(default)]
     pub propagation: PropagationSettings,
+    /// How records are written.
+    #[serde(default)]
+    pub records: RecordSettings,
+    /// Save without trying whether the provider takes the settings; default false.
+    #[serde(default)]
+    pub skip_test: bool,
+}
+
+/// How records are written through a DNS provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordSettings {
+    /// Time to live in seconds, at most 2147483647 (RFC 2181 §8); what the service does not take is raised to what it
+    /// does. Default: the provider's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u32>,
+    /// The zone to write into, for names that lie in it. Default: the provider is asked which it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
 }
 
 /// What may be changed of a DNS provider: `PATCH /api/v1/dns-providers/{name}`; absent parts stay as they are.
@@ -42,6 +61,9 @@ pub struct DnsProviderChange {
     /// How to find out that a record is public, in place of all that was set.
     #[serde(default)]
     pub propagation: Option<PropagationSettings>,
+    /// How records are written, in place of all that was set.
+    #[serde(default)]
+    pub records: Option<RecordSettings>,
     /// Whether it may be used.
     #[serde(default)]
     pub active: Option<bool>,
@@ -153,6 +175,9 @@ pub struct DnsProvider {
     pub settings: BTreeMap<String, String>,
     /// How propagation is checked.
     pub propagation: PropagationSettings,
+    /// How records are written.
+    #[serde(default)]
+    pub records: RecordSettings,
     /// Whether it may be used.
     pub active: bool,
     /// How its last test ended; absent when none was made with these settings.
@@ -208,6 +233,9 @@ pub struct DnsProviderType {
     pub least_privilege: Option<String>,
     /// Whether it has no interface made for programs: web pages are used, which may change without notice.
     pub unofficial: bool,
+    /// What its user must know, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// How it is known that it works.
     pub proof: DnsProof,
     /// What must or may be set.
@@ -312,6 +340,126 @@ pub struct DomainMapping {
     pub domain: DomainName,
     /// Name of the DNS provider.
     pub provider: String,
+}
+
+/// Domains to map to a DNS provider: `POST /api/v1/domain-mappings`. All of them are mapped, or none.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewDomainMappings {
+    /// A domain; all names under it go with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<DomainName>,
+    /// More domains.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<DomainName>,
+    /// Name of the DNS provider.
+    pub provider: String,
+    /// Map without asking the provider whether it has the zones; default false.
+    #[serde(default)]
+    pub skip_test: bool,
+}
+
+/// What was mapped: the answer to `POST /api/v1/domain-mappings`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewlyMapped {
+    /// The first of the domains.
+    #[serde(flatten)]
+    pub first: DomainMapping,
+    /// All of them.
+    pub mapped: Vec<MappedDomain>,
+}
+
+/// A domain that was mapped, and what the provider said of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MappedDomain {
+    /// The domain.
+    pub domain: DomainName,
+    /// The provider's zone that holds it; absent when the provider cannot say, or was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// What may keep records from being seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// Which stale values to remove: `POST /api/v1/dns-providers/{name}/orphans/remove`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrphanRemoval {
+    /// Only values that this Console saw for the first time so long ago; default `10m`. Younger ones may be of another
+    /// ACME client's order under way.
+    #[serde(default)]
+    pub older_than: Option<String>,
+    /// Only values at this name.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// Stale challenge values at a DNS provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrphanReport {
+    /// Name of the DNS provider.
+    pub provider: String,
+    /// How many names were looked at.
+    pub names: u64,
+    /// Values of the form of a challenge's (RFC 8555 §8.4) that no order here knows.
+    pub orphans: Vec<Orphan>,
+    /// Names that could not be looked at, and why.
+    pub failures: Vec<OrphanFailure>,
+}
+
+/// A challenge value that no order here knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Orphan {
+    /// Where it stands.
+    pub name: String,
+    /// The value.
+    pub value: String,
+    /// Who showed it.
+    pub seen_at: OrphanSource,
+    /// When this Console saw it for the first time since it was started.
+    pub first_seen_at: Timestamp,
+    /// What became of it.
+    pub state: OrphanState,
+    /// Why it was not removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// Who showed a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OrphanSource {
+    /// The provider, asked for what it has.
+    Provider,
+    /// The zone's authoritative servers, since the provider cannot tell.
+    Dns,
+}
+
+/// What became of a stale value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OrphanState {
+    /// It stands.
+    Found,
+    /// It was removed.
+    Removed,
+    /// It was left, since it is too young.
+    Left,
+    /// It could not be removed; the journal knows it, and it is tried again.
+    Failed,
+}
+
+/// A name that could not be looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrphanFailure {
+    /// The name.
+    pub name: String,
+    /// What went wrong.
+    pub detail: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
 }
 
 /// What to test of a DNS provider: `POST /api/v1/dns-providers/{name}/test`.

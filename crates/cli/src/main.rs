@@ -11,6 +11,8 @@ mod exit;
 mod logging;
 #[cfg(any(feature = "client", feature = "adc", feature = "console"))]
 mod output;
+#[cfg(any(feature = "client", feature = "adc"))]
+mod password;
 #[cfg(feature = "adc")]
 mod shell;
 

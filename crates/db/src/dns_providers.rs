@@ -27,6 +27,8 @@ pub struct DnsProvider {
     pub settings: Settings,
     /// How propagation is checked, as JSON of the API.
     pub propagation: Value,
+    /// How records are written, as JSON of the API.
+    pub records: Value,
     /// Whether it may be used.
     pub active: bool,
     /// How the last test ended, as JSON of the API; absent when none was made with these settings.
@@ -40,8 +42,8 @@ pub struct DnsProvider {
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT id, name, type_code, settings_sealed, propagation, active, last_test, created_at, \
-             updated_at              FROM dns_providers ",
+            "SELECT id, name, type_code, settings_sealed, propagation, records, active, last_test, created_at, \
+             updated_at FROM dns_providers ",
             $tail
         )
     };
@@ -56,7 +58,7 @@ impl Tx {
         let sealed = self.sealed_settings(provider)?;
         let query = sqlx::query(
             "INSERT INTO dns_providers (id, name, type_code, settings_sealed, propagation, active, \
-             created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+             created_at, updated_at, records) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(provider.id.to_string())
         .bind(&provider.name)
@@ -65,11 +67,12 @@ impl Tx {
         .bind(to_json(&provider.propagation)?)
         .bind(i64::from(provider.active))
         .bind(provider.created_at.as_second())
-        .bind(provider.updated_at.as_second());
+        .bind(provider.updated_at.as_second())
+        .bind(to_json(&provider.records)?);
         self.execute("saving a DNS provider", query).await.map(drop)
     }
 
-    /// Saves a changed provider: name, settings, propagation, whether it is active.
+    /// Saves a changed provider: name, settings, propagation, records, whether it is active.
     ///
     /// # Errors
     /// A conflict when the name is taken.
@@ -78,7 +81,7 @@ impl Tx {
         // Who keeps it built goes by the time of the change, which must differ from the one before.
         let query = sqlx::query(
             "UPDATE dns_providers SET name = $2, settings_sealed = $3, propagation = $4, active = $5, \
-             last_test = $7, updated_at = CASE WHEN updated_at >= $6 THEN updated_at + 1 ELSE $6 END WHERE id = $1",
+             last_test = $7, records = $8, updated_at = CASE WHEN updated_at >= $6 THEN updated_at + 1 ELSE $6 END WHERE id = $1",
         )
         .bind(provider.id.to_string())
         .bind(&provider.name)
@@ -86,7 +89,8 @@ impl Tx {
         .bind(to_json(&provider.propagation)?)
         .bind(i64::from(provider.active))
         .bind(self.now().as_second())
-        .bind(provider.last_test.as_ref().map(to_json).transpose()?);
+        .bind(provider.last_test.as_ref().map(to_json).transpose()?)
+        .bind(to_json(&provider.records)?);
         Ok(self.execute("saving a DNS provider", query).await? == 1)
     }
 
@@ -170,6 +174,7 @@ fn read(db: &Db, row: &AnyRow) -> Result<DnsProvider, DbError> {
         type_code: row.text("type_code")?,
         settings,
         propagation: row.json("propagation")?,
+        records: row.json("records")?,
         active: row.flag("active")?,
         last_test: last_test
             .map(|text| serde_json::from_str(&text))

@@ -29,6 +29,11 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
         "dns_tests",
         include_str!("../migrations/0009_dns_tests.sql"),
     ),
+    (
+        10,
+        "dns_records",
+        include_str!("../migrations/0010_dns_records.sql"),
+    ),
 ];
 
 /// Brings the schema up to date; on PostgreSQL a second Console waits for the first.

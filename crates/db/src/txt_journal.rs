@@ -3,6 +3,8 @@
 //! A row outlives its order and its certificate: whatever row there is names a value that may stand in
 //! some zone, and that only we may remove.
 
+use std::collections::BTreeSet;
+
 use evercert_types::{DnsProviderId, OrderId};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -248,6 +250,40 @@ impl Db {
             .one("counting the journal of TXT values", query)
             .await?;
         row.map_or(Ok(0), |row| row.count("n"))
+    }
+
+    /// Every value that the journal or an unfinished order knows, wherever it stands or shall stand.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn known_txt_values(&self) -> Result<BTreeSet<String>, DbError> {
+        let query = sqlx::query(
+            "SELECT j.value AS value FROM txt_journal j UNION SELECT a.txt_value AS value \
+             FROM authorizations a JOIN orders o ON o.id = a.order_id \
+             WHERE o.finished_at IS NULL AND a.txt_value IS NOT NULL",
+        );
+        let rows = self.rows("reading the known TXT values", query).await?;
+        rows.iter().map(|row| row.text("value")).collect()
+    }
+
+    /// Names that values were written at lately, whether their certificates are still there or not.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn names_written_lately(&self, orders: u32) -> Result<BTreeSet<String>, DbError> {
+        let query = sqlx::query(
+            "SELECT detail FROM events WHERE kind = 'order.published' ORDER BY id DESC LIMIT $1",
+        )
+        .bind(i64::from(orders));
+        let rows = self.rows("reading the log of issuances", query).await?;
+        let mut names = BTreeSet::new();
+        for row in &rows {
+            let detail: Option<Value> = row.opt_json("detail")?;
+            let detail = detail.unwrap_or_default();
+            let written = detail["names"].as_array().into_iter().flatten();
+            names.extend(written.filter_map(Value::as_str).map(str::to_owned));
+        }
+        Ok(names)
     }
 
     /// How many values were written through a provider and not removed yet.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use crate::account::Account;
 use crate::error::{DnsError, Fault, Step};
-use crate::provider::{Caps, CheckReport, Provider, Receipt, TxtTarget};
+use crate::provider::{Caps, CheckReport, Provider, Receipt, TxtRecord, TxtTarget};
 
 /// A provider whose operations begin when the account may change something and end in time.
 #[derive(Debug)]
@@ -35,6 +35,11 @@ impl Provider for Bounded {
 
     async fn check(&self, name: Option<&str>) -> Result<CheckReport, DnsError> {
         self.in_time(Step::Check, self.inner.check(name)).await
+    }
+
+    async fn listed(&self, target: &TxtTarget) -> Result<Option<Vec<TxtRecord>>, DnsError> {
+        let listed = self.in_time(Step::Read, self.inner.listed(target)).await;
+        listed.map_err(|error| named(error, target))
     }
 
     fn caps(&self) -> Caps {

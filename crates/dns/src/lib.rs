@@ -32,6 +32,7 @@
 //! ```
 
 mod account;
+mod authority;
 mod bounded;
 mod breaker;
 mod caa;
@@ -45,6 +46,7 @@ mod lookup;
 mod name;
 mod native;
 mod otp;
+mod placed;
 mod proof;
 mod propagation;
 mod provider;
@@ -61,6 +63,7 @@ mod zone;
 mod zone_cache;
 
 pub use account::Accounts;
+pub use authority::zone_candidates;
 pub use caa::{CaaIssuer, CaaRecord, CaaSet, CaaTree, CaaVerdict};
 pub use delegation::Delegation;
 pub use error::{DnsError, Fault, Step};
@@ -68,13 +71,14 @@ pub use lock::{NameGuard, NameLocks};
 pub use lookup::{Limits, LookupError, Transport};
 pub use name::registrable;
 pub use native::{PROVIDERS, build, build_with, descriptor};
+pub use placed::placed;
 pub use proof::Proof;
 pub use propagation::{
     Agreement, Lacking, Propagation, PropagationError, PropagationMode, PropagationReport,
 };
 pub use provider::{
     Caps, CheckReport, Context, Descriptor, Field, Multi, Provider, Receipt, Servers, Settings,
-    TxtTarget,
+    TxtRecord, TxtTarget,
 };
 pub use repeat::repeating;
 pub use resolver::{Resolver, Soa};

@@ -41,6 +41,16 @@ pub trait Provider: Send + Sync + Debug {
     /// [`DnsError`].
     async fn check(&self, name: Option<&str>) -> Result<CheckReport, DnsError>;
 
+    /// The TXT records that it has at the target's name, whatever the target's value, and those of the zone that it
+    /// lists along with them; `None` when it cannot tell. Changes nothing.
+    ///
+    /// # Errors
+    /// [`DnsError`].
+    async fn listed(&self, target: &TxtTarget) -> Result<Option<Vec<TxtRecord>>, DnsError> {
+        let _ = target;
+        Ok(None)
+    }
+
     /// What it can and how quick it is.
     fn caps(&self) -> Caps;
 }
@@ -67,6 +77,28 @@ impl TxtTarget {
             ttl: None,
             zone_hint: None,
         }
+    }
+}
+
+/// A TXT value that a provider has.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TxtRecord {
+    /// At which name: lower case, no final dot.
+    pub fqdn: String,
+    /// The value, without quotes.
+    pub value: String,
+}
+
+impl TxtRecord {
+    /// Values that stand at one name.
+    pub(crate) fn all_at(fqdn: &str, values: impl IntoIterator<Item = String>) -> Vec<Self> {
+        let values = values.into_iter();
+        values
+            .map(|value| Self {
+                fqdn: fqdn.to_owned(),
+                value,
+            })
+            .collect()
     }
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::error::DnsError;
-use crate::provider::{Caps, CheckReport, Provider, Receipt, TxtTarget};
+use crate::provider::{Caps, CheckReport, Provider, Receipt, TxtRecord, TxtTarget};
 
 /// Pauses before the second, third, … attempt.
 const PAUSES: [Duration; 4] = [
@@ -68,6 +68,10 @@ impl Provider for Repeating {
 
     async fn check(&self, name: Option<&str>) -> Result<CheckReport, DnsError> {
         self.inner.check(name).await
+    }
+
+    async fn listed(&self, target: &TxtTarget) -> Result<Option<Vec<TxtRecord>>, DnsError> {
+        self.inner.listed(target).await
     }
 
     fn caps(&self) -> Caps {

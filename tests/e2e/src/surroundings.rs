@@ -74,6 +74,20 @@ impl Surroundings {
 /// # Errors
 /// When the command fails.
 pub async fn add_nsupdate(cli: &Cli, name: &str, server: SocketAddr, secret: &str) -> Result<()> {
+    add_nsupdate_with(cli, name, server, secret, &[]).await
+}
+
+/// The same with further arguments.
+///
+/// # Errors
+/// When the command fails.
+pub async fn add_nsupdate_with(
+    cli: &Cli,
+    name: &str,
+    server: SocketAddr,
+    secret: &str,
+    more: &[&str],
+) -> Result<()> {
     let (server_setting, secret) = (format!("server={server}"), format!("key_secret={secret}"));
     let server = server.to_string();
     let settings = [
@@ -102,6 +116,7 @@ pub async fn add_nsupdate(cli: &Cli, name: &str, server: SocketAddr, secret: &st
         "--propagation-first-look",
         "0s",
     ]);
+    args.extend(more);
     cli.ok(&args).await?;
     Ok(())
 }

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 use evercert_api::Page;
-use evercert_api::dns_providers::{Delegation, DelegationQuery, DomainMapping, UnmappedDomain};
+use evercert_api::dns_providers::{
+    Delegation, DelegationQuery, DomainMapping, NewDomainMappings, NewlyMapped, UnmappedDomain,
+};
 use evercert_types::DomainName;
-use serde_json::json;
 
 use crate::client::{ClientArgs, segment};
 use crate::output::{self, Output};
@@ -34,13 +35,17 @@ enum Action {
     },
     /// List the mappings.
     List,
-    /// Map a domain, and all names under it, to a DNS provider.
+    /// Map domains, and all names under them, to a DNS provider that has their zones.
     Map {
-        /// The domain; the longest mapped one that holds a name decides.
-        domain: DomainName,
+        /// The domains; the longest mapped one that holds a name decides.
+        #[arg(required = true)]
+        domains: Vec<DomainName>,
         /// Name of the DNS provider.
         #[arg(long, value_name = "NAME")]
         provider: String,
+        /// Map without asking the provider whether it has the zones: it cannot say, or does not answer now.
+        #[arg(long)]
+        force: bool,
     },
     /// Remove a mapping; renewals of names under it stop until it is mapped again.
     Unmap {
@@ -69,18 +74,23 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
             }
             table(&page.items)
         }
-        Action::Map { domain, provider } => {
-            let mapping: DomainMapping = client
-                .post(
-                    "/domain-mappings",
-                    &json!({ "domain": domain, "provider": provider }),
-                )
-                .await?;
+        Action::Map {
+            domains,
+            provider,
+            force,
+        } => {
+            let wanted = NewDomainMappings {
+                domain: None,
+                domains,
+                provider,
+                skip_test: force,
+            };
+            let mapped: NewlyMapped = client.post("/domain-mappings", &wanted).await?;
             if output == Output::Json {
-                output::json(&mapping)?;
+                output::json(&mapped)?;
                 return Ok(ExitCode::SUCCESS);
             }
-            table(&[mapping])
+            newly_mapped(&mapped)
         }
         Action::Unmap { domain } => {
             let path = format!("/domain-mappings/{}", segment(&domain.to_string()));
@@ -113,6 +123,23 @@ fn delegations(page: &Page<Delegation>, output: Output) -> Result<ExitCode> {
         }
     }
     Ok(code)
+}
+
+fn newly_mapped(mapped: &NewlyMapped) -> Result<ExitCode> {
+    let rows: Vec<_> = (mapped.mapped.iter())
+        .map(|one| {
+            vec![
+                one.domain.to_string(),
+                mapped.first.provider.clone(),
+                one.zone.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    output::table(&["DOMAIN", "PROVIDER", "ZONE"], &rows)?;
+    for warning in mapped.mapped.iter().flat_map(|one| &one.warnings) {
+        eprintln!("warning: {warning}");
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn table(mappings: &[DomainMapping]) -> Result<ExitCode> {

@@ -8,10 +8,9 @@ use anyhow::{Context, Result, bail};
 use evercert_types::Secret;
 
 use crate::output::{self, Output};
+use crate::password::read as read_password;
 use crate::shell::batch::{self, Echo, OnError, Style};
-use crate::shell::{
-    Asking, Login, Pin, Remote, Session, Socket, Trust, Wire, editor, read_password,
-};
+use crate::shell::{Asking, Login, Pin, Remote, Session, Socket, Trust, Wire, editor};
 
 /// Where `--help` shows how to reach an ADC.
 const HEADING: &str = "The ADC";

@@ -7,7 +7,6 @@ mod builtin;
 pub(crate) mod editor;
 mod filter;
 mod history;
-mod password;
 mod pin;
 mod remote;
 mod session;
@@ -16,7 +15,6 @@ mod socket;
 mod stub;
 mod wire;
 
-pub(crate) use password::read as read_password;
 pub(crate) use pin::Pin;
 pub(crate) use remote::{Login, Remote, Trust};
 pub(crate) use session::{Answer, Asking, Failure, Session};

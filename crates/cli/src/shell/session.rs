@@ -12,9 +12,10 @@ use evercert_types::Secret;
 use serde_json::Value as Json;
 
 use crate::output::Output;
+use crate::password::read as read_password;
 use crate::shell::builtin::{self, Builtin};
 use crate::shell::wire::Reply;
-use crate::shell::{Wire, filter, read_password};
+use crate::shell::{Wire, filter};
 
 /// Who can be asked for what a line leaves out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use axum::response::{IntoResponse, Response};
 use evercert_api::ca_vendors::TestReport;
 use evercert_api::dns_providers::{
     ChangedDnsProvider, Delegation, DelegationQuery, DnsProvider, DnsProviderChange,
-    DnsProviderTest, DnsProviderType, DnsTestNews, DomainMapping, NewDnsProvider, UnmappedDomain,
+    DnsProviderTest, DnsProviderType, DnsTestNews, DomainMapping, NewDnsProvider,
+    NewDomainMappings, NewlyMapped, OrphanRemoval, OrphanReport, OrphanState, UnmappedDomain,
 };
 use evercert_api::{Page, Problem, ProblemCode};
 use evercert_types::DomainName;
@@ -20,7 +21,7 @@ use super::ndjson;
 use crate::auth::audit::{self, Entry};
 use crate::auth::caller::{Operator, Viewer};
 use crate::lifecycle::dns_test::DnsTest;
-use crate::lifecycle::{delegation, dns, dns_types};
+use crate::lifecycle::{delegation, dns, dns_mapping, dns_types, orphans};
 use crate::problem::{ApiError, internal};
 
 /// Lists the DNS providers; credentials are not shown.
@@ -33,7 +34,7 @@ pub(crate) async fn list(
     Ok(Json(Page::last(dns::list(&app.console).await?)))
 }
 
-/// Adds a DNS provider after a look whether it can be used; on failure nothing is kept.
+/// Adds a DNS provider after it was tried with its settings, unless that is not wanted; on failure nothing is kept.
 #[utoipa::path(post, path = "/api/v1/dns-providers", tag = "dns", extensions(("x-role" = json!("operator"))),
     request_body = NewDnsProvider, responses((status = 201, description = "Saved", body = DnsProvider)))]
 pub(crate) async fn add(
@@ -151,8 +152,11 @@ pub(crate) async fn check_delegations(
     )))
 }
 
-/// Tests a DNS provider; with a domain by writing, seeing and removing a TXT record in it. With
-/// `Accept: application/x-ndjson` each step is told as it begins and ends, one JSON object a line; the report comes last.
+/// Tests a DNS provider step by step: logs in, finds the zone, writes a TXT record, reads it back, removes it, and sees
+/// that it is gone. The record stands at the challenge name of the given domain,
+/// or of one that is mapped to the provider.
+/// With `Accept: application/x-ndjson` each step is told as it begins and ends, one JSON object a line; the report
+/// comes last.
 #[utoipa::path(post, path = "/api/v1/dns-providers/{name}/test", tag = "dns", extensions(("x-role" = json!("operator"))),
     params(("name" = String, Path, description = "Its name")), request_body = DnsProviderTest,
     responses((status = 200, description = "What was found, step by step", content(
@@ -185,6 +189,48 @@ pub(crate) async fn test(
     Ok(Json(ended?).into_response())
 }
 
+/// Looks for stale challenge values at a DNS provider: TXT values of the form of a challenge's that no order here knows.
+#[utoipa::path(get, path = "/api/v1/dns-providers/{name}/orphans", tag = "dns", extensions(("x-role" = json!("operator"))),
+    params(("name" = String, Path, description = "Its name")),
+    responses((status = 200, description = "What was found", body = OrphanReport)))]
+pub(crate) async fn orphans(
+    State(app): State<App>,
+    _caller: Operator,
+    Part(name): Part,
+) -> Result<Json<OrphanReport>, ApiError> {
+    Ok(Json(orphans::look(&app.console, &name).await?))
+}
+
+/// Removes stale challenge values that were seen long enough ago. Another ACME client may be in the middle of an order:
+/// values that were seen for the first time just now are left.
+#[utoipa::path(post, path = "/api/v1/dns-providers/{name}/orphans/remove", tag = "dns", extensions(("x-role" = json!("operator"))),
+    params(("name" = String, Path, description = "Its name")), request_body = OrphanRemoval,
+    responses((status = 200, description = "What became of each", body = OrphanReport)))]
+pub(crate) async fn remove_orphans(
+    State(app): State<App>,
+    Operator(caller): Operator,
+    Part(name): Part,
+    OptionalJson(wanted): OptionalJson<OrphanRemoval>,
+) -> Result<Json<OrphanReport>, ApiError> {
+    let report = orphans::remove(&app.console, &caller.actor(), &name, &wanted).await?;
+    let touched = report
+        .orphans
+        .iter()
+        .filter(|orphan| matches!(orphan.state, OrphanState::Removed | OrphanState::Failed));
+    for orphan in touched {
+        let detail = json!({
+            "name": orphan.name, "value": orphan.value, "state": orphan.state, "detail": orphan.detail,
+        });
+        let entry = Entry {
+            action: "dns_provider.orphan.remove",
+            subject: &name,
+            detail,
+        };
+        audit::record(&app.console.db, &caller.label(), &entry).await?;
+    }
+    Ok(Json(report))
+}
+
 /// Lists which domains are answered through which provider.
 #[utoipa::path(get, path = "/api/v1/domain-mappings", tag = "dns", extensions(("x-role" = json!("viewer"))),
     responses((status = 200, description = "All mappings, by domain", body = Page<DomainMapping>)))]
@@ -195,29 +241,25 @@ pub(crate) async fn list_mappings(
     Ok(Json(Page::last(dns::list_mappings(&app.console).await?)))
 }
 
-/// Maps a domain, and all names under it, to a provider; in place of another one, if it was mapped.
+/// Maps domains, and all names under them, to a provider; in place of another one, if they were mapped. The provider must
+/// have their zones, unless that is not to be looked at. All domains are mapped, or none.
 #[utoipa::path(post, path = "/api/v1/domain-mappings", tag = "dns", extensions(("x-role" = json!("operator"))),
-    request_body = DomainMapping, responses((status = 201, description = "Mapped", body = DomainMapping)))]
+    request_body = NewDomainMappings, responses((status = 201, description = "Mapped", body = NewlyMapped)))]
 pub(crate) async fn map_domain(
     State(app): State<App>,
     Operator(caller): Operator,
-    JsonBody(wanted): JsonBody<DomainMapping>,
-) -> Result<(StatusCode, Json<DomainMapping>), ApiError> {
-    let mapping = dns::map_domain(
-        &app.console,
-        &caller.actor(),
-        &wanted.domain,
-        &wanted.provider,
-    )
-    .await?;
-    let detail = json!({ "provider": mapping.provider });
-    let entry = Entry {
-        action: "domain.map",
-        subject: mapping.domain.as_str(),
-        detail,
-    };
-    audit::record(&app.console.db, &caller.label(), &entry).await?;
-    Ok((StatusCode::CREATED, Json(mapping)))
+    JsonBody(wanted): JsonBody<NewDomainMappings>,
+) -> Result<(StatusCode, Json<NewlyMapped>), ApiError> {
+    let mapped = dns_mapping::map_domains(&app.console, &caller.actor(), &wanted).await?;
+    for one in &mapped.mapped {
+        let entry = Entry {
+            action: "domain.map",
+            subject: one.domain.as_str(),
+            detail: json!({ "provider": mapped.first.provider }),
+        };
+        audit::record(&app.console.db, &caller.label(), &entry).await?;
+    }
+    Ok((StatusCode::CREATED, Json(mapped)))
 }
 
 /// Ends the mapping of a domain.

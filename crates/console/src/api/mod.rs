@@ -82,6 +82,8 @@ fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(dns::test))
         .routes(routes!(txt_journal::list))
         .routes(routes!(txt_journal::retry))
+        .routes(routes!(dns::orphans))
+        .routes(routes!(dns::remove_orphans))
         .routes(routes!(dns::list_mappings, dns::map_domain))
         .routes(routes!(dns::unmap_domain))
         .routes(routes!(dns::check_delegations))

@@ -2,7 +2,7 @@
 
 use evercert_api::dns_providers::{
     ChangedDnsProvider, DnsProvider, DnsProviderChange, DomainMapping, NewDnsProvider,
-    UnmappedDomain,
+    RecordSettings, UnmappedDomain,
 };
 use evercert_api::{Problem, ProblemCode};
 use evercert_db::{DbErrorKind, dns_providers as rows};
@@ -16,13 +16,16 @@ use super::vendors::configuration_changed;
 use super::{Actor, LifecycleError, check_name, coverage, messages};
 use crate::state::Console;
 
-/// Where a test writes, below the domain under test.
+/// Where a provider is looked at, below the domain, so that the zone is that of names below it.
 pub(super) const TEST_LABEL: &str = "_evercert-test";
+/// Longest time to live (RFC 2181 §8).
+const LONGEST_TTL: u32 = 2_147_483_647;
 
-/// Adds a DNS provider; its settings are checked for form, not tried.
+/// Adds a DNS provider; it must take its settings, unless that is not to be tried.
 ///
 /// # Errors
-/// A problem that points into the request: unknown type, missing, unknown or malformed settings, a taken name.
+/// A problem that points into the request: unknown type, missing, unknown or malformed settings, a taken name, settings
+/// that the provider refuses.
 pub async fn add_dns_provider(
     console: &Console,
     actor: &Actor,
@@ -45,23 +48,24 @@ pub async fn add_dns_provider(
         type_code: new.type_code,
         settings: new.settings,
         propagation: json!(new.propagation),
+        records: json!(checked(new.records)?),
         active: true,
         last_test: None,
         created_at: now,
         updated_at: now,
     };
-    console
-        .dns
-        .build(&provider)
-        .map_err(|error| refused_settings(&error))?;
+    if console
+        .db
+        .dns_provider_by_name(&provider.name)
+        .await?
+        .is_some()
+    {
+        return Err(taken(&provider.name));
+    }
+    try_settings(console, &provider, None, !new.skip_test).await?;
     let mut tx = console.db.begin_write().await?;
     match tx.insert_dns_provider(&provider).await {
-        Err(error) if error.is_conflict() => {
-            let detail = format!("there is a DNS provider \"{}\" already", provider.name);
-            return Err(Problem::new(ProblemCode::Conflict, detail)
-                .at("/name")
-                .into());
-        }
+        Err(error) if error.is_conflict() => return Err(taken(&provider.name)),
         other => other?,
     }
     tx.commit().await?;
@@ -85,7 +89,7 @@ pub async fn change_dns_provider(
 ) -> Result<ChangedDnsProvider, LifecycleError> {
     let before = named(console, name).await?;
     let skip_test = change.skip_test;
-    let is_other = !change.settings.is_empty();
+    let is_other = !change.settings.is_empty() || change.records.is_some();
     let after = changed(before.clone(), change)?;
     let mappings = console.db.domain_mappings().await?;
     let mapped = mappings
@@ -95,11 +99,7 @@ pub async fn change_dns_provider(
     try_settings(console, &after, domains.first(), is_other && !skip_test).await?;
     let mut tx = console.db.begin_write().await?;
     match tx.update_dns_provider(&after).await {
-        Err(error) if error.is_conflict() => {
-            let detail = format!("there is a DNS provider \"{}\" already", after.name);
-            let problem = Problem::new(ProblemCode::Conflict, detail);
-            return Err(problem.at("/name").into());
-        }
+        Err(error) if error.is_conflict() => return Err(taken(&after.name)),
         other => other?,
     };
     tx.commit().await?;
@@ -127,6 +127,40 @@ pub async fn change_dns_provider(
     })
 }
 
+fn taken(name: &str) -> LifecycleError {
+    let detail = format!("there is a DNS provider \"{name}\" already");
+    let problem = Problem::new(ProblemCode::Conflict, detail);
+    problem.at("/name").into()
+}
+
+/// How records are written, if it can be so.
+fn checked(mut records: RecordSettings) -> Result<RecordSettings, LifecycleError> {
+    if records.ttl.is_some_and(|ttl| ttl > LONGEST_TTL) {
+        let detail = format!("a TTL is at most {LONGEST_TTL} seconds");
+        let problem = Problem::new(ProblemCode::Invalid, detail);
+        return Err(problem.at("/records/ttl").into());
+    }
+    if let Some(zone) = &mut records.zone {
+        *zone = zone.trim().trim_end_matches('.').to_ascii_lowercase();
+        let is_label = |label: &str| {
+            let mut letters = label.bytes();
+            (1..=63).contains(&label.len())
+                && letters.all(|one| one.is_ascii_alphanumeric() || matches!(one, b'-' | b'_'))
+        };
+        if zone.len() > 253 || !zone.split('.').all(is_label) {
+            let detail = format!("\"{zone}\" is not the name of a zone");
+            let problem = Problem::new(ProblemCode::Invalid, detail);
+            return Err(problem
+                .at("/records/zone")
+                .with_remedy(
+                    "Give it as in the DNS, such as example.org; international names in Punycode.",
+                )
+                .into());
+        }
+    }
+    Ok(records)
+}
+
 /// The provider with the change made.
 fn changed(
     mut provider: rows::DnsProvider,
@@ -150,6 +184,9 @@ fn changed(
         Watch::parse(&propagation).map_err(|error| refused_propagation(&error))?;
         provider.propagation = json!(propagation);
     }
+    if let Some(records) = change.records {
+        provider.records = json!(checked(records)?);
+    }
     provider.active = change.active.unwrap_or(provider.active);
     Ok(provider)
 }
@@ -168,7 +205,10 @@ async fn try_settings(
     if !wanted {
         return Ok(());
     }
+    let records: RecordSettings =
+        serde_json::from_value(provider.records.clone()).unwrap_or_default();
     let name = domain.map(|domain| format!("{TEST_LABEL}.{}", domain.base()));
+    let name = name.or(records.zone);
     let checked = built.check(name.as_deref()).await;
     checked
         .map(drop)
@@ -249,7 +289,8 @@ pub async fn remove(console: &Console, actor: &Actor, name: &str) -> Result<(), 
     Ok(())
 }
 
-/// Maps a domain, and all names under it, to a provider; an earlier mapping is replaced.
+/// Maps a domain, and all names under it, to a provider that is not asked whether it has the zone; an earlier mapping is
+/// replaced. See [`map_domains`](super::dns_mapping::map_domains).
 ///
 /// # Errors
 /// When there is no such provider.
@@ -320,7 +361,7 @@ pub async fn list_mappings(console: &Console) -> Result<Vec<DomainMapping>, Life
 }
 
 /// A provider that a body names, not the path.
-fn in_body(error: LifecycleError) -> LifecycleError {
+pub(super) fn in_body(error: LifecycleError) -> LifecycleError {
     match error {
         LifecycleError::Problem(problem) => {
             let mut problem = problem.at("/provider");
@@ -344,7 +385,7 @@ pub(super) async fn named(
     })
 }
 
-fn base_of(domain: &DomainName) -> Result<DomainName, LifecycleError> {
+pub(super) fn base_of(domain: &DomainName) -> Result<DomainName, LifecycleError> {
     DomainName::new(domain.base())
         .map_err(|error| LifecycleError::new(ProblemCode::Invalid, error.to_string()))
 }
@@ -368,6 +409,7 @@ fn view(provider: &rows::DnsProvider, domains: Vec<DomainName>) -> DnsProvider {
         type_code: provider.type_code.clone(),
         settings: provider.settings.iter().map(shown).collect(),
         propagation: serde_json::from_value(provider.propagation.clone()).unwrap_or_default(),
+        records: serde_json::from_value(provider.records.clone()).unwrap_or_default(),
         active: provider.active,
         last_test: (provider.last_test.clone()).and_then(|last| serde_json::from_value(last).ok()),
         domains,
@@ -395,6 +437,7 @@ mod tests {
             .map(|(key, value)| (key.to_owned(), Secret::new(value.to_owned())))
             .into(),
             propagation: json!({}),
+            records: json!({}),
             active: true,
             last_test: None,
             created_at: jiff::Timestamp::UNIX_EPOCH,

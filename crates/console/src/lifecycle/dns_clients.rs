@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use evercert_api::dns_providers::PropagationSettings;
+use evercert_api::dns_providers::{PropagationSettings, RecordSettings};
 use evercert_db::dns_providers::DnsProvider;
 use evercert_dns::{
     Accounts, Agreement, Caps, Context, DnsError, LookupError, Propagation, PropagationMode,
-    Provider, Resolver, Servers, build_with, repeating,
+    Provider, Resolver, Servers, build_with, placed, repeating,
 };
 use evercert_types::{DnsProviderId, SharedClock, parse_span};
 use jiff::{SignedDuration, Timestamp};
@@ -26,6 +26,15 @@ pub(crate) struct DnsClients {
     /// When nobody answered a question that can be left unasked, in Unix seconds.
     silent_since: AtomicI64,
     known: Mutex<HashMap<DnsProviderId, (Timestamp, Arc<DnsClient>)>>,
+    /// Stale values at providers.
+    sightings: Mutex<HashMap<Sighting, Timestamp>>,
+}
+
+/// A value at a name at a provider.
+type Sighting = (DnsProviderId, String, String);
+
+fn sighting(id: DnsProviderId, name: &str, value: &str) -> Sighting {
+    (id, name.to_owned(), value.to_owned())
 }
 
 /// A provider ready for use, with the way its changes are watched.
@@ -98,6 +107,7 @@ impl DnsClients {
             },
             silent_since: AtomicI64::new(i64::MIN),
             known: Mutex::default(),
+            sightings: Mutex::default(),
         }
     }
 
@@ -114,7 +124,33 @@ impl DnsClients {
 
     /// Builds a provider that need not be saved yet.
     pub(crate) fn build(&self, saved: &DnsProvider) -> Result<Arc<dyn Provider>, DnsError> {
-        build_with(&saved.type_code, &saved.settings, &self.context)
+        let records: RecordSettings =
+            serde_json::from_value(saved.records.clone()).unwrap_or_default();
+        let provider = build_with(&saved.type_code, &saved.settings, &self.context)?;
+        Ok(placed(provider, records.ttl, records.zone.as_deref()))
+    }
+
+    /// When a stale value was seen for the first time, by this process.
+    pub(crate) fn sighted(
+        &self,
+        id: DnsProviderId,
+        name: &str,
+        value: &str,
+        now: Timestamp,
+    ) -> Timestamp {
+        let mut sightings = self.sightings();
+        *sightings.entry(sighting(id, name, value)).or_insert(now)
+    }
+
+    /// A stale value is gone: should it come again, it is young again.
+    pub(crate) fn forget_sighting(&self, id: DnsProviderId, name: &str, value: &str) {
+        self.sightings().remove(&sighting(id, name, value));
+    }
+
+    fn sightings(&self) -> MutexGuard<'_, HashMap<Sighting, Timestamp>> {
+        self.sightings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn kept(&self, id: DnsProviderId, changed: Timestamp) -> Option<Arc<DnsClient>> {

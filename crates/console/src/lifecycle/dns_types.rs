@@ -35,6 +35,7 @@ fn view(descriptor: &Descriptor) -> DnsProviderType {
         docs: descriptor.docs.to_owned(),
         least_privilege: descriptor.least_privilege.map(str::to_owned),
         unofficial: descriptor.unofficial,
+        notes: owned(descriptor.notes),
         proof: match descriptor.proof() {
             Proof::Server => DnsProof::RealServer,
             Proof::Recorded => DnsProof::Recording,

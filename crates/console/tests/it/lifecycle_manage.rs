@@ -296,7 +296,7 @@ async fn vendors_and_providers_are_tried_step_by_step() {
     let last = shown.last_test.as_ref().unwrap();
     assert!(last.ok && last.failed_step.is_none(), "{last:?}");
     assert!(vendor.ok && vendor.steps.len() == 3, "{vendor:?}");
-    assert!(provider.ok && provider.steps.len() == 5, "{provider:?}");
+    assert!(provider.ok && provider.steps.len() == 9, "{provider:?}");
     world.tidy().await;
     world.stop().await;
 }

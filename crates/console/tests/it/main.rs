@@ -5,6 +5,8 @@
 mod challenges_listener;
 mod challenges_manual;
 mod dns_changes;
+mod dns_mapping;
+mod dns_orphans;
 mod dns_watch;
 mod faces;
 mod issue_change;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::routing::get;
-use evercert_api::dns_providers::{NewDnsProvider, PropagationSettings};
+use evercert_api::dns_providers::{NewDnsProvider, PropagationSettings, RecordSettings};
 use evercert_api::operations::OperationState;
 use evercert_ca::LocalCa;
 use evercert_console::lifecycle::{dns, request, vendors};
@@ -72,6 +72,8 @@ async fn names_that_share_one_value_are_proved_one_after_the_other() {
         .await
         .unwrap();
     let provider = NewDnsProvider {
+        skip_test: true,
+        records: RecordSettings::default(),
         name: "duck".to_owned(),
         type_code: "duckdns".to_owned(),
         settings: [

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use evercert_api::ca_vendors::NewCaVendor;
 use evercert_api::certificates::{Certificate, IssueRequest, KeySlot};
-use evercert_api::dns_providers::{NewDnsProvider, PropagationSettings};
+use evercert_api::dns_providers::{NewDnsProvider, PropagationSettings, RecordSettings};
 use evercert_api::operations::{Operation, OperationState};
 use evercert_ca::{CaConfig, LocalCa, ValidationDns};
 use evercert_console::lifecycle::{certificates, dns, operations, request, vendors};
@@ -86,6 +86,8 @@ pub(crate) fn actor() -> Actor {
 
 pub(crate) fn dns_provider(name: &str, server: SocketAddr, tsig: &str) -> NewDnsProvider {
     NewDnsProvider {
+        skip_test: true,
+        records: RecordSettings::default(),
         name: name.to_owned(),
         type_code: "nsupdate".to_owned(),
         settings: [("server", server.to_string()), ("key", tsig.to_owned())]

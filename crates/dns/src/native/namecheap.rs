@@ -18,7 +18,7 @@ use crate::lock::NameLocks;
 use crate::name;
 use crate::provider::{
     Caps, CheckReport, Context, Descriptor, Field, Maker, Multi, Provider, Receipt, Settings,
-    TxtTarget,
+    TxtRecord, TxtTarget,
 };
 use crate::setting::{BASE_URL, CA_BUNDLE, Reader, TTL};
 
@@ -251,6 +251,21 @@ impl Provider for Namecheap {
             report.zone = Some(domain);
         }
         Ok(report)
+    }
+
+    /// The whole domain, since that is what is read and written.
+    async fn listed(&self, target: &TxtTarget) -> Result<Option<Vec<TxtRecord>>, DnsError> {
+        let domain = registrable(target)?;
+        let hosts = self.hosts(Step::Read, &domain).await?;
+        let txt = hosts.hosts.into_iter().filter(|host| host.kind == "TXT");
+        let records = txt.map(|host| TxtRecord {
+            fqdn: match host.name.as_str() {
+                "@" | "" => domain.clone(),
+                sub => name::canonical(&format!("{sub}.{domain}")),
+            },
+            value: host.address,
+        });
+        Ok(Some(records.collect()))
     }
 
     fn caps(&self) -> Caps {

@@ -20,7 +20,7 @@ use crate::lock::NameLocks;
 use crate::name;
 use crate::provider::{
     Caps, CheckReport, Context, Descriptor, Field, Maker, Multi, Provider, Receipt, Servers,
-    Settings, TxtTarget,
+    Settings, TxtRecord, TxtTarget,
 };
 use crate::setting::Reader;
 use crate::txt::{quote, unquote};
@@ -247,6 +247,14 @@ impl Provider for Pdns {
             report.zone = Some(zone.name());
         }
         Ok(report)
+    }
+
+    async fn listed(&self, target: &TxtTarget) -> Result<Option<Vec<TxtRecord>>, DnsError> {
+        let zone = self.find_zone(Step::Read, target).await?;
+        let set = self.read(Step::Read, &zone, &target.fqdn).await?;
+        let live = set.records.iter().filter(|record| !record.disabled);
+        let values = live.map(|record| unquote(&record.content));
+        Ok(Some(TxtRecord::all_at(&target.fqdn, values)))
     }
 
     fn caps(&self) -> Caps {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::error::{DnsError, Fault, Step};
 use crate::lock::NameLocks;
 use crate::name;
-use crate::provider::{Caps, CheckReport, Provider, Receipt, TxtTarget};
+use crate::provider::{Caps, CheckReport, Provider, Receipt, TxtRecord, TxtTarget};
 use crate::zone_cache::ZoneCache;
 
 /// How often a set is written when another writer interferes.
@@ -135,6 +135,15 @@ impl<S: SetStore> Provider for Sets<S> {
             report.zone = Some(zone.name);
         }
         Ok(report)
+    }
+
+    async fn listed(&self, target: &TxtTarget) -> Result<Option<Vec<TxtRecord>>, DnsError> {
+        let zone = self.zone(target, None).await?;
+        let set = self.store.read(&zone, &target.fqdn).await;
+        let set = set.map_err(|error| error.at_name(&target.fqdn).in_zone(&zone.name))?;
+        let entries = set.unwrap_or_default().entries.into_iter();
+        let values = entries.map(|entry| entry.value);
+        Ok(Some(TxtRecord::all_at(&target.fqdn, values)))
     }
 
     fn caps(&self) -> Caps {

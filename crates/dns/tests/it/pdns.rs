@@ -42,6 +42,11 @@ async fn the_longest_zone_is_changed_and_foreign_values_stay() {
     let foreign = r#"foreign "quoted" value"#;
     assert_eq!(txt(pdns.addr(), NAME).await, [FIRST, foreign]);
 
+    let listed = provider.listed(&target).await.unwrap().unwrap();
+    let mut listed: Vec<_> = listed.into_iter().map(|record| record.value).collect();
+    listed.sort();
+    assert_eq!(listed, [FIRST, foreign]);
+
     provider.remove(&target, Some(&receipt)).await.unwrap();
     assert_eq!(txt(pdns.addr(), NAME).await, [foreign]);
 }

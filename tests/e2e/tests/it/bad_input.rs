@@ -6,7 +6,7 @@ use evercert_e2e::adc::AdcSetup;
 use evercert_e2e::cli::Cli;
 use evercert_e2e::console::{Console, ConsoleSetup};
 use evercert_e2e::role::Role;
-use evercert_e2e::surroundings::{Surroundings, ZONE, add_nsupdate};
+use evercert_e2e::surroundings::{Surroundings, ZONE, add_nsupdate, add_nsupdate_with};
 use evercert_e2e::tls::handshake;
 use evercert_testkit::eventually;
 use evercert_testkit::port::free_addr;
@@ -72,7 +72,13 @@ async fn a_wrong_tsig_key_is_named_and_leaves_nothing() {
     let (_dir, around, console) = console().await;
     let cli = console.cli();
     let wrong = "d3JvbmcgdGVzdCBzZWNyZXQsIG1vcmUgdGhhbiB0aGlydHktdHdvIG9jdGV0cw==";
-    add_nsupdate(&cli, "wrong", around.dns.local_addr(), wrong)
+    // Such a key is not even saved, unless that is wanted.
+    let server = around.dns.local_addr();
+    let refused = add_nsupdate(&cli, "wrong", server, wrong)
+        .await
+        .unwrap_err();
+    assert!(format!("{refused:#}").contains("key"), "{refused:#}");
+    add_nsupdate_with(&cli, "wrong", server, wrong, &["--skip-test"])
         .await
         .unwrap();
     cli.ok(&[
@@ -81,6 +87,7 @@ async fn a_wrong_tsig_key_is_named_and_leaves_nothing() {
         &format!("locked.{ZONE}"),
         "--provider",
         "wrong",
+        "--force",
     ])
     .await
     .unwrap();

@@ -8,6 +8,7 @@
 mod bad_input;
 mod challenges;
 mod chaos;
+mod dns_providers;
 mod dns_worlds;
 mod issue;
 mod kill;

@@ -237,7 +237,11 @@ pub(crate) fn test_report(report: &TestReport, output: Output) -> Result<ExitCod
         output::json(report)?;
     } else {
         for step in &report.steps {
-            let mark = if step.ok { "ok    " } else { "FAILED" };
+            let mark = match (step.skipped, step.ok) {
+                (true, _) => "-     ",
+                (false, true) => "ok    ",
+                (false, false) => "FAILED",
+            };
             output::print(&format!(
                 "{mark}  {} ({} ms): {}\n",
                 step.name, step.duration_ms, step.detail

@@ -1,6 +1,10 @@
 //! `evercert dns-provider`: who answers DNS-01.
 
+mod add;
+mod ask;
+mod import;
 mod journal;
+mod orphans;
 mod types;
 
 use std::collections::BTreeMap;
@@ -10,7 +14,7 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 use evercert_api::Page;
 use evercert_api::ca_vendors::TestReport;
-use evercert_api::dns_providers::{ChangedDnsProvider, DnsProvider};
+use evercert_api::dns_providers::{ChangedDnsProvider, DnsProvider, RecordSettings};
 use serde_json::json;
 
 use crate::client::{Client, ClientArgs, segment};
@@ -27,8 +31,8 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Save a DNS provider and its credentials (encrypted).
-    Add(Add),
+    /// Save a DNS provider and its credentials (encrypted) after they were tried; what is missing is asked for.
+    Add(add::Add),
     /// Switch a DNS provider off: no order uses it, and certificates that need it are named and blocked.
     Disable {
         /// Name of the provider.
@@ -45,6 +49,8 @@ enum Action {
     Journal(journal::Args),
     /// List the DNS providers and the domains mapped to them.
     List,
+    /// List stale challenge values that no order knows, and remove them if wanted.
+    Orphans(orphans::Orphans),
     /// Remove a DNS provider that no domain is mapped to.
     Remove {
         /// Name of the provider.
@@ -71,20 +77,6 @@ enum Action {
 }
 
 #[derive(clap::Args)]
-struct Add {
-    /// Unique name, such as `corp-dns`.
-    name: String,
-    /// A type of `evercert dns-provider types`, such as nsupdate or pdns.
-    #[arg(long = "type", value_name = "TYPE")]
-    type_code: String,
-    /// A setting of the type; may be given more than once. `key=@FILE` reads the value from a file.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    settings: Vec<String>,
-    #[command(flatten)]
-    propagation: Propagation,
-}
-
-#[derive(clap::Args)]
 struct Edit {
     /// Name of the provider.
     name: String,
@@ -99,6 +91,8 @@ struct Edit {
     removed: Vec<String>,
     #[command(flatten)]
     propagation: Propagation,
+    #[command(flatten)]
+    records: Records,
     /// Save without trying whether the provider takes the settings.
     #[arg(long)]
     skip_test: bool,
@@ -135,18 +129,42 @@ struct Propagation {
     follow_cnames: Option<bool>,
 }
 
+#[derive(Default, clap::Args)]
+struct Records {
+    /// Time to live of records in seconds, where the provider's own will not do.
+    #[arg(long, value_name = "SECONDS")]
+    ttl: Option<u32>,
+    /// The zone to write into, for names that lie in it; default: the provider is asked.
+    #[arg(long, value_name = "ZONE")]
+    zone: Option<String>,
+}
+
+impl Records {
+    fn is_given(&self) -> bool {
+        self.ttl.is_some() || self.zone.is_some()
+    }
+
+    fn body(&self) -> serde_json::Value {
+        json!({ "ttl": self.ttl, "zone": self.zone })
+    }
+
+    /// What is given, and what was set before; 0 and an empty zone go back to the default.
+    fn over(&self, before: RecordSettings) -> RecordSettings {
+        let given = |zone: &String| (!zone.is_empty()).then(|| zone.clone());
+        RecordSettings {
+            ttl: self
+                .ttl
+                .map_or(before.ttl, |ttl| Some(ttl).filter(|ttl| *ttl > 0)),
+            zone: self.zone.as_ref().map_or(before.zone, given),
+        }
+    }
+}
+
 /// Runs it.
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let (client, output) = (args.client.connect()?, args.client.output);
     match args.action {
-        Action::Add(add) => {
-            let provider: DnsProvider = client.post("/dns-providers", &body(&add)?).await?;
-            if output == Output::Json {
-                output::json(&provider)?;
-                return Ok(ExitCode::SUCCESS);
-            }
-            table(&[provider])
-        }
+        Action::Add(wanted) => add::run(&client, wanted, output).await,
         Action::Disable { name } => {
             patch(&client, &name, &json!({ "active": false }), output).await
         }
@@ -161,6 +179,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
             }
             table(&page.items)
         }
+        Action::Orphans(wanted) => orphans::run(&client, wanted, output).await,
         Action::Remove { name } => {
             client
                 .delete(&format!("/dns-providers/{}", segment(&name)))
@@ -185,15 +204,6 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         }
         Action::Types { code } => types::run(&client, code.as_deref(), output).await,
     }
-}
-
-fn body(add: &Add) -> Result<serde_json::Value> {
-    Ok(json!({
-        "name": add.name,
-        "type": add.type_code,
-        "settings": settings(&add.settings)?,
-        "propagation": add.propagation.body(),
-    }))
 }
 
 impl Propagation {
@@ -236,6 +246,11 @@ async fn edit(client: &Client, edit: Edit, output: Output) -> Result<ExitCode> {
     if let Some(name) = edit.rename {
         change["name"] = name.into();
     }
+    if edit.records.is_given() {
+        let path = format!("/dns-providers/{}", segment(&edit.name));
+        let before: DnsProvider = client.get(&path).await?;
+        change["records"] = json!(edit.records.over(before.records));
+    }
     if edit.propagation.is_given() {
         change["propagation"] = edit.propagation.body();
     }
@@ -271,16 +286,21 @@ fn settings(pairs: &[String]) -> Result<BTreeMap<String, String>> {
         let (key, value) = pair.split_once('=').with_context(|| {
             format!("--set {pair:?}: write KEY=VALUE, or KEY=@FILE for a secret kept in a file")
         })?;
-        let value = match value.strip_prefix('@') {
-            Some(file) => std::fs::read_to_string(file)
-                .with_context(|| format!("reading --set {key}=@{file}"))?
-                .trim()
-                .to_owned(),
-            None => value.to_owned(),
-        };
-        settings.insert(key.to_owned(), value);
+        settings.insert(key.to_owned(), self::value(key, value)?);
     }
     Ok(settings)
+}
+
+/// What was given for a setting, or what stands in the file that it names with an `@`.
+fn value(key: &str, given: &str) -> Result<String> {
+    match given.strip_prefix('@') {
+        Some(file) => {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("reading --set {key}=@{file}"))?;
+            Ok(text.trim().to_owned())
+        }
+        None => Ok(given.to_owned()),
+    }
 }
 
 fn table(providers: &[DnsProvider]) -> Result<ExitCode> {
@@ -312,13 +332,24 @@ mod tests {
 
     #[test]
     fn a_setting_without_a_value_is_refused() {
-        let add = Add {
-            name: "x".into(),
-            type_code: "pdns".into(),
-            settings: vec!["key".into()],
-            propagation: Propagation::default(),
+        let error = settings(&["key".to_owned()]).unwrap_err();
+
+        assert!(error.to_string().contains("KEY=VALUE"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_given_of_the_records_stays() {
+        let before = RecordSettings {
+            ttl: Some(60),
+            zone: Some("example.org".to_owned()),
+        };
+        let given = |ttl: Option<u32>, zone: Option<&str>| Records {
+            ttl,
+            zone: zone.map(str::to_owned),
         };
 
-        assert!(body(&add).unwrap_err().to_string().contains("KEY=VALUE"));
+        assert_eq!(given(Some(90), None).over(before.clone()).zone, before.zone);
+        let reset = given(Some(0), Some("")).over(before);
+        assert_eq!(reset, RecordSettings::default());
     }
 }

@@ -92,6 +92,9 @@ fn page(kind: &DnsProviderType) -> String {
         "Least privilege",
         kind.least_privilege.as_deref().unwrap_or_default(),
     );
+    for note in &kind.notes {
+        line("Note", note);
+    }
     line("Proof", proof(kind.proof));
     line("Values at a name", values(caps.values));
     line("TTL", &ttl(kind));
@@ -242,6 +245,7 @@ mod tests {
             docs: "https://developers.cloudflare.com/api/".to_owned(),
             least_privilege: Some("A token that may edit DNS.".to_owned()),
             unofficial: false,
+            notes: vec!["Tokens end after a year.".to_owned()],
             proof: DnsProof::Recording,
             fields: vec![
                 field("token", true),
@@ -271,6 +275,7 @@ mod tests {
         for words in [
             "120 s; at least 60 s",
             "token, or email and key",
+            "Tokens end after a year.",
             "acme.sh: CF_Token",
             "lego: CLOUDFLARE_DNS_API_TOKEN, CF_DNS_API_TOKEN",
             "2 min, looked for every 2 s",

@@ -97,6 +97,7 @@ pub(crate) fn passed(name: &str, start: Instant, detail: String) -> TestStep {
     TestStep {
         name: name.to_owned(),
         ok: true,
+        skipped: false,
         detail,
         remedy: None,
         duration_ms: millis(start),
@@ -108,6 +109,7 @@ fn not_passed(name: &str, start: Instant, failure: &Failure) -> TestStep {
     TestStep {
         name: name.to_owned(),
         ok: false,
+        skipped: false,
         detail: failure.message.clone(),
         remedy: failure.remedy.clone(),
         duration_ms: millis(start),

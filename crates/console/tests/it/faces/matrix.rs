@@ -63,6 +63,16 @@ const ENDPOINTS: &[(&str, &str, Option<Role>)] = &[
         "/api/v1/dns-providers/types/{code}",
         Some(Role::Viewer),
     ),
+    (
+        "GET",
+        "/api/v1/dns-providers/{name}/orphans",
+        Some(Role::Operator),
+    ),
+    (
+        "POST",
+        "/api/v1/dns-providers/{name}/orphans/remove",
+        Some(Role::Operator),
+    ),
     ("GET", "/api/v1/dns-providers/{name}", Some(Role::Viewer)),
     (
         "DELETE",

@@ -87,6 +87,7 @@ async fn one_way_to_log_in_is_chosen_and_only_its_fields_are_sent() {
     page.fill("[data-key=email]", "anna@example.org")
         .await
         .unwrap();
+    page.click("form > .check").await.unwrap();
     page.click("form button[type=submit]").await.unwrap();
     page.wait_for_text(
         "[data-pointer='/settings/key'] .field-problem",

@@ -114,10 +114,13 @@ async fn test(desk: &mut Desk) {
     let steps = page.text("#steps").await.unwrap();
     for step in [
         "Settings",
-        "Connection",
+        "Log in",
+        "Find zone",
         "Write TXT",
-        "See TXT",
+        "Read back at the provider",
+        "See at the name servers",
         "Remove TXT",
+        "Gone at the name servers",
     ] {
         assert!(steps.contains(step), "{step} is missing in {steps}");
     }

@@ -294,6 +294,7 @@ async fn provider(scene: &Scene, name: &str) -> DnsProviderId {
         name: name.to_owned(),
         type_code: "pdns".to_owned(),
         settings: [("api_key".to_owned(), Secret::new("hunter2".to_owned()))].into(),
+        records: serde_json::json!({}),
         propagation: json!({}),
         active: true,
         last_test: None,

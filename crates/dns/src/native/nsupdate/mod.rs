@@ -8,6 +8,7 @@ mod descriptor;
 mod refusal;
 mod session;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::keyfile;
 use crate::lookup::{Limits, Transport};
 use crate::name;
 use crate::provider::{
-    Caps, CheckReport, Context, Multi, Provider, Receipt, Servers, Settings, TxtTarget,
+    Caps, CheckReport, Context, Multi, Provider, Receipt, Servers, Settings, TxtRecord, TxtTarget,
 };
 use crate::setting::Reader;
 use crate::tsig::{TsigAlgorithm, TsigKey};
@@ -199,6 +200,14 @@ impl Provider for Nsupdate {
             report.zone = Some(zone);
         }
         Ok(report)
+    }
+
+    async fn listed(&self, target: &TxtTarget) -> Result<Option<Vec<TxtRecord>>, DnsError> {
+        let mut values = BTreeSet::new();
+        for server in self.sessions(Step::Read, target).await? {
+            values.extend(server.values(Step::Read).await?);
+        }
+        Ok(Some(TxtRecord::all_at(&target.fqdn, values)))
     }
 
     fn caps(&self) -> Caps {
