@@ -320,7 +320,7 @@ fn agreement(text: Option<&str>) -> Result<Agreement, WatchError> {
             let reason = "is no agreement of servers; use all, quorum or any";
             Err(WatchError::new(
                 "agreement",
-                &format!("\"{other}\" {reason}"),
+                format!("\"{other}\" {reason}"),
             ))
         }
     }
