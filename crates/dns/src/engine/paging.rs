@@ -2,6 +2,7 @@
 
 use reqwest::Url;
 use reqwest::header::LINK;
+use serde_json::Value;
 
 use super::answer::Answer;
 use super::call::{Caller, Purpose};
@@ -10,20 +11,23 @@ use super::request::Request;
 use super::template::Vars;
 use crate::error::{DnsError, Fault};
 
+/// Pages of a list that are read at most.
+const MOST_PAGES: u32 = 200;
+
 /// What was read of a list.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SoFar {
+struct SoFar {
     /// Pages.
-    pub(crate) pages: u32,
+    pages: u32,
     /// Entries of the last page.
-    pub(crate) entries: usize,
+    entries: usize,
     /// Entries of all pages.
-    pub(crate) all: usize,
+    all: usize,
 }
 
 impl Paging {
     /// Whether there is a page after those that were read.
-    pub(crate) fn is_more(&self, answer: &Answer, so_far: SoFar) -> bool {
+    fn is_more(&self, answer: &Answer, so_far: SoFar) -> bool {
         let SoFar {
             pages: read,
             entries,
@@ -42,8 +46,58 @@ impl Paging {
 }
 
 impl Caller {
+    /// Every page of a list, as trees, after the first when that was read already.
+    ///
+    /// # Errors
+    /// What an answer that is no success means; a list without an end.
+    pub(crate) async fn pages(
+        &self,
+        request: &Request,
+        purpose: Purpose<'_>,
+        paging: Option<&Paging>,
+        mut read: Option<Answer>,
+        count: impl Fn(&Value) -> usize,
+    ) -> Result<Vec<Value>, DnsError> {
+        let mut trees = Vec::new();
+        let (mut next, mut so_far) = (None, SoFar::default());
+        while so_far.pages < MOST_PAGES {
+            let mut vars = purpose.vars.clone();
+            let page = paging.and_then(|paging| paging.first).unwrap_or(1) + so_far.pages;
+            vars.insert("page".to_owned(), page.to_string());
+            let purpose = Purpose {
+                vars: &vars,
+                ..purpose
+            };
+            let answer = match read.take() {
+                Some(answer) => answer,
+                None => self.call(request, purpose, next.take()).await?,
+            };
+            self.judge(&answer, purpose)?;
+            let tree = answer.tree.clone().unwrap_or_default();
+            so_far.entries = count(&tree);
+            so_far.all += so_far.entries;
+            so_far.pages += 1;
+            trees.push(tree);
+            let Some(paging) = paging else {
+                return Ok(trees);
+            };
+            let is_more = match paging.hole {
+                true => paging.is_more(&answer, so_far),
+                false => {
+                    next = self.next_page(request, purpose, paging, &answer, so_far)?;
+                    next.is_some()
+                }
+            };
+            if !is_more {
+                return Ok(trees);
+            }
+        }
+        let what = format!("its list has no end: {MOST_PAGES} pages were read");
+        Err(DnsError::new(self.code, purpose.step, Fault::Provider, what).permanent())
+    }
+
     /// The URL of the page after those that were read; none after the last page.
-    pub(crate) fn next_page(
+    fn next_page(
         &self,
         request: &Request,
         purpose: Purpose<'_>,

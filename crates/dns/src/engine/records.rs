@@ -417,11 +417,10 @@ impl Declared {
                 self.caller.judge(&first, purpose)?;
                 vec![first.tree.unwrap_or_default()]
             }
-            Some(_) => {
+            Some(paging) => {
+                let count = |tree: &Value| list.items.items(tree).len();
                 self.caller
-                    .pages(&list.request, purpose, list.paging.as_ref(), |tree| {
-                        list.items.items(tree).len()
-                    })
+                    .pages(&list.request, purpose, Some(paging), Some(first), count)
                     .await?
             }
         };

@@ -5,16 +5,11 @@ use tokio::time::Instant;
 
 use super::answer::{Path, plain};
 use super::call::{Caller, Purpose};
-use super::description::{Paging, ZoneMode};
-use super::paging::SoFar;
-use super::request::Request;
+use super::description::ZoneMode;
 use super::template::Vars;
 use crate::error::{DnsError, Fault, Step};
 use crate::name;
 use crate::zone::is_public_suffix;
-
-/// Pages of a list that are read at most.
-const MOST_PAGES: u32 = 200;
 
 /// A zone at the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,7 +188,7 @@ impl Caller {
         };
         let mut best: Option<Found> = None;
         for tree in self
-            .pages(request, purpose, zone.paging.as_ref(), |tree| {
+            .pages(request, purpose, zone.paging.as_ref(), None, |tree| {
                 items.items(tree).len()
             })
             .await?
@@ -247,45 +242,5 @@ impl Caller {
             vars.insert(format!("zone.{key}"), text.unwrap_or_default());
         }
         Found::new(name.to_owned(), vars)
-    }
-
-    /// Every page of a list, as trees; an answer that is no success is the error that it is.
-    pub(crate) async fn pages(
-        &self,
-        request: &Request,
-        purpose: Purpose<'_>,
-        paging: Option<&Paging>,
-        count: impl Fn(&Value) -> usize,
-    ) -> Result<Vec<Value>, DnsError> {
-        let mut trees = Vec::new();
-        let (mut next, mut so_far) = (None, SoFar::default());
-        for number in 0..MOST_PAGES {
-            let mut vars = purpose.vars.clone();
-            let page = paging.and_then(|paging| paging.first).unwrap_or(1) + number;
-            vars.insert("page".to_owned(), page.to_string());
-            let purpose = Purpose {
-                vars: &vars,
-                ..purpose
-            };
-            let answer = self.call(request, purpose, next.take()).await?;
-            self.judge(&answer, purpose)?;
-            let tree = answer.tree.clone().unwrap_or_default();
-            so_far.entries = count(&tree);
-            so_far.all += so_far.entries;
-            so_far.pages += 1;
-            trees.push(tree);
-            let Some(paging) = paging else { break };
-            if paging.hole {
-                match paging.is_more(&answer, so_far) {
-                    true => continue,
-                    false => break,
-                }
-            }
-            next = self.next_page(request, purpose, paging, &answer, so_far)?;
-            if next.is_none() {
-                break;
-            }
-        }
-        Ok(trees)
     }
 }

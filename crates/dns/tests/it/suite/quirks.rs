@@ -371,3 +371,28 @@ fn credentials_that_are_half_given_are_refused_with_the_names() {
         assert_eq!(error.fault(), Fault::Configuration, "{error}");
     }
 }
+
+#[tokio::test]
+async fn each_page_of_a_list_is_asked_for_once_and_a_list_without_an_end_is_told() {
+    let scene = scene("cf").await;
+    scene.running.world().data.page = 1;
+    scene.running.world().data.add(NAME, "another-one");
+    scene.provider().remove(&target(FIRST), None).await.unwrap();
+    let lists = |scene: &Scene| {
+        let world = scene.running.world();
+        let asked = world.asked.iter();
+        asked
+            .filter(|asked| asked.path.ends_with("/dns_records"))
+            .count()
+    };
+    assert_eq!(lists(&scene), 2, "two records, a page each");
+
+    for number in 0..200 {
+        let mut world = scene.running.world();
+        world.data.add(NAME, &format!("one-more-{number}"));
+    }
+    let error = scene.provider().add(&target(FIRST)).await.unwrap_err();
+    assert_eq!(error.fault(), Fault::Provider, "{error}");
+    assert!(error.to_string().contains("200 pages"), "{error}");
+    assert_eq!(lists(&scene), 2 + 200);
+}
