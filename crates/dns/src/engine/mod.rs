@@ -9,6 +9,7 @@ mod around;
 mod call;
 mod check;
 mod description;
+mod listed;
 mod paging;
 mod provider;
 mod records;

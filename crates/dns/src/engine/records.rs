@@ -11,7 +11,7 @@ use super::template::Vars;
 use super::zone::Found;
 use crate::error::{DnsError, Fault, Step};
 use crate::name;
-use crate::provider::{Caps, CheckReport, Provider, Receipt, TxtTarget};
+use crate::provider::{Caps, CheckReport, Provider, Receipt, TxtRecord, TxtTarget};
 use crate::txt::unquote;
 
 /// A name below a top-level domain that is never delegated (RFC 6761 §6.4).
@@ -95,6 +95,10 @@ impl Provider for Declared {
         Ok(report)
     }
 
+    async fn listed(&self, target: &TxtTarget) -> Result<Option<Vec<TxtRecord>>, DnsError> {
+        self.listed_with(target).await
+    }
+
     fn caps(&self) -> Caps {
         self.caps
     }
@@ -124,7 +128,7 @@ impl Declared {
     /// Whether the refusal may come of a zone that was there some minutes ago; it is not believed any more then.
     ///
     /// Services have many ways to say that a zone is not there: any refusal of what was asked may be one.
-    fn is_stale(
+    pub(super) fn is_stale(
         &self,
         zone: &Found,
         error: &DnsError,
@@ -384,7 +388,24 @@ impl Declared {
         zone: &Found,
         target: &TxtTarget,
     ) -> Result<Vec<Record>, DnsError> {
-        let mut vars = self.vars(zone, target);
+        let vars = self.vars(zone, target);
+        let trees = self.list_pages(list, zone, &vars).await?;
+        Ok(trees
+            .iter()
+            .flat_map(|tree| entries(list, tree))
+            .filter(|(_, item)| counts(list, item, &vars))
+            .flat_map(|(key, item)| records_of(list, key, item, zone, target))
+            .collect())
+    }
+
+    /// Every page of the list; none when the service says that there is nothing.
+    pub(super) async fn list_pages(
+        &self,
+        list: &List,
+        zone: &Found,
+        vars: &Vars,
+    ) -> Result<Vec<Value>, DnsError> {
+        let mut vars = vars.clone();
         let first_page = (list.paging.as_ref())
             .and_then(|paging| paging.first)
             .unwrap_or(1);
@@ -412,27 +433,21 @@ impl Declared {
         if first.status.as_u16() == 404 || list.absent.iter().any(|absent| absent.holds(&first)) {
             return Ok(Vec::new());
         }
-        let trees = match &list.paging {
+        match &list.paging {
             None => {
                 self.caller.judge(&first, purpose)?;
-                vec![first.tree.unwrap_or_default()]
+                Ok(vec![first.tree.unwrap_or_default()])
             }
             Some(paging) => {
                 let count = |tree: &Value| list.items.items(tree).len();
                 self.caller
                     .pages(&list.request, purpose, Some(paging), Some(first), count)
-                    .await?
+                    .await
             }
-        };
-        Ok(trees
-            .iter()
-            .flat_map(|tree| entries(list, tree))
-            .filter(|(_, item)| counts(list, item, &vars))
-            .flat_map(|(key, item)| records_of(list, key, item, zone, target))
-            .collect())
+        }
     }
 
-    fn vars(&self, zone: &Found, target: &TxtTarget) -> Vars {
+    pub(super) fn vars(&self, zone: &Found, target: &TxtTarget) -> Vars {
         let sub = match target.fqdn.strip_suffix(&zone.name) {
             Some(head) => head.trim_end_matches('.').to_owned(),
             None => target.fqdn.clone(),
@@ -493,7 +508,7 @@ impl Declared {
 }
 
 /// The items of a list, with their keys where those are their ids.
-fn entries<'a>(list: &List, tree: &'a Value) -> Vec<(Option<&'a str>, &'a Value)> {
+pub(super) fn entries<'a>(list: &List, tree: &'a Value) -> Vec<(Option<&'a str>, &'a Value)> {
     if list.keyed {
         let maps = list
             .items
@@ -513,7 +528,7 @@ fn entries<'a>(list: &List, tree: &'a Value) -> Vec<(Option<&'a str>, &'a Value)
 }
 
 /// Whether an item has what the list is limited to.
-fn counts(list: &List, item: &Value, vars: &Vars) -> bool {
+pub(super) fn counts(list: &List, item: &Value, vars: &Vars) -> bool {
     list.only.iter().all(|(pointer, wanted)| {
         let path = super::answer::Path::parse(pointer);
         let text = path.ok().and_then(|path| path.text(item));
@@ -533,11 +548,7 @@ fn records_of(
         path.text(item)
             .is_some_and(|text| is_name(&text, zone, target))
     });
-    let is_txt = list.kind.as_ref().is_none_or(|path| {
-        path.text(item)
-            .is_some_and(|text| text.eq_ignore_ascii_case("TXT"))
-    });
-    if !is_named || !is_txt {
+    if !is_named || !is_txt(list, item) {
         return Vec::new();
     }
     let mut vars = Vars::new();
@@ -557,17 +568,42 @@ fn records_of(
         .as_ref()
         .and_then(|path| path.text(item))
         .and_then(|text| text.parse().ok());
+    values_of(list, item)
+        .map(|(raw, value)| Record {
+            vars: vars.clone(),
+            value,
+            raw,
+            ttl,
+        })
+        .collect()
+}
+
+pub(super) fn is_txt(list: &List, item: &Value) -> bool {
+    list.kind.as_ref().is_none_or(|path| {
+        path.text(item)
+            .is_some_and(|text| text.eq_ignore_ascii_case("TXT"))
+    })
+}
+
+/// The values of an item, as the service wrote them and as they are.
+pub(super) fn values_of(list: &List, item: &Value) -> impl Iterator<Item = (String, String)> {
     let raws = list.value.items(item).into_iter().filter_map(plain);
-    let records = raws.map(|raw| Record {
-        vars: vars.clone(),
-        value: unquote(&raw),
-        raw,
-        ttl,
+    let values = raws.map(|raw| {
+        let value = unquote(&raw);
+        (raw, value)
     });
     // What an old account could not delete any more stands there empty.
-    records
-        .filter(|record| !record.value.trim().is_empty())
-        .collect()
+    values.filter(|(_, value)| !value.trim().is_empty())
+}
+
+/// The whole name of an item, where it has one.
+pub(super) fn name_of(list: &List, item: &Value, zone: &Found) -> Option<String> {
+    let listed = name::canonical(&list.name.as_ref()?.text(item)?);
+    Some(match listed.as_str() {
+        "" | "@" => zone.name.clone(),
+        whole if name::is_within(whole, &zone.name) => listed,
+        _ => format!("{listed}.{}", zone.name),
+    })
 }
 
 /// Services write names whole or relative, with a dot or without, and the zone's own as `@` or nothing.

@@ -6,6 +6,7 @@ mod case;
 mod cases;
 mod kept_zones;
 mod line;
+mod listing;
 mod lone;
 mod matrix;
 mod quirks;
