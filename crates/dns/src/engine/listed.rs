@@ -1,11 +1,16 @@
 //! What a described provider shows when it is asked for the TXT records of a name.
 
+use serde_json::Value;
+
+use super::answer::plain;
 use super::description::List;
 use super::provider::Declared;
-use super::records::{counts, entries, is_txt, name_of, values_of};
+use super::records::{counts, entries};
 use super::zone::Found;
 use crate::error::DnsError;
+use crate::name;
 use crate::provider::{TxtRecord, TxtTarget};
+use crate::txt::unquote;
 
 impl Declared {
     /// The TXT records at the name, and those of the zone that are listed with them; `None` where nothing can be
@@ -57,4 +62,32 @@ impl Declared {
         }
         Ok(found)
     }
+}
+
+pub(super) fn is_txt(list: &List, item: &Value) -> bool {
+    list.kind.as_ref().is_none_or(|path| {
+        path.text(item)
+            .is_some_and(|text| text.eq_ignore_ascii_case("TXT"))
+    })
+}
+
+/// The values of an item, as the service wrote them and as they are.
+pub(super) fn values_of(list: &List, item: &Value) -> impl Iterator<Item = (String, String)> {
+    let raws = list.value.items(item).into_iter().filter_map(plain);
+    let values = raws.map(|raw| {
+        let value = unquote(&raw);
+        (raw, value)
+    });
+    // What an old account could not delete any more stands there empty.
+    values.filter(|(_, value)| !value.trim().is_empty())
+}
+
+/// The whole name of an item, where it has one.
+pub(super) fn name_of(list: &List, item: &Value, zone: &Found) -> Option<String> {
+    let listed = name::canonical(&list.name.as_ref()?.text(item)?);
+    Some(match listed.as_str() {
+        "" | "@" => zone.name.clone(),
+        whole if name::is_within(whole, &zone.name) => listed,
+        _ => format!("{listed}.{}", zone.name),
+    })
 }

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use super::answer::{Answer, plain};
 use super::call::Purpose;
 use super::description::{Change, List, Mode, ZoneMode};
+use super::listed::{is_txt, values_of};
 use super::provider::Declared;
 use super::template::Vars;
 use super::zone::Found;
 use crate::error::{DnsError, Fault, Step};
 use crate::name;
 use crate::provider::{Caps, CheckReport, Provider, Receipt, TxtRecord, TxtTarget};
-use crate::txt::unquote;
 
 /// A name below a top-level domain that is never delegated (RFC 6761 §6.4).
 const NOBODYS: &str = "_acme-challenge.example.invalid";
@@ -576,34 +576,6 @@ fn records_of(
             ttl,
         })
         .collect()
-}
-
-pub(super) fn is_txt(list: &List, item: &Value) -> bool {
-    list.kind.as_ref().is_none_or(|path| {
-        path.text(item)
-            .is_some_and(|text| text.eq_ignore_ascii_case("TXT"))
-    })
-}
-
-/// The values of an item, as the service wrote them and as they are.
-pub(super) fn values_of(list: &List, item: &Value) -> impl Iterator<Item = (String, String)> {
-    let raws = list.value.items(item).into_iter().filter_map(plain);
-    let values = raws.map(|raw| {
-        let value = unquote(&raw);
-        (raw, value)
-    });
-    // What an old account could not delete any more stands there empty.
-    values.filter(|(_, value)| !value.trim().is_empty())
-}
-
-/// The whole name of an item, where it has one.
-pub(super) fn name_of(list: &List, item: &Value, zone: &Found) -> Option<String> {
-    let listed = name::canonical(&list.name.as_ref()?.text(item)?);
-    Some(match listed.as_str() {
-        "" | "@" => zone.name.clone(),
-        whole if name::is_within(whole, &zone.name) => listed,
-        _ => format!("{listed}.{}", zone.name),
-    })
 }
 
 /// Services write names whole or relative, with a dot or without, and the zone's own as `@` or nothing.

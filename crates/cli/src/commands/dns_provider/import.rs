@@ -208,7 +208,7 @@ pub(super) mod tests {
     #[test]
     fn what_acme_sh_has_saved_is_read() {
         let text = "\
-LOG_FILE='/root/.acme.sh/acme.sh.log'
+LOG_FILE='acme.sh.log'
 #LOG_LEVEL=1
 SAVED_CF_Email='anna@example.org'
 SAVED_CF_Key='__ACME_BASE64__START_cyJlICdj__ACME_BASE64__END_'
