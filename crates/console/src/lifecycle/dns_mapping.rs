@@ -39,7 +39,7 @@ pub async fn map_domains(
     let found = named(console, &wanted.provider).await.map_err(in_body)?;
     let domains = domains(wanted)?;
     let mapped = match wanted.skip_test {
-        true => domains.iter().map(|domain| unasked(domain)).collect(),
+        true => domains.iter().map(unasked).collect(),
         false => looked_at(console, &found, &domains).await?,
     };
     let mut tx = console.db.begin_write().await?;

@@ -41,9 +41,9 @@ pub(super) async fn run(client: &Client, args: &Args, output: Output) -> Result<
 fn tell_tried(tried: JournalRetry, output: Output) -> Result<ExitCode> {
     match (output, tried.values) {
         (Output::Json, _) => output::json(&tried)?,
-        (_, 0) => println!("no value is left to be removed"),
-        (_, 1) => println!("1 value is tried to be removed again"),
-        (_, many) => println!("{many} values are tried to be removed again"),
+        (_, 0) => output::print("no value is left to be removed\n")?,
+        (_, 1) => output::print("1 value is tried to be removed again\n")?,
+        (_, many) => output::print(&format!("{many} values are tried to be removed again\n"))?,
     }
     Ok(ExitCode::SUCCESS)
 }
