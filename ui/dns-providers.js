@@ -39,13 +39,14 @@ const frame = {
 async function show() {
   shown += 1;
   const turn = shown;
-  frame.say(frame.said);
-  frame.said = "";
   main.setAttribute("aria-busy", "true");
   const view = await viewOf(location.hash.slice(1)).catch(refused);
   if (turn !== shown) return; // the reader went on meanwhile
   document.title = `${view.title} – Evercert`;
+  // Told together with what it is true of: who reads it can act on what he sees.
   main.replaceChildren(...view.content);
+  frame.say(frame.said);
+  frame.said = "";
   main.removeAttribute("aria-busy");
   (main.querySelector("[data-focus]") || main).focus();
   view.afterwards?.();

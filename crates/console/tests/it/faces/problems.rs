@@ -55,9 +55,15 @@ async fn bodies_that_cannot_be_read_are_told_apart() {
         ),
         (
             "application/json",
-            r#"{"domain":"a.b","provider":"p","x":1}"#.to_owned(),
+            r#"{"domain":"a.b","provider":"p"}"#.to_owned(),
             422,
             "dns_provider.not_found",
+        ),
+        (
+            "application/json",
+            r#"{"domain":"a.b","provider":"p","x":1}"#.to_owned(),
+            422,
+            "invalid",
         ),
         ("text/plain", "{}".to_owned(), 415, "unsupported_media_type"),
         (

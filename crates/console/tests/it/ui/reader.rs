@@ -75,6 +75,8 @@ async fn nothing_that_was_filled_in_is_lost_when_the_session_ends() {
         .await
         .unwrap();
     page.fill("[data-key=api_key]", "k").await.unwrap();
+    // Nothing answers there.
+    page.click("form label.check").await.unwrap();
     let csrf =
         "fetch('/api/v1/session').then((answer) => answer.json()).then((who) => who.csrf_token)";
     let csrf = page.eval(csrf).await.unwrap();
