@@ -185,6 +185,9 @@ pub struct DnsProvider {
     pub last_test: Option<LastDnsTest>,
     /// Domains mapped to it.
     pub domains: Vec<DomainName>,
+    /// Names of its own that it registered for domains (acme-dns), with the CNAMEs that must lead there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<DnsAlias>,
     /// When it was added.
     pub created_at: Timestamp,
 }
@@ -219,6 +222,27 @@ pub enum DnsTestNews {
     Problem(Problem),
 }
 
+/// A name that a DNS provider registered for a domain: the only one at which it can write for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DnsAlias {
+    /// The domain, without a wildcard's label.
+    pub domain: String,
+    /// Where the CNAME stands: `_acme-challenge.` and the domain.
+    pub name: String,
+    /// Where it points.
+    pub target: String,
+    /// The record to create, in one sentence.
+    pub create: String,
+}
+
+/// A domain to register at a DNS provider: `POST /api/v1/dns-providers/{name}/aliases`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewDnsAlias {
+    /// The domain whose challenge name shall lead to the provider.
+    pub domain: DomainName,
+}
+
 /// A kind of DNS provider that can be configured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DnsProviderType {
@@ -236,6 +260,10 @@ pub struct DnsProviderType {
     /// What its user must know, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Whether it runs programs or writes files of the Console's host: an administrator enters it, and the host's
+    /// configuration says what it may use.
+    #[serde(default)]
+    pub local: bool,
     /// How it is known that it works.
     pub proof: DnsProof,
     /// What must or may be set.

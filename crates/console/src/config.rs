@@ -46,6 +46,9 @@ pub struct ConsoleConfig {
     pub challenge_http_listen: Option<SocketAddr>,
     /// Where it answers tls-alpn-01 challenges of CAs itself; default nowhere.
     pub challenge_tls_listen: Option<SocketAddr>,
+    /// The directories whose programs DNS providers may run (`exec`, `acmesh`), and whose files they may write
+    /// (`nsd`, `maradns`); default none: such providers are refused.
+    pub dns_directories: Vec<PathBuf>,
     /// The zone that challenge names are delegated to, for `evercert domain delegation`.
     pub delegation_zone: Option<DomainName>,
     /// How often due renewals are looked for; default `60s`.
@@ -140,6 +143,7 @@ impl Default for ConsoleConfig {
             dns_resolver: None,
             challenge_http_listen: None,
             challenge_tls_listen: None,
+            dns_directories: Vec::new(),
             delegation_zone: None,
             renew_tick: Duration::from_secs(60),
             job_lease: Duration::from_secs(60),

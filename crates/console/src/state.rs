@@ -131,10 +131,7 @@ impl Console {
             clock,
             node: node.into(),
             acme: Arc::default(),
-            dns: Arc::new(DnsClients::new(
-                config.clock.clone(),
-                environment.haste.accounts(),
-            )),
+            dns: Arc::new(DnsClients::new(&config, environment.haste.accounts())),
             bells: Arc::default(),
             shutdown: CancellationToken::new(),
             store_changed: Arc::new(watch::Sender::new(0)),

@@ -17,6 +17,7 @@ pub mod certificates;
 pub mod challenge_responses;
 mod conditions;
 pub mod db;
+pub mod dns_accounts;
 pub mod dns_providers;
 pub mod domain_mappings;
 pub mod enrollment_tokens;

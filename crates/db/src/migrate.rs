@@ -34,6 +34,11 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
         "dns_records",
         include_str!("../migrations/0010_dns_records.sql"),
     ),
+    (
+        11,
+        "dns_accounts",
+        include_str!("../migrations/0011_dns_accounts.sql"),
+    ),
 ];
 
 /// Brings the schema up to date; on PostgreSQL a second Console waits for the first.

@@ -130,6 +130,38 @@ impl Tx {
         Ok(true)
     }
 
+    /// Whether no other order has values of its own at a name where a provider has room for a few; the same values,
+    /// of a shared authorization, do not stand in the way.
+    ///
+    /// The provider's row is held until the transaction ends, so that two orders cannot both find room.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn claim_name(
+        &mut self,
+        order_id: OrderId,
+        provider_id: DnsProviderId,
+        fqdn: &str,
+        values: &[&str],
+    ) -> Result<bool, DbError> {
+        const WHAT: &str = "claiming a name of a DNS provider";
+        let hold = sqlx::query("UPDATE dns_providers SET updated_at = updated_at WHERE id = $1")
+            .bind(provider_id.to_string());
+        self.execute(WHAT, hold).await?;
+        let others = sqlx::query(
+            "SELECT value FROM txt_journal WHERE provider_id = $1 AND fqdn = $2 AND order_id <> $3",
+        )
+        .bind(provider_id.to_string())
+        .bind(fqdn)
+        .bind(order_id.to_string());
+        for row in self.rows(WHAT, others).await? {
+            if !values.contains(&row.text("value")?.as_str()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Keeps the provider's receipt of a written value.
     ///
     /// # Errors

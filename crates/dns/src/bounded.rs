@@ -8,7 +8,9 @@ use async_trait::async_trait;
 
 use crate::account::Account;
 use crate::error::{DnsError, Fault, Step};
-use crate::provider::{Caps, CheckReport, Provider, Receipt, TxtRecord, TxtTarget};
+use crate::provider::{
+    Alias, Caps, CheckReport, Provider, Receipt, Registration, TxtRecord, TxtTarget,
+};
 
 /// A provider whose operations begin when the account may change something and end in time.
 #[derive(Debug)]
@@ -44,6 +46,19 @@ impl Provider for Bounded {
 
     fn caps(&self) -> Caps {
         self.inner.caps()
+    }
+
+    fn by_hand(&self) -> Option<&str> {
+        self.inner.by_hand()
+    }
+
+    fn alias(&self, domain: &str, effective: &str) -> Alias {
+        self.inner.alias(domain, effective)
+    }
+
+    async fn register(&self, domain: &str) -> Result<Registration, DnsError> {
+        let registration = self.inner.register(domain);
+        self.in_time(Step::Register, registration).await
     }
 }
 

@@ -115,6 +115,8 @@ pub enum Step {
     FindZone,
     /// Reading the values that are there.
     Read,
+    /// Registering an account.
+    Register,
     /// Removing the value.
     Remove,
     /// Seeing whether the server kept the change.
@@ -129,6 +131,7 @@ impl fmt::Display for Step {
             Self::Configure => "reading the settings",
             Self::FindZone => "finding the zone",
             Self::Read => "reading the TXT values",
+            Self::Register => "registering an account",
             Self::Remove => "removing a TXT value",
             Self::Verify => "verifying the change",
         })

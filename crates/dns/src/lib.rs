@@ -41,6 +41,7 @@ mod engine;
 mod error;
 mod http;
 mod keyfile;
+mod local;
 mod lock;
 mod lookup;
 mod name;
@@ -67,18 +68,19 @@ pub use authority::zone_candidates;
 pub use caa::{CaaIssuer, CaaRecord, CaaSet, CaaTree, CaaVerdict};
 pub use delegation::Delegation;
 pub use error::{DnsError, Fault, Step};
+pub use local::LocalAccess;
 pub use lock::{NameGuard, NameLocks};
 pub use lookup::{Limits, LookupError, Transport};
 pub use name::registrable;
-pub use native::{PROVIDERS, build, build_with, descriptor};
+pub use native::{PROVIDERS, build, build_with, descriptor, is_local};
 pub use placed::placed;
 pub use proof::Proof;
 pub use propagation::{
     Agreement, Lacking, Propagation, PropagationError, PropagationMode, PropagationReport,
 };
 pub use provider::{
-    Caps, CheckReport, Context, Descriptor, Field, Multi, Provider, Receipt, Servers, Settings,
-    TxtRecord, TxtTarget,
+    Alias, Caps, CheckReport, Context, Descriptor, Field, Multi, Provider, Receipt, Registration,
+    Servers, Settings, TxtRecord, TxtTarget,
 };
 pub use repeat::repeating;
 pub use resolver::{Resolver, Soa};

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 
 use crate::error::DnsError;
 use crate::name;
-use crate::provider::{Caps, CheckReport, Provider, Receipt, TxtRecord, TxtTarget};
+use crate::provider::{
+    Alias, Caps, CheckReport, Provider, Receipt, Registration, TxtRecord, TxtTarget,
+};
 
 /// The provider, told with each value which TTL and which zone to use, where the value itself does not say.
 ///
@@ -72,6 +74,18 @@ impl Provider for Placed {
             default_ttl: self.ttl.unwrap_or(caps.default_ttl),
             ..caps
         }
+    }
+
+    fn by_hand(&self) -> Option<&str> {
+        self.inner.by_hand()
+    }
+
+    fn alias(&self, domain: &str, effective: &str) -> Alias {
+        self.inner.alias(domain, effective)
+    }
+
+    async fn register(&self, domain: &str) -> Result<Registration, DnsError> {
+        self.inner.register(domain).await
     }
 }
 

@@ -31,6 +31,7 @@ const DOCUMENTED: &[&str] = &[
     "dpi",
     "freedns",
     "httpreq",
+    "manual",
     "maradns",
     "miab",
     "nw",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Accounts;
 use crate::engine::Description;
-use crate::error::DnsError;
+use crate::error::{DnsError, Fault, Step};
+use crate::local::LocalAccess;
 use crate::lock::NameLocks;
 use crate::name;
 use crate::proof::Proof;
+use crate::resolver::Resolver;
 
 /// A place where TXT values can be published.
 ///
@@ -53,6 +56,48 @@ pub trait Provider: Send + Sync + Debug {
 
     /// What it can and how quick it is.
     fn caps(&self) -> Caps;
+
+    /// Whom to ask, where a person writes the records and no program does.
+    fn by_hand(&self) -> Option<&str> {
+        None
+    }
+
+    /// Where a domain's challenge name must lead by CNAME, seen that it leads to `effective` now: for providers that can
+    /// write at names of their own only. Others need no such thing.
+    fn alias(&self, _domain: &str, _effective: &str) -> Alias {
+        Alias::NotNeeded
+    }
+
+    /// Makes the provider give the domain a name of its own, where [`alias`](Self::alias) says that it has none yet. What
+    /// comes back is to be kept, and given back in [`Context::registered`].
+    ///
+    /// # Errors
+    /// [`DnsError`]; always for providers that know no such thing.
+    async fn register(&self, domain: &str) -> Result<Registration, DnsError> {
+        let what = "this type of DNS provider registers no accounts";
+        let error = DnsError::new("dns", Step::Register, Fault::Configuration, what);
+        Err(error.at_name(domain))
+    }
+}
+
+/// Whether a challenge name has to be a CNAME of a name of the provider's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alias {
+    /// The provider can write where the challenge name leads.
+    NotNeeded,
+    /// The challenge name has to be a CNAME of this name.
+    At(String),
+    /// It has to be one, and the provider has no name for the domain yet: see [`Provider::register`].
+    Unregistered,
+}
+
+/// What a provider gave a domain.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The name that the challenge name has to be a CNAME of.
+    pub target: String,
+    /// The right to write there, to be kept sealed.
+    pub account: Secret<String>,
 }
 
 /// One TXT value at one name.
@@ -330,6 +375,14 @@ pub struct Context {
     pub accounts: Accounts,
     /// How long one request may take; default 30 s.
     pub request_timeout: Duration,
+    /// What was registered at this provider, by domain: [`Registration::account`]; default nothing.
+    pub registered: BTreeMap<String, Secret<String>>,
+    /// Who is asked for zones, by those that do not find them themselves; default the system's resolver.
+    pub resolver: Option<Resolver>,
+    /// Which files and programs of this host may be used; default any.
+    pub local: LocalAccess,
+    /// A directory of this provider's own, for what its program wants to keep; made when needed. Default none.
+    pub state_dir: Option<PathBuf>,
 }
 
 impl Default for Context {
@@ -340,6 +393,10 @@ impl Default for Context {
             locks: NameLocks::of_process(),
             accounts: Accounts::of_process(),
             request_timeout: Duration::from_secs(30),
+            registered: BTreeMap::new(),
+            resolver: None,
+            local: LocalAccess::Anywhere,
+            state_dir: None,
         }
     }
 }

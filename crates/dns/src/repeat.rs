@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::error::DnsError;
-use crate::provider::{Caps, CheckReport, Provider, Receipt, TxtRecord, TxtTarget};
+use crate::provider::{
+    Alias, Caps, CheckReport, Provider, Receipt, Registration, TxtRecord, TxtTarget,
+};
 
 /// Pauses before the second, third, … attempt.
 const PAUSES: [Duration; 4] = [
@@ -76,6 +78,19 @@ impl Provider for Repeating {
 
     fn caps(&self) -> Caps {
         self.inner.caps()
+    }
+
+    fn by_hand(&self) -> Option<&str> {
+        self.inner.by_hand()
+    }
+
+    fn alias(&self, domain: &str, effective: &str) -> Alias {
+        self.inner.alias(domain, effective)
+    }
+
+    /// Not repeated: each attempt may leave an account behind.
+    async fn register(&self, domain: &str) -> Result<Registration, DnsError> {
+        self.inner.register(domain).await
     }
 }
 

@@ -22,6 +22,8 @@ pub struct ConsoleSetup {
     pub database: Option<String>,
     /// Resolver for look-ups of zones and CNAMEs.
     pub dns: Option<SocketAddr>,
+    /// Directories whose programs DNS providers may run, and whose files they may write.
+    pub dns_directories: Vec<PathBuf>,
 }
 
 /// A running Console.
@@ -48,6 +50,7 @@ impl ConsoleSetup {
             addr: free_addr(),
             database: database.map(str::to_owned),
             dns,
+            dns_directories: Vec::new(),
         };
         let mut init = Command::new(evercert());
         init.args(["console", "init", "--admin", "admin", "--data-dir"])
@@ -109,6 +112,9 @@ impl ConsoleSetup {
         }
         if let Some(dns) = self.dns {
             command.args(["--dns-resolver", &dns.to_string()]);
+        }
+        for directory in &self.dns_directories {
+            command.arg("--dns-directory").arg(directory);
         }
         command
     }

@@ -61,6 +61,10 @@ struct Run {
     /// Resolver for looking up zones and CNAMEs; default the system's.
     #[arg(long, value_name = "ADDRESS:PORT")]
     dns_resolver: Option<SocketAddr>,
+    /// A directory whose programs DNS providers may run, and whose files they may write; may be given more than once.
+    /// Default none: the provider types exec, acmesh, nsd and maradns are refused.
+    #[arg(long = "dns-directory", value_name = "DIR")]
+    dns_directories: Vec<PathBuf>,
     /// Answer http-01 challenges of CAs here, in plain HTTP, such as 0.0.0.0:80; default not at all.
     #[arg(long, value_name = "ADDRESS:PORT")]
     challenge_http_listen: Option<SocketAddr>,
@@ -114,6 +118,7 @@ async fn serve(args: Run) -> Result<ExitCode> {
         config.challenge_tls_listen = args.challenge_tls_listen;
     }
     config.public_names.extend(args.public_names);
+    config.dns_directories.extend(args.dns_directories);
     let dir = config.data_dir.clone();
     let listener = tokio::net::TcpListener::bind(config.listen)
         .await

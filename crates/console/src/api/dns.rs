@@ -5,10 +5,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use evercert_api::ca_vendors::TestReport;
 use evercert_api::dns_providers::{
-    ChangedDnsProvider, Delegation, DelegationQuery, DnsProvider, DnsProviderChange,
-    DnsProviderTest, DnsProviderType, DnsTestNews, DomainMapping, NewDnsProvider,
+    ChangedDnsProvider, Delegation, DelegationQuery, DnsAlias, DnsProvider, DnsProviderChange,
+    DnsProviderTest, DnsProviderType, DnsTestNews, DomainMapping, NewDnsAlias, NewDnsProvider,
     NewDomainMappings, NewlyMapped, OrphanRemoval, OrphanReport, OrphanState, UnmappedDomain,
 };
+use evercert_api::users::Role;
 use evercert_api::{Page, Problem, ProblemCode};
 use evercert_types::DomainName;
 use http::{HeaderMap, StatusCode};
@@ -19,9 +20,9 @@ use super::app::App;
 use super::body::{JsonBody, OptionalJson, Part};
 use super::ndjson;
 use crate::auth::audit::{self, Entry};
-use crate::auth::caller::{Operator, Viewer};
+use crate::auth::caller::{Caller, Operator, Viewer};
 use crate::lifecycle::dns_test::DnsTest;
-use crate::lifecycle::{delegation, dns, dns_mapping, dns_types, orphans};
+use crate::lifecycle::{delegation, dns, dns_accounts, dns_mapping, dns_types, orphans};
 use crate::problem::{ApiError, internal};
 
 /// Lists the DNS providers; credentials are not shown.
@@ -42,6 +43,7 @@ pub(crate) async fn add(
     Operator(caller): Operator,
     JsonBody(new): JsonBody<NewDnsProvider>,
 ) -> Result<(StatusCode, Json<DnsProvider>), ApiError> {
+    may_enter(&caller, &new.type_code)?;
     let provider = dns::add_dns_provider(&app.console, &caller.actor(), new).await?;
     let detail = json!({ "id": provider.id, "type": provider.type_code });
     let entry = Entry {
@@ -51,6 +53,14 @@ pub(crate) async fn add(
     };
     audit::record(&app.console.db, &caller.label(), &entry).await?;
     Ok((StatusCode::CREATED, Json(provider)))
+}
+
+/// Providers that run programs or write files of this host are entered by administrators.
+fn may_enter(caller: &Caller, type_code: &str) -> Result<(), ApiError> {
+    match evercert_dns::is_local(type_code) {
+        true => caller.require(Role::Admin),
+        false => Ok(()),
+    }
 }
 
 /// Lists the kinds of DNS providers, and what each needs.
@@ -124,6 +134,10 @@ pub(crate) async fn change(
     JsonBody(change): JsonBody<DnsProviderChange>,
 ) -> Result<Json<ChangedDnsProvider>, ApiError> {
     let settings: Vec<String> = change.settings.keys().cloned().collect();
+    if !settings.is_empty() {
+        let saved = dns::named(&app.console, &name).await?;
+        may_enter(&caller, &saved.type_code)?;
+    }
     let changed = dns::change_dns_provider(&app.console, &caller.actor(), &name, change).await?;
     let detail = json!({
         "name": changed.provider.name, "settings": settings, "active": changed.provider.active,
@@ -229,6 +243,28 @@ pub(crate) async fn remove_orphans(
         audit::record(&app.console.db, &caller.label(), &entry).await?;
     }
     Ok(Json(report))
+}
+
+/// Registers a domain at a DNS provider that writes at names of its own only (acme-dns), and says which CNAME to create;
+/// what is registered already is only said.
+#[utoipa::path(post, path = "/api/v1/dns-providers/{name}/aliases", tag = "dns", extensions(("x-role" = json!("operator"))),
+    params(("name" = String, Path, description = "Its name")), request_body = NewDnsAlias,
+    responses((status = 200, description = "The record to create", body = DnsAlias)))]
+pub(crate) async fn register(
+    State(app): State<App>,
+    Operator(caller): Operator,
+    Part(name): Part,
+    JsonBody(wanted): JsonBody<NewDnsAlias>,
+) -> Result<Json<DnsAlias>, ApiError> {
+    let alias =
+        dns_accounts::register(&app.console, &caller.actor(), &name, &wanted.domain).await?;
+    let entry = Entry {
+        action: "dns_provider.register",
+        subject: &name,
+        detail: json!({ "domain": alias.domain, "target": alias.target }),
+    };
+    audit::record(&app.console.db, &caller.label(), &entry).await?;
+    Ok(Json(alias))
 }
 
 /// Lists which domains are answered through which provider.

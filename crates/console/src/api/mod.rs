@@ -84,6 +84,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(txt_journal::retry))
         .routes(routes!(dns::orphans))
         .routes(routes!(dns::remove_orphans))
+        .routes(routes!(dns::register))
         .routes(routes!(dns::list_mappings, dns::map_domain))
         .routes(routes!(dns::unmap_domain))
         .routes(routes!(dns::check_delegations))

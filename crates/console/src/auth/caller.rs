@@ -55,7 +55,9 @@ impl Caller {
         Actor::new(self.label())
     }
 
-    fn require(&self, role: Role) -> Result<(), ApiError> {
+    /// # Errors
+    /// When the caller's role is less.
+    pub(crate) fn require(&self, role: Role) -> Result<(), ApiError> {
         if self.role >= role {
             return Ok(());
         }

@@ -35,6 +35,7 @@ impl Drive<'_> {
             return Ok(());
         }
         let vendor = self.check_wish().await?;
+        self.await_aliases().await?;
         let asked = tokio::join!(self.account(), self.caa_tree(&vendor));
         let account = asked.0?;
         let warnings = self.warnings(&vendor, &account, asked.1);
@@ -219,6 +220,10 @@ impl Drive<'_> {
             (Some(name), Some(ChallengeChoice::Dns01Manual)) => self.written_by_hand(name).await?,
             (Some(name), _) => self.written(name).await?,
         };
+        let (written, wanted) = match written.by_hand {
+            true => (written.by_a_person(), Some(ChallengeChoice::Dns01Manual)),
+            false => (written, wanted),
+        };
         let situation = Situation {
             wanted,
             offered: offer_of(read),
@@ -270,7 +275,7 @@ impl Drive<'_> {
     }
 
     /// Where a name's TXT value is written, behind CNAMEs, and by which provider.
-    async fn written(&self, name: &DomainName) -> Result<Written, Halt> {
+    pub(crate) async fn written(&self, name: &DomainName) -> Result<Written, Halt> {
         let Some(provider) = self.provider_of(name.base()).await? else {
             return Ok(Written::nowhere());
         };
@@ -283,10 +288,14 @@ impl Drive<'_> {
             true => self.provider_of(&effective).await?,
             false => None,
         };
+        let provider = delegate.unwrap_or(client.id);
+        let effective = self.led(provider, name, effective).await?;
+        let client = dns_clients::client(self.console, provider).await?;
         Ok(Written {
-            provider: Some(delegate.unwrap_or(client.id)),
+            by_hand: client.provider.by_hand().is_some(),
+            provider: Some(provider),
+            is_delegated: effective != challenge_name,
             name: Some(effective),
-            is_delegated,
         })
     }
 
@@ -303,6 +312,7 @@ impl Drive<'_> {
         let challenge_name = name.challenge_name();
         let effective = self.follow(&watch, &challenge_name).await?;
         Ok(Written {
+            by_hand: true,
             provider: None,
             is_delegated: effective != challenge_name,
             name: Some(effective),
@@ -310,7 +320,7 @@ impl Drive<'_> {
     }
 
     /// The provider that the certificate names, else the one mapped.
-    async fn provider_of(&self, name: &str) -> Result<Option<DnsProviderId>, Halt> {
+    pub(crate) async fn provider_of(&self, name: &str) -> Result<Option<DnsProviderId>, Halt> {
         if let Some(provider) = self.order.terms.provider {
             return Ok(Some(provider));
         }
@@ -344,15 +354,26 @@ struct Means {
 }
 
 /// Where a TXT value is written.
-struct Written {
+pub(crate) struct Written {
     provider: Option<DnsProviderId>,
     name: Option<String>,
     is_delegated: bool,
+    /// Whether a person writes it.
+    by_hand: bool,
 }
 
 impl Written {
+    /// No provider writes it, and nothing of it is in the journal.
+    fn by_a_person(self) -> Self {
+        Self {
+            provider: None,
+            ..self
+        }
+    }
+
     const fn nowhere() -> Self {
         Self {
+            by_hand: false,
             provider: None,
             name: None,
             is_delegated: false,

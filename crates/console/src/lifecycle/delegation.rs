@@ -2,11 +2,12 @@
 
 use evercert_api::dns_providers::{Delegation, DelegationQuery, PropagationSettings};
 use evercert_api::{Problem, ProblemCode};
-use evercert_dns::{LookupError, Resolver};
+use evercert_dns::{Alias, LookupError, Resolver};
 use evercert_types::DomainName;
 
 use super::LifecycleError;
-use super::dns_clients::Watch;
+use super::dns_accounts;
+use super::dns_clients::{self, Watch};
 use super::failure::sentence;
 use crate::state::Console;
 
@@ -54,15 +55,21 @@ async fn one(
     zone: Option<&DomainName>,
 ) -> Result<Delegation, LifecycleError> {
     let name = domain.challenge_name();
-    let target = zone.map(|zone| target_of(domain, zone));
     let (chain, effective, trouble) = look(resolver, &name).await;
+    let (alias, aliasing) = alias(console, domain, &effective).await?;
+    let target = match alias {
+        Alias::At(target) => Some(target),
+        Alias::NotNeeded if aliasing.is_some() => None,
+        Alias::NotNeeded => zone.map(|zone| target_of(domain, zone)),
+        Alias::Unregistered => return unregistered(console, domain, chain).await,
+    };
     let mapping = console.db.mapping_for(&effective).await?;
     let provider = mapping.filter(|mapping| mapping.active);
-    let provider = provider.map(|mapping| mapping.provider);
+    let provider = provider.map(|mapping| mapping.provider).or(aliasing);
     let is_wanted = target.as_ref().is_none_or(|target| *target == effective);
     let create = target
         .as_ref()
-        .map(|target| format!("Create the record: {name}. CNAME {target}."));
+        .map(|target| dns_accounts::create(&name, target));
     let (ok, detail, remedy) = match (trouble, effective == name, &provider) {
         (Some((detail, remedy)), _, _) => (false, detail, Some(remedy)),
         (None, true, _) if target.is_some() => (false, format!("{name} is not delegated"), create),
@@ -104,6 +111,56 @@ async fn one(
         ok,
         detail,
         remedy,
+    })
+}
+
+/// Where the challenge name has to lead for the provider that is mapped for the domain; with that provider's name, if it
+/// is one that writes at names of its own only.
+async fn alias(
+    console: &Console,
+    domain: &DomainName,
+    effective: &str,
+) -> Result<(Alias, Option<String>), LifecycleError> {
+    let mapping = console.db.mapping_for(domain.base()).await?;
+    let Some(mapping) = mapping.filter(|mapping| mapping.active) else {
+        return Ok((Alias::NotNeeded, None));
+    };
+    // A name that leads to somebody else's zone is that one's business.
+    let end = console.db.mapping_for(effective).await?;
+    if end.is_some_and(|end| end.provider_id != mapping.provider_id) {
+        return Ok((Alias::NotNeeded, None));
+    }
+    let client = dns_clients::client(console, mapping.provider_id).await;
+    let client = client.map_err(|failure| failure.to_problem(ProblemCode::Invalid))?;
+    let at_itself = client
+        .provider
+        .alias(domain.base(), &domain.challenge_name());
+    let aliasing = (at_itself != Alias::NotNeeded).then_some(mapping.provider);
+    Ok((client.provider.alias(domain.base(), effective), aliasing))
+}
+
+/// The provider has no name for the domain yet; a look registers none.
+async fn unregistered(
+    console: &Console,
+    domain: &DomainName,
+    chain: Vec<String>,
+) -> Result<Delegation, LifecycleError> {
+    let mapping = console.db.mapping_for(domain.base()).await?;
+    let provider = mapping.map(|mapping| mapping.provider).unwrap_or_default();
+    let base = domain.base();
+    let detail = format!("{provider} has no account for {base} yet: the first order registers one");
+    let remedy = format!(
+        "Register it now, to create the CNAME before: `evercert dns-provider register {provider} {base}`."
+    );
+    Ok(Delegation {
+        domain: DomainName::new(base).unwrap_or_else(|_| domain.clone()),
+        name: domain.challenge_name(),
+        target: None,
+        chain,
+        provider: Some(provider),
+        ok: false,
+        detail,
+        remedy: Some(remedy),
     })
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::dns_clients::{Watch, WatchError};
 use super::failure::sentence;
 use super::vendors::configuration_changed;
-use super::{Actor, LifecycleError, check_name, coverage, messages};
+use super::{Actor, LifecycleError, check_name, coverage, dns_accounts, messages};
 use crate::state::Console;
 
 /// Where a provider is looked at, below the domain, so that the zone is that of names below it.
@@ -236,14 +236,16 @@ fn refused_settings(error: &DnsError) -> Problem {
 /// When the database fails.
 pub async fn list(console: &Console) -> Result<Vec<DnsProvider>, LifecycleError> {
     let mappings = console.db.domain_mappings().await?;
-    let providers = console.db.dns_providers().await?;
-    Ok(providers
-        .iter()
-        .map(|provider| {
-            let mapped = mappings.iter().filter(|one| one.provider_id == provider.id);
-            view(provider, mapped.map(|one| one.domain.clone()).collect())
-        })
-        .collect())
+    let mut views = Vec::new();
+    for provider in console.db.dns_providers().await? {
+        let mapped = mappings.iter().filter(|one| one.provider_id == provider.id);
+        let mapped = mapped.map(|one| one.domain.clone()).collect();
+        views.push(DnsProvider {
+            aliases: dns_accounts::aliases(console, provider.id).await?,
+            ..view(&provider, mapped)
+        });
+    }
+    Ok(views)
 }
 
 /// Removes a DNS provider.
@@ -372,7 +374,7 @@ pub(super) fn in_body(error: LifecycleError) -> LifecycleError {
     }
 }
 
-pub(super) async fn named(
+pub(crate) async fn named(
     console: &Console,
     name: &str,
 ) -> Result<rows::DnsProvider, LifecycleError> {
@@ -413,6 +415,7 @@ fn view(provider: &rows::DnsProvider, domains: Vec<DomainName>) -> DnsProvider {
         active: provider.active,
         last_test: (provider.last_test.clone()).and_then(|last| serde_json::from_value(last).ok()),
         domains,
+        aliases: Vec::new(),
         created_at: provider.created_at,
     }
 }

@@ -2,27 +2,32 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use evercert_api::dns_providers::{PropagationSettings, RecordSettings};
+use evercert_db::dns_accounts::DnsAccount;
 use evercert_db::dns_providers::DnsProvider;
 use evercert_dns::{
-    Accounts, Agreement, Caps, Context, DnsError, LookupError, Propagation, PropagationMode,
-    Provider, Resolver, Servers, build_with, placed, repeating,
+    Accounts, Agreement, Caps, Context, DnsError, LocalAccess, LookupError, Propagation,
+    PropagationMode, Provider, Resolver, Servers, build_with, placed, repeating,
 };
-use evercert_types::{DnsProviderId, SharedClock, parse_span};
+use evercert_types::{DnsProviderId, parse_span};
 use jiff::{SignedDuration, Timestamp};
 
 use super::failure::{Class, Failure, Stage, sentence};
 use super::messages;
+use crate::config::ConsoleConfig;
 use crate::state::Console;
 
 /// Built providers by id.
 #[derive(Debug)]
 pub(crate) struct DnsClients {
     context: Context,
+    /// Where providers' own directories are.
+    state_dir: PathBuf,
     /// When nobody answered a question that can be left unasked, in Unix seconds.
     silent_since: AtomicI64,
     known: Mutex<HashMap<DnsProviderId, (Timestamp, Arc<DnsClient>)>>,
@@ -98,13 +103,19 @@ const SLOW_FIRST_LOOK: Duration = Duration::from_secs(5);
 const OWN_POLL: Duration = Duration::from_secs(1);
 
 impl DnsClients {
-    pub(crate) fn new(clock: SharedClock, accounts: Accounts) -> Self {
+    pub(crate) fn new(config: &ConsoleConfig, accounts: Accounts) -> Self {
+        let resolver = config.dns_resolver;
+        let resolver =
+            resolver.map(|server| at_port(Resolver::with_servers([server]), server.port()));
         Self {
             context: Context {
-                clock,
+                clock: config.clock.clone(),
+                resolver,
                 accounts,
+                local: LocalAccess::Within(config.dns_directories.clone()),
                 ..Context::default()
             },
+            state_dir: config.data_dir.join("dns"),
             silent_since: AtomicI64::new(i64::MIN),
             known: Mutex::default(),
             sightings: Mutex::default(),
@@ -122,11 +133,26 @@ impl DnsClients {
         self.silent_since.store(now.as_second(), Ordering::Relaxed);
     }
 
-    /// Builds a provider that need not be saved yet.
+    /// Builds a provider that need not be saved yet, without what was registered at it.
     pub(crate) fn build(&self, saved: &DnsProvider) -> Result<Arc<dyn Provider>, DnsError> {
+        self.build_knowing(saved, Vec::new())
+    }
+
+    /// Builds a provider with what was registered at it.
+    pub(crate) fn build_knowing(
+        &self,
+        saved: &DnsProvider,
+        accounts: Vec<DnsAccount>,
+    ) -> Result<Arc<dyn Provider>, DnsError> {
+        let accounts = accounts.into_iter();
+        let context = Context {
+            registered: accounts.map(|one| (one.domain, one.account)).collect(),
+            state_dir: Some(self.state_dir.join(saved.id.to_string())),
+            ..self.context.clone()
+        };
         let records: RecordSettings =
             serde_json::from_value(saved.records.clone()).unwrap_or_default();
-        let provider = build_with(&saved.type_code, &saved.settings, &self.context)?;
+        let provider = build_with(&saved.type_code, &saved.settings, &context)?;
         Ok(placed(provider, records.ttl, records.zone.as_deref()))
     }
 
@@ -187,8 +213,9 @@ pub(crate) async fn client(
     if let Some(client) = console.dns.kept(id, saved.updated_at) {
         return Ok(client);
     }
-    let provider = console.dns.build(&saved).map_err(|e| Failure::dns(&e))?;
-    let provider = repeating(provider);
+    let accounts = console.db.dns_accounts(id).await?;
+    let built = console.dns.build_knowing(&saved, accounts);
+    let provider = repeating(built.map_err(|e| Failure::dns(&e))?);
     let client = Arc::new(DnsClient {
         id,
         type_code: saved.type_code.clone(),

@@ -36,6 +36,7 @@ fn view(descriptor: &Descriptor) -> DnsProviderType {
         least_privilege: descriptor.least_privilege.map(str::to_owned),
         unofficial: descriptor.unofficial,
         notes: owned(descriptor.notes),
+        local: evercert_dns::is_local(descriptor.code),
         proof: match descriptor.proof() {
             Proof::Server => DnsProof::RealServer,
             Proof::Recorded => DnsProof::Recording,

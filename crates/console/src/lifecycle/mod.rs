@@ -19,6 +19,7 @@ mod coverage;
 mod csr;
 pub mod delegation;
 pub mod dns;
+pub mod dns_accounts;
 pub(crate) mod dns_clients;
 pub mod dns_mapping;
 pub mod dns_test;

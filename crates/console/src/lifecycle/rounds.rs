@@ -1,10 +1,11 @@
-//! Rounds: where a DNS provider has room for one TXT value only, an order's names are proved one after the other.
+//! Rounds: where a DNS provider has room for few TXT values only, an order's names are proved one after the other.
 //!
 //! A round is what is published, looked at and validated together. Names at other providers all go in the first one; of
-//! the names at a provider with room for one value (`DuckDNS`, `DDNSS`), one goes in each round. Which name is next follows
-//! from what is persisted, so a restart goes on with the round it was in.
+//! the names at a provider with room for one value (`DuckDNS`, `DDNSS`), one goes in each round, and of those that share
+//! a name at a provider with room for two there (acme-dns), two. Which name is next follows from what is persisted, so a
+//! restart goes on with the round it was in.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use evercert_acme::Account;
 use evercert_db::authorizations::Authorization;
@@ -30,8 +31,27 @@ pub(crate) struct Round {
     pub(crate) now: Vec<Authorization>,
     /// How many wait for a later round.
     pub(crate) later: usize,
-    /// The providers with room for one value that take part.
-    pub(crate) single: HashSet<DnsProviderId>,
+    /// The providers with room for few values that take part.
+    limited: HashMap<DnsProviderId, Room>,
+}
+
+/// For how many values a provider has room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Room {
+    /// For one, whatever its name.
+    One,
+    /// For so many at each name.
+    AtEachName(usize),
+}
+
+impl Room {
+    fn of(multi: Multi) -> Option<Self> {
+        match multi {
+            Multi::Single => Some(Self::One),
+            Multi::Newest => Some(Self::AtEachName(2)),
+            _ => None,
+        }
+    }
 }
 
 impl Drive<'_> {
@@ -40,48 +60,66 @@ impl Drive<'_> {
         let authorizations = self.console.db.authorizations(self.order.id).await?;
         let pending = authorizations.into_iter();
         let pending: Vec<_> = pending.filter(|one| one.status == "pending").collect();
-        let providers: HashSet<_> = pending.iter().filter_map(|one| one.provider_id).collect();
-        let mut single = HashSet::new();
+        let providers: BTreeSet<_> = pending.iter().filter_map(|one| one.provider_id).collect();
+        let mut limited = HashMap::new();
         for provider in providers {
             let client = dns_clients::client(self.console, provider).await?;
-            if client.provider.caps().multi == Multi::Single {
-                single.insert(provider);
+            if let Some(room) = Room::of(client.provider.caps().multi) {
+                limited.insert(provider, room);
             }
         }
-        Ok(split(pending, single))
+        Ok(split(pending, limited))
     }
 
-    /// Says that no other order may use the provider's one value while this one does.
+    /// Says that no other order may use a provider's few places while this one does.
     ///
     /// # Errors
-    /// A halt until the other order is done with it.
+    /// A halt until the other order is done with them.
     pub(crate) async fn claim_room(
         &self,
         tx: &mut evercert_db::Tx,
         round: &Round,
     ) -> Result<(), Halt> {
-        for provider in &round.single {
-            let here = |one: &&Authorization| one.provider_id == Some(*provider);
-            let value = round.now.iter().find(here);
-            let value = value.and_then(|one| one.txt_value.as_deref());
-            let order = self.order.id;
-            if tx
-                .claim_single_value(order, *provider, value.unwrap_or_default())
-                .await?
-            {
-                continue;
+        for (provider, room) in &round.limited {
+            let here = round
+                .now
+                .iter()
+                .filter(|one| one.provider_id == Some(*provider));
+            let here = here.filter_map(|one| {
+                Some((one.effective_name.as_deref()?, one.txt_value.as_deref()?))
+            });
+            let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for (name, value) in here {
+                names.entry(name).or_default().push(value);
             }
-            let failure = Failure::new(
-                Stage::DnsWrite,
-                Class::Transient,
-                "dns.one_value",
-                "The order waits: the DNS provider has room for one TXT value, and another order uses it.",
-            );
-            let until = self.console.now().checked_add(ROOM_WAIT);
-            let until = until.unwrap_or(jiff::Timestamp::MAX);
-            return Err(Halt::Hold(self.console.hasten(until), failure));
+            for (name, values) in names {
+                let order = self.order.id;
+                let is_free = match room {
+                    Room::One => tx.claim_single_value(order, *provider, values[0]).await?,
+                    Room::AtEachName(_) => tx.claim_name(order, *provider, name, &values).await?,
+                };
+                if !is_free {
+                    return Err(self.occupied(*room, name));
+                }
+            }
         }
         Ok(())
+    }
+
+    fn occupied(&self, room: Room, name: &str) -> Halt {
+        let room = match room {
+            Room::One => "room for one TXT value".to_owned(),
+            Room::AtEachName(room) => format!("room for {room} TXT values at {name}"),
+        };
+        let failure = Failure::new(
+            Stage::DnsWrite,
+            Class::Transient,
+            "dns.one_value",
+            format!("The order waits: the DNS provider has {room}, and another order uses it."),
+        );
+        let until = self.console.now().checked_add(ROOM_WAIT);
+        let until = until.unwrap_or(jiff::Timestamp::MAX);
+        Halt::Hold(self.console.hasten(until), failure)
     }
 
     /// Validating, and names wait for a later round: the CA's verdict on these, then back to publishing.
@@ -100,7 +138,7 @@ impl Drive<'_> {
         withdraw(self.console, entries).await;
         let names: Vec<_> = round.now.iter().map(|one| &one.identifier).collect();
         let message = format!(
-            "{} names are proved; the other {} follow, because the DNS provider has room for one value",
+            "{} names are proved; the other {} follow, because the DNS provider has no room for more",
             names.len(),
             round.later
         );
@@ -115,17 +153,26 @@ impl Drive<'_> {
     }
 }
 
-/// Of several at a provider with room for one value, the first; everything else.
-fn split(pending: Vec<Authorization>, single: HashSet<DnsProviderId>) -> Round {
-    let mut taken = HashSet::new();
+/// Of several at a provider with little room, as many as fit; everything else.
+fn split(pending: Vec<Authorization>, limited: HashMap<DnsProviderId, Room>) -> Round {
+    let mut taken: HashMap<(DnsProviderId, Option<String>), usize> = HashMap::new();
     let (now, later): (Vec<_>, Vec<_>) = pending.into_iter().partition(|one| {
-        let provider = one.provider_id.filter(|provider| single.contains(provider));
-        provider.is_none_or(|provider| taken.insert(provider))
+        let Some(provider) = one.provider_id else {
+            return true;
+        };
+        let (key, room) = match limited.get(&provider) {
+            None => return true,
+            Some(Room::One) => ((provider, None), 1),
+            Some(Room::AtEachName(room)) => ((provider, one.effective_name.clone()), *room),
+        };
+        let taken = taken.entry(key).or_default();
+        *taken += 1;
+        *taken <= room
     });
     Round {
         now,
         later: later.len(),
-        single,
+        limited,
     }
 }
 
@@ -160,10 +207,26 @@ mod tests {
             at(None, "5"),
         ];
 
-        let round = split(pending, HashSet::from([duck]));
+        let round = split(pending, HashMap::from([(duck, Room::One)]));
 
         let urls: Vec<_> = round.now.iter().map(|one| one.url.as_str()).collect();
         assert_eq!(urls, ["1", "2", "4", "5"]);
+        assert_eq!(round.later, 1);
+    }
+
+    #[test]
+    fn names_that_share_an_account_of_two_places_go_in_pairs() {
+        let (acme_dns, a, b) = (DnsProviderId::new(), "a.auth.example", "b.auth.example");
+        let of = |name: &str, url: &str| Authorization {
+            effective_name: Some(name.to_owned()),
+            ..at(Some(acme_dns), url)
+        };
+        let pending = vec![of(a, "1"), of(a, "2"), of(b, "3"), of(a, "4")];
+
+        let round = split(pending, HashMap::from([(acme_dns, Room::AtEachName(2))]));
+
+        let urls: Vec<_> = round.now.iter().map(|one| one.url.as_str()).collect();
+        assert_eq!(urls, ["1", "2", "3"]);
         assert_eq!(round.later, 1);
     }
 }

@@ -1,13 +1,14 @@
 //! Manual DNS: the order waits for the operator's records, and goes on when they are there.
 
 use evercert_api::challenges::ChallengeView;
+use evercert_api::dns_providers::{NewDnsProvider, PropagationSettings};
 use evercert_api::operations::{Operation, OperationState};
 use evercert_ca::CaConfig;
 use evercert_console::lifecycle::challenge::manual::{Confirmation, challenges, confirm};
-use evercert_console::lifecycle::{operations, request};
+use evercert_console::lifecycle::{dns, operations, request};
 use evercert_dns::server::RecordData;
 use evercert_testkit::eventually;
-use evercert_types::{ChallengeChoice, OperationId};
+use evercert_types::{ChallengeChoice, OperationId, Secret};
 use jiff::SignedDuration;
 
 use crate::world::{LIMIT, World, actor, wanted};
@@ -143,5 +144,47 @@ async fn who_never_writes_is_reminded_daily_and_told_in_the_end() {
         kinds.contains(&"order.records_may_go".to_owned()),
         "{kinds:?}"
     );
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_domain_mapped_to_a_person_waits_for_its_records() {
+    let world = World::start().await;
+    let provider = NewDnsProvider {
+        name: "team".to_owned(),
+        type_code: "manual".to_owned(),
+        settings: [(
+            "contact".to_owned(),
+            Secret::new("dns@example.test".to_owned()),
+        )]
+        .into(),
+        propagation: PropagationSettings::default(),
+    };
+    dns::add_dns_provider(&world.console, &actor(), provider)
+        .await
+        .unwrap();
+    let zone = "hand.example.test".parse().unwrap();
+    dns::map_domain(&world.console, &actor(), &zone, "team")
+        .await
+        .unwrap();
+    let wish = wanted("hand", &["hand.example.test"]);
+    let id = request::request_issue(&world.console, &actor(), wish)
+        .await
+        .unwrap();
+    let views = eventually("records are wanted", LIMIT, async || {
+        let views = challenges(&world.console, "hand").await.unwrap();
+        views
+            .iter()
+            .any(|one| one.waits_for_operator)
+            .then_some(views)
+    })
+    .await;
+    assert_eq!(views[0].kind, "dns-01-manual");
+    assert_eq!(world.console.db.journal_size().await.unwrap(), 0);
+
+    write(&world, &views);
+    let operation = ended_in_time(&world, id, SignedDuration::from_secs(11)).await;
+
+    assert_eq!(operation.state, OperationState::Succeeded, "{operation:#?}");
     world.stop().await;
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod acme_dns;
 mod challenges_listener;
 mod challenges_manual;
 mod dns_changes;

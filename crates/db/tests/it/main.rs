@@ -121,6 +121,8 @@ suite! {
         the_journal_outlives_order_and_certificate,
         a_shared_value_is_left_to_the_last,
         the_one_value_of_a_provider_belongs_to_one_order,
+        the_few_places_at_a_name_belong_to_one_order,
+        the_first_account_of_a_domain_stands,
         events_come_in_pages_newest_first,
         another_account_lets_placed_orders_begin_anew,
     },

@@ -60,7 +60,6 @@ const TEXTS: &[(&str, &str)] = texts![
     "gd",
     "gdv3",
     "hostingde",
-    "httpreq",
     "infoblox",
     "inwx",
     "ispconfig",

@@ -13,6 +13,7 @@ use tokio::process::Command;
 
 use super::process::{self, Ended};
 use crate::error::{DnsError, Fault, Step};
+use crate::local::variables;
 use crate::provider::{
     Caps, CheckReport, Context, Descriptor, Field, Maker, Multi, Provider, Receipt, Settings,
     TxtTarget,
@@ -26,8 +27,14 @@ pub(super) static DESCRIPTOR: Descriptor = Descriptor {
     code: CODE,
     name: "Program (exec hook)",
     docs: "https://go-acme.github.io/lego/dns/exec/",
-    least_privilege: None,
-    notes: &[],
+    least_privilege: Some(
+        "The program runs as the Console's user: it should hold a key for TXT records of _acme-challenge names only.",
+    ),
+    notes: &[
+        "The program has to lie in one of the Console's dns_directories; an administrator enters it.",
+        "lego's RAW mode (domain, token and key authorization in place of name and value) is not offered: it follows no \
+         CNAME, and after a crash nothing could be withdrawn.",
+    ],
     fields: &[
         Field {
             key: "program",
@@ -105,33 +112,22 @@ struct Exec {
     timeout: Duration,
 }
 
-fn build(settings: &Settings, _: &Context) -> Result<Box<dyn Provider>, DnsError> {
+fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, DnsError> {
     let reader = Reader::new(CODE, DESCRIPTOR.fields, settings)?;
-    let absolute = |key: &str| {
-        let path = PathBuf::from(reader.required(key)?);
-        let wrong = || reader.error(format!("{key} is not an absolute path"));
-        path.is_absolute().then_some(path).ok_or_else(wrong)
+    let allow = |key: &str, path: &str| context.local.allow(CODE, key, path);
+    let directory = match reader.required("directory")? {
+        // Nothing lies there that a program would pick up.
+        "/" => PathBuf::from("/"),
+        given => allow("directory", given)?,
     };
     let lines = |key: &str| reader.text(key).unwrap_or_default().lines();
-    let env = lines("env")
-        .filter(|line| !line.trim().is_empty())
-        .map(|line| variable(line).ok_or_else(|| reader.error("env is not NAME=value, one a line")))
-        .collect::<Result<_, _>>()?;
     Ok(Box::new(Exec {
-        program: absolute("program")?,
+        program: allow("program", reader.required("program")?)?,
         args: lines("args").map(str::to_owned).collect(),
-        env,
-        directory: absolute("directory")?,
+        env: variables(CODE, reader.text("env").unwrap_or_default())?,
+        directory,
         timeout: reader.span("timeout", TIMEOUT)?,
     }))
-}
-
-pub(super) fn variable(line: &str) -> Option<(String, Secret<String>)> {
-    let (name, value) = line.split_once('=')?;
-    let name = name.trim();
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let proper = !name.is_empty() && name.chars().all(plain);
-    proper.then(|| (name.to_owned(), Secret::new(value.to_owned())))
 }
 
 #[async_trait]

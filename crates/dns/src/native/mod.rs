@@ -6,10 +6,14 @@ mod api;
 mod aws;
 mod azure;
 mod challtestsrv;
+#[cfg(feature = "dns-update")]
+mod dns_update;
 mod exec;
 mod gcloud;
 mod html;
+mod httpreq;
 mod jwt;
+mod manual;
 mod namecheap;
 mod nsupdate;
 mod oauth;
@@ -30,12 +34,14 @@ use crate::provider::{Context, Descriptor, Maker, Provider, Settings};
 pub static PROVIDERS: LazyLock<Vec<&'static Descriptor>> = LazyLock::new(|| {
     let mut all = engine::descriptors();
     all.extend(NATIVE);
+    #[cfg(feature = "dns-update")]
+    all.extend(dns_update::services());
     all.sort_by_key(|descriptor| descriptor.code);
     all
 });
 
 /// Those written by hand.
-const NATIVE: [&Descriptor; 17] = [
+const NATIVE: [&Descriptor; 19] = [
     &acmedns::DESCRIPTOR,
     &acmesh::DESCRIPTOR,
     &aws::DESCRIPTOR,
@@ -50,10 +56,21 @@ const NATIVE: [&Descriptor; 17] = [
     &gcloud::DESCRIPTOR,
     &challtestsrv::DESCRIPTOR,
     &exec::DESCRIPTOR,
+    &httpreq::DESCRIPTOR,
+    &manual::DESCRIPTOR,
     &nsupdate::DESCRIPTOR,
     &nsupdate::KNOT,
     &pdns::DESCRIPTOR,
 ];
+
+/// Those that run programs, or write files, of the host they run on.
+const LOCAL: [&str; 4] = ["acmesh", "exec", "maradns", "nsd"];
+
+/// Whether providers of that type run programs, or write files, of this host: only its administrators should configure
+/// them, and [`LocalAccess`](crate::LocalAccess) says what they may use.
+pub fn is_local(code: &str) -> bool {
+    LOCAL.contains(&code)
+}
 
 /// The provider type with that code.
 pub fn descriptor(code: &str) -> Option<&'static Descriptor> {

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use evercert_dns::{Fault, Settings, TxtTarget};
+use evercert_dns::{Context, Fault, LocalAccess, Settings, TxtTarget};
 use evercert_testkit::eventually;
 use tempfile::TempDir;
 
@@ -183,4 +183,26 @@ async fn a_program_that_is_not_there_is_a_configuration_fault() {
     let error = adding.add(&TxtTarget::new(NAME, FIRST)).await.unwrap_err();
     assert_eq!(error.fault(), Fault::Configuration, "{error}");
     assert!(evercert_dns::build("exec", &relative).is_err());
+}
+
+#[tokio::test]
+async fn only_programs_of_named_directories_are_run_and_only_harmless_variables_given() {
+    let hook = Hook::new("true");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let build = |settings: &Settings, directory: &Path| {
+        let context = Context {
+            local: LocalAccess::Within(vec![directory.to_owned()]),
+            ..Context::default()
+        };
+        evercert_dns::build_with("exec", settings, &context)
+    };
+
+    build(&hook.settings, hook.dir.path()).unwrap();
+    let error = build(&hook.settings, elsewhere.path()).unwrap_err();
+    assert!(error.remedy().contains("dns_directories"), "{error}");
+    let outside = with(&hook.settings, "directory", "/tmp/..");
+    assert!(build(&outside, hook.dir.path()).is_err());
+    let preload = with(&hook.settings, "env", "LD_PRELOAD=/tmp/x.so");
+    let error = build(&preload, hook.dir.path()).unwrap_err();
+    assert!(error.to_string().contains("LD_PRELOAD"), "{error}");
 }

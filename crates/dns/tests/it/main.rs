@@ -14,6 +14,8 @@ mod challtestsrv;
 mod conformance;
 mod exec;
 mod harness;
+mod httpreq;
+mod lego;
 mod metadata;
 mod nsupdate;
 mod pdns;

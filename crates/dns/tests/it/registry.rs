@@ -90,6 +90,7 @@ const MORE: &[&str] = &[
     "exec",
     "gdv3",
     "httpreq",
+    "manual",
     "selectelv1",
 ];
 

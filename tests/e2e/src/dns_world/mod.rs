@@ -8,6 +8,7 @@ mod transfer;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use evercert_testkit::TsigKey;
 use evercert_testkit::acme_dns::Account;
@@ -105,6 +106,13 @@ impl DnsWorld {
         let here = records.iter().filter(|record| record.starts_with(&owner));
         let values = here.filter_map(|record| record.split('"').nth(1));
         values.map(str::to_owned).collect()
+    }
+
+    /// The directories that the host has to let the provider use.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        let files = self.settings.iter().filter(|(key, _)| key == "zone_file");
+        let directories = files.filter_map(|(_, file)| Path::new(file).parent());
+        directories.map(Path::to_owned).collect()
     }
 
     /// Whether values that are not needed any more stay until newer ones come.

@@ -14,7 +14,8 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 use evercert_api::Page;
 use evercert_api::ca_vendors::TestReport;
-use evercert_api::dns_providers::{ChangedDnsProvider, DnsProvider, RecordSettings};
+use evercert_api::dns_providers::{ChangedDnsProvider, DnsAlias, DnsProvider, RecordSettings};
+use evercert_types::DomainName;
 use serde_json::json;
 
 use crate::client::{Client, ClientArgs, segment};
@@ -51,6 +52,13 @@ enum Action {
     List,
     /// List stale challenge values that no order knows, and remove them if wanted.
     Orphans(orphans::Orphans),
+    /// Register a domain at a provider that writes at names of its own only (acme-dns), and say which CNAME to create.
+    Register {
+        /// Name of the provider.
+        name: String,
+        /// The domain that certificates are for.
+        domain: DomainName,
+    },
     /// Remove a DNS provider that no domain is mapped to.
     Remove {
         /// Name of the provider.
@@ -180,6 +188,16 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
             table(&page.items)
         }
         Action::Orphans(wanted) => orphans::run(&client, wanted, output).await,
+        Action::Register { name, domain } => {
+            let path = format!("/dns-providers/{}/aliases", segment(&name));
+            let alias: DnsAlias = client.post(&path, &json!({ "domain": domain })).await?;
+            if output == Output::Json {
+                output::json(&alias)?;
+            } else {
+                output::print(&format!("{}\n", alias.create))?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Action::Remove { name } => {
             client
                 .delete(&format!("/dns-providers/{}", segment(&name)))
@@ -195,7 +213,12 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
                 output::json(&provider)?;
                 return Ok(ExitCode::SUCCESS);
             }
-            table(&[provider])
+            let aliases = provider.aliases.clone();
+            table(&[provider])?;
+            for alias in aliases {
+                output::print(&format!("{}: {}\n", alias.domain, alias.create))?;
+            }
+            Ok(ExitCode::SUCCESS)
         }
         Action::Test { name, domain } => {
             let path = format!("/dns-providers/{}/test", segment(&name));

@@ -88,6 +88,13 @@ fn page(kind: &DnsProviderType) -> String {
             "It has no interface made for programs: its web pages are used, which may change without notice.",
         );
     }
+    if kind.local {
+        line(
+            "Beware",
+            "It runs programs or writes files of the Console's host: an administrator enters it, and the Console's \
+             dns_directories say what it may use.",
+        );
+    }
     line(
         "Least privilege",
         kind.least_privilege.as_deref().unwrap_or_default(),
@@ -246,6 +253,7 @@ mod tests {
             least_privilege: Some("A token that may edit DNS.".to_owned()),
             unofficial: false,
             notes: vec!["Tokens end after a year.".to_owned()],
+            local: false,
             proof: DnsProof::Recording,
             fields: vec![
                 field("token", true),

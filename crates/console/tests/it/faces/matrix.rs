@@ -57,6 +57,11 @@ const ENDPOINTS: &[(&str, &str, Option<Role>)] = &[
     ),
     ("GET", "/api/v1/dns-providers", Some(Role::Viewer)),
     ("POST", "/api/v1/dns-providers", Some(Role::Operator)),
+    (
+        "POST",
+        "/api/v1/dns-providers/{name}/aliases",
+        Some(Role::Operator),
+    ),
     ("GET", "/api/v1/dns-providers/types", Some(Role::Viewer)),
     (
         "GET",

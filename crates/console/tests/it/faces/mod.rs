@@ -4,6 +4,7 @@ mod access;
 mod agent;
 mod challenges;
 mod enrolment;
+mod local_programs;
 mod matrix;
 mod measure;
 mod openapi;

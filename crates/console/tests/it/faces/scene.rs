@@ -50,6 +50,9 @@ impl Scene {
     async fn with(postgres: Option<Postgres>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = config(dir.path());
+        let hooks = dir.path().join("hooks");
+        std::fs::create_dir(&hooks).unwrap();
+        config.dns_directories = vec![hooks];
         if let Some(server) = &postgres {
             config.database_url = Some(server.create_database().await.unwrap());
         }

@@ -1,6 +1,7 @@
 //! Orders, their authorizations, and the journal of TXT values.
 
 use evercert_db::authorizations::Authorization;
+use evercert_db::dns_accounts::DnsAccount;
 use evercert_db::dns_providers::DnsProvider;
 use evercert_db::events::Event;
 use evercert_db::operations::Operation;
@@ -429,6 +430,78 @@ pub(crate) async fn the_one_value_of_a_provider_belongs_to_one_order(scene: &Sce
     let mut tx = scene.db.begin_write().await.unwrap();
     tx.journal_removed(&left[0].id).await.unwrap();
     assert!(tx.claim_single_value(two, provider, "x").await.unwrap());
+}
+
+pub(crate) async fn the_few_places_at_a_name_belong_to_one_order(scene: &Scene) {
+    let provider = provider(scene, "p").await;
+    let (one, two) = (OrderId::new(), OrderId::new());
+    let (name, other) = ("a.auth.example", "b.auth.example");
+    let mut tx = scene.db.begin_write().await.unwrap();
+    assert!(
+        tx.claim_name(one, provider, name, &["v", "w"])
+            .await
+            .unwrap()
+    );
+    for value in ["v", "w"] {
+        tx.journal_intent(one, provider, name, value).await.unwrap();
+    }
+
+    assert!(!tx.claim_name(two, provider, name, &["x"]).await.unwrap());
+    assert!(!tx.claim_name(two, provider, name, &["v"]).await.unwrap());
+    assert!(tx.claim_name(two, provider, other, &["x"]).await.unwrap());
+    assert!(
+        tx.claim_name(two, provider, name, &["w", "v"])
+            .await
+            .unwrap(),
+        "a shared authorization"
+    );
+    assert!(
+        tx.claim_name(one, provider, name, &["v", "w"])
+            .await
+            .unwrap()
+    );
+}
+
+pub(crate) async fn the_first_account_of_a_domain_stands(scene: &Scene) {
+    let provider = provider(scene, "p").await;
+    let changed = async || {
+        scene
+            .db
+            .dns_provider(provider)
+            .await
+            .unwrap()
+            .unwrap()
+            .updated_at
+    };
+    let before = changed().await;
+    let account = |secret: &str| DnsAccount {
+        domain: "a.example".to_owned(),
+        target: format!("{secret}.auth.example"),
+        account: Secret::new(secret.to_owned()),
+        created_at: scene.seconds(),
+    };
+    for (secret, is_kept) in [("first", true), ("second", false)] {
+        let mut tx = scene.db.begin_write().await.unwrap();
+        assert_eq!(
+            tx.insert_dns_account(provider, &account(secret))
+                .await
+                .unwrap(),
+            is_kept
+        );
+        tx.commit().await.unwrap();
+    }
+    assert!(changed().await > before, "every Console builds it anew");
+
+    let kept = scene.db.dns_accounts(provider).await.unwrap();
+    assert_eq!(
+        (kept.len(), kept[0].account.expose().as_str()),
+        (1, "first")
+    );
+    assert_eq!(kept[0].target, "first.auth.example");
+    let mut tx = scene.db.begin_write().await.unwrap();
+    assert!(tx.remove_dns_provider(provider).await.unwrap());
+    tx.commit().await.unwrap();
+    assert!(scene.db.dns_accounts(provider).await.unwrap().is_empty());
 }
 
 pub(crate) async fn events_come_in_pages_newest_first(scene: &Scene) {

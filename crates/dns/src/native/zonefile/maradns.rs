@@ -23,6 +23,7 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     notes: &[
         "The Console must run on the server's host. The line is written as csv2 with a tilde at its end, as the records of the file must end too.",
         "Known from the csv2 manual and acme.sh's script; not tried with a running MaraDNS.",
+        "The zone file and the process id file have to lie in the Console's dns_directories; an administrator enters them.",
     ],
     fields: &[
         Field::text(
@@ -54,11 +55,9 @@ struct MaraDns {
 
 fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, DnsError> {
     let reader = Reader::new(CODE, DESCRIPTOR.fields, settings)?;
-    let (path, zone) = place(&reader)?;
-    let pid_file = PathBuf::from(reader.required("pid_file")?);
-    if !pid_file.is_absolute() {
-        return Err(reader.error("pid_file is not an absolute path"));
-    }
+    let (path, zone) = place(CODE, &reader, context)?;
+    let pid_file = reader.required("pid_file")?;
+    let pid_file = context.local.allow(CODE, "pid_file", pid_file)?;
     Ok(Box::new(ZoneFile {
         code: CODE,
         dialect: MaraDns {

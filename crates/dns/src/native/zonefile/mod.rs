@@ -18,7 +18,7 @@ use self::file::{Edit, Failure};
 use crate::error::{DnsError, Fault, Step};
 use crate::lock::NameLocks;
 use crate::name;
-use crate::provider::{Caps, CheckReport, Multi, Provider, Receipt, Servers, TxtTarget};
+use crate::provider::{Caps, CheckReport, Context, Multi, Provider, Receipt, Servers, TxtTarget};
 use crate::setting::Reader;
 
 const fn caps(ttl: u32) -> Caps {
@@ -65,11 +65,13 @@ struct ZoneFile<D> {
 }
 
 /// Path and zone of the settings.
-fn place(reader: &Reader<'_>) -> Result<(PathBuf, String), DnsError> {
-    let path = PathBuf::from(reader.required("zone_file")?);
-    if !path.is_absolute() {
-        return Err(reader.error("zone_file is not an absolute path"));
-    }
+fn place(
+    code: &'static str,
+    reader: &Reader<'_>,
+    context: &Context,
+) -> Result<(PathBuf, String), DnsError> {
+    let path = reader.required("zone_file")?;
+    let path = context.local.allow(code, "zone_file", path)?;
     Ok((path, name::canonical(reader.required("zone")?)))
 }
 

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::{Dialect, ZoneFile, caps, place, told};
 use crate::error::{DnsError, Step};
+use crate::local::LocalAccess;
 use crate::name;
 use crate::provider::{Context, Descriptor, Field, Maker, Provider, Settings, TxtTarget};
 use crate::setting::{Reader, TTL};
@@ -13,6 +14,11 @@ use crate::txt;
 
 const CODE: &str = "nsd";
 const DEFAULT_TTL: u32 = 300;
+const NSD_CONTROL: [&str; 3] = [
+    "nsd-control",
+    "/usr/sbin/nsd-control",
+    "/usr/local/sbin/nsd-control",
+];
 
 pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     code: CODE,
@@ -20,6 +26,7 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
     docs: "https://nsd.docs.nlnetlabs.nl/",
     least_privilege: Some("Write access to the zone file and its directory, and to nsd-control's socket; the server runs on this host."),
     notes: &[
+        "The zone file has to lie in one of the Console's dns_directories; an administrator enters it.",
         "The Console must run on the server's host. Tried with NSD 4.6 of Debian.",
         "The command is run as given, without a shell; nsd-control needs rights of its own for the Console's user.",
     ],
@@ -49,7 +56,7 @@ struct Nsd {
 
 fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, DnsError> {
     let reader = Reader::new(CODE, DESCRIPTOR.fields, settings)?;
-    let (path, zone) = place(&reader)?;
+    let (path, zone) = place(CODE, &reader, context)?;
     let raise_serial = match reader.required("raise_serial")? {
         "true" => true,
         "false" => false,
@@ -58,11 +65,7 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
     Ok(Box::new(ZoneFile {
         code: CODE,
         dialect: Nsd {
-            command: reader
-                .required("command")?
-                .split_whitespace()
-                .map(str::to_owned)
-                .collect(),
+            command: command(&reader, context)?,
             limit: context.request_timeout,
             raise_serial,
             ttl: reader.ttl("ttl", DEFAULT_TTL)?,
@@ -73,6 +76,17 @@ fn build(settings: &Settings, context: &Context) -> Result<Box<dyn Provider>, Dn
         caps: caps(DEFAULT_TTL),
         limit: context.request_timeout,
     }))
+}
+
+/// The words of the command. NSD's own may be run wherever the system has it; another has to lie where programs may.
+fn command(reader: &Reader<'_>, context: &Context) -> Result<Vec<String>, DnsError> {
+    let words = reader.required("command")?.split_whitespace();
+    let words: Vec<String> = words.map(str::to_owned).collect();
+    let program = words.first().map(String::as_str).unwrap_or_default();
+    if !NSD_CONTROL.contains(&program) && context.local != LocalAccess::Anywhere {
+        context.local.allow(CODE, "command", program)?;
+    }
+    Ok(words)
 }
 
 #[async_trait]

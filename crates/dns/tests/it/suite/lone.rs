@@ -55,6 +55,7 @@ impl Scene {
             locks: NameLocks::new(),
             accounts: Accounts::unpaced(),
             request_timeout: Duration::from_secs(20),
+            ..Context::default()
         };
         evercert_dns::build_with(self.service.code, &settings, &context).unwrap()
     }

@@ -113,6 +113,7 @@ impl Scene {
             locks: self.locks.clone(),
             accounts: Accounts::unpaced(),
             request_timeout: patience,
+            ..Context::default()
         };
         evercert_dns::build_with(self.subject.code, settings, &context).unwrap()
     }

@@ -55,7 +55,8 @@ impl Scene {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("console");
         let setup = ConsoleSetup::new(&data, None, Some(world.resolver));
-        let setup = setup.await.unwrap();
+        let mut setup = setup.await.unwrap();
+        setup.dns_directories = world.directories();
         let before = world.records().await;
         let mut command = setup.command();
         if let Some(state) = pause_at {
