@@ -6,7 +6,7 @@ use evercert_api::dns_providers::{
 };
 use evercert_api::{Problem, ProblemCode};
 use evercert_db::{DbErrorKind, dns_providers as rows};
-use evercert_dns::{DnsError, PROVIDERS, descriptor};
+use evercert_dns::{Alias, DnsError, PROVIDERS, descriptor};
 use evercert_types::{DnsProviderId, DomainName, Secret};
 use serde_json::json;
 
@@ -198,17 +198,18 @@ async fn try_settings(
     domain: Option<&DomainName>,
     wanted: bool,
 ) -> Result<(), LifecycleError> {
-    let built = console
-        .dns
-        .build(provider)
-        .map_err(|error| refused_settings(&error))?;
+    let accounts = console.db.dns_accounts(provider.id).await?;
+    let built = console.dns.build_knowing(provider, accounts);
+    let built = built.map_err(|error| refused_settings(&error))?;
     if !wanted {
         return Ok(());
     }
     let records: RecordSettings =
         serde_json::from_value(provider.records.clone()).unwrap_or_default();
     let name = domain.map(|domain| format!("{TEST_LABEL}.{}", domain.base()));
-    let name = name.or(records.zone);
+    // Whoever writes at names of its own only cannot be asked for another.
+    let is_asked = |name: &String| built.alias(name, name) == Alias::NotNeeded;
+    let name = name.or(records.zone).filter(is_asked);
     let checked = built.check(name.as_deref()).await;
     checked
         .map(drop)

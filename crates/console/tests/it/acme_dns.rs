@@ -8,7 +8,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
-use evercert_api::dns_providers::{DelegationQuery, NewDnsProvider, PropagationSettings};
+use evercert_api::dns_providers::{
+    DelegationQuery, NewDnsProvider, PropagationSettings, RecordSettings,
+};
 use evercert_api::operations::{Operation, OperationState};
 use evercert_console::lifecycle::{delegation, dns, dns_accounts, operations, request};
 use evercert_dns::server::RecordData;
@@ -85,6 +87,8 @@ async fn start() -> Arc<AcmeDns> {
             Secret::new(format!("http://{address}")),
         )]
         .into(),
+        records: RecordSettings::default(),
+        skip_test: true,
         propagation: PropagationSettings {
             first_look: Some("0s".to_owned()),
             ..PropagationSettings::default()

@@ -1,7 +1,7 @@
 //! Manual DNS: the order waits for the operator's records, and goes on when they are there.
 
 use evercert_api::challenges::ChallengeView;
-use evercert_api::dns_providers::{NewDnsProvider, PropagationSettings};
+use evercert_api::dns_providers::{NewDnsProvider, PropagationSettings, RecordSettings};
 use evercert_api::operations::{Operation, OperationState};
 use evercert_ca::CaConfig;
 use evercert_console::lifecycle::challenge::manual::{Confirmation, challenges, confirm};
@@ -158,6 +158,8 @@ async fn a_domain_mapped_to_a_person_waits_for_its_records() {
             Secret::new("dns@example.test".to_owned()),
         )]
         .into(),
+        records: RecordSettings::default(),
+        skip_test: false,
         propagation: PropagationSettings::default(),
     };
     dns::add_dns_provider(&world.console, &actor(), provider)

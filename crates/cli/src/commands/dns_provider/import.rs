@@ -171,6 +171,7 @@ pub(super) mod tests {
             docs: String::new(),
             least_privilege: None,
             unofficial: false,
+            local: false,
             proof: DnsProof::Recording,
             notes: Vec::new(),
             fields: vec![
