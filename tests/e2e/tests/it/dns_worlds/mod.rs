@@ -61,9 +61,7 @@ async fn tell(world: DnsWorld, pebble: Pebble) {
     killed_between_adding_and_removing(&mut scene).await;
     a_name_and_its_wildcard(&scene).await;
     twenty_at_once(&scene).await;
-    if !scene.world.keeps_values() {
-        killed_amid_twenty(&mut scene).await;
-    }
+    killed_amid_twenty(&mut scene).await;
     algorithms::each_by_an_order(&scene).await;
     scene.end().await;
 }
