@@ -133,12 +133,7 @@ impl DnsClients {
         self.silent_since.store(now.as_second(), Ordering::Relaxed);
     }
 
-    /// Builds a provider that need not be saved yet, without what was registered at it.
-    pub(crate) fn build(&self, saved: &DnsProvider) -> Result<Arc<dyn Provider>, DnsError> {
-        self.build_knowing(saved, Vec::new())
-    }
-
-    /// Builds a provider with what was registered at it.
+    /// Builds a provider, which need not be saved yet, with what was registered at it.
     pub(crate) fn build_knowing(
         &self,
         saved: &DnsProvider,

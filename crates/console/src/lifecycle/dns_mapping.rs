@@ -9,7 +9,7 @@ use evercert_api::dns_providers::{
 };
 use evercert_api::{Problem, ProblemCode};
 use evercert_db::dns_providers as rows;
-use evercert_dns::{DnsError, Fault, LookupError, Provider, zone_candidates};
+use evercert_dns::{Alias, DnsError, Fault, LookupError, Provider, zone_candidates};
 use evercert_types::DomainName;
 use futures_util::{StreamExt as _, stream};
 
@@ -105,7 +105,8 @@ async fn looked_at(
     saved: &rows::DnsProvider,
     domains: &[DomainName],
 ) -> Result<Vec<MappedDomain>, LifecycleError> {
-    let built = console.dns.build(saved);
+    let accounts = console.db.dns_accounts(saved.id).await?;
+    let built = console.dns.build_knowing(saved, accounts);
     let provider = built.map_err(|error| refusal(saved, None, &error))?;
     let looks: Vec<_> = domains
         .iter()
@@ -115,7 +116,8 @@ async fn looked_at(
     looks.into_iter().collect()
 }
 
-/// Asks the provider for the zone of the domain's challenge name, and the public DNS whether that is the one.
+/// Asks the provider for the zone of the domain's challenge name, and the public DNS whether that is the one. A provider
+/// that writes at names of its own has no zones to be asked for: it is told which CNAME it takes.
 async fn look(
     console: &Console,
     saved: &rows::DnsProvider,
@@ -123,15 +125,32 @@ async fn look(
     domain: &DomainName,
 ) -> Result<MappedDomain, LifecycleError> {
     let name = domain.challenge_name();
-    let checked = provider.check(Some(&name)).await;
+    let alias = provider.alias(domain.base(), &name);
+    let asked = (alias == Alias::NotNeeded).then_some(name.as_str());
+    let checked = provider.check(asked).await;
     let report = checked.map_err(|error| refusal(saved, Some(domain), &error))?;
     let mut mapped = unasked(domain);
+    mapped.warnings.extend(wanted_cname(saved, domain, &alias));
     if let Some(zone) = &report.zone {
         let warning = elsewhere(console, saved, &name, zone).await;
         mapped.warnings.extend(warning);
     }
     mapped.zone = report.zone;
     Ok(mapped)
+}
+
+/// What has to be in the domain's own zone, where the provider does not write there.
+fn wanted_cname(saved: &rows::DnsProvider, domain: &DomainName, alias: &Alias) -> Option<String> {
+    let name = domain.challenge_name();
+    match alias {
+        Alias::NotNeeded => None,
+        Alias::At(target) => Some(format!("{name} must be a CNAME of {target}")),
+        Alias::Unregistered => Some(format!(
+            "{name} must be a CNAME of a name that `evercert dns-provider register {} {}` tells, or the first order",
+            saved.name,
+            domain.base()
+        )),
+    }
 }
 
 fn refusal(

@@ -31,8 +31,9 @@ pub(crate) struct Round {
     pub(crate) now: Vec<Authorization>,
     /// How many wait for a later round.
     pub(crate) later: usize,
-    /// The providers with room for few values that take part.
-    limited: HashMap<DnsProviderId, Room>,
+    /// The providers with room for few values that take part; in one order for all, so that no two orders wait for each
+    /// other's places.
+    limited: BTreeMap<DnsProviderId, Room>,
 }
 
 /// For how many values a provider has room.
@@ -61,7 +62,7 @@ impl Drive<'_> {
         let pending = authorizations.into_iter();
         let pending: Vec<_> = pending.filter(|one| one.status == "pending").collect();
         let providers: BTreeSet<_> = pending.iter().filter_map(|one| one.provider_id).collect();
-        let mut limited = HashMap::new();
+        let mut limited = BTreeMap::new();
         for provider in providers {
             let client = dns_clients::client(self.console, provider).await?;
             if let Some(room) = Room::of(client.provider.caps().multi) {
@@ -154,7 +155,7 @@ impl Drive<'_> {
 }
 
 /// Of several at a provider with little room, as many as fit; everything else.
-fn split(pending: Vec<Authorization>, limited: HashMap<DnsProviderId, Room>) -> Round {
+fn split(pending: Vec<Authorization>, limited: BTreeMap<DnsProviderId, Room>) -> Round {
     let mut taken: HashMap<(DnsProviderId, Option<String>), usize> = HashMap::new();
     let (now, later): (Vec<_>, Vec<_>) = pending.into_iter().partition(|one| {
         let Some(provider) = one.provider_id else {
@@ -207,7 +208,7 @@ mod tests {
             at(None, "5"),
         ];
 
-        let round = split(pending, HashMap::from([(duck, Room::One)]));
+        let round = split(pending, BTreeMap::from([(duck, Room::One)]));
 
         let urls: Vec<_> = round.now.iter().map(|one| one.url.as_str()).collect();
         assert_eq!(urls, ["1", "2", "4", "5"]);
@@ -223,7 +224,7 @@ mod tests {
         };
         let pending = vec![of(a, "1"), of(a, "2"), of(b, "3"), of(a, "4")];
 
-        let round = split(pending, HashMap::from([(acme_dns, Room::AtEachName(2))]));
+        let round = split(pending, BTreeMap::from([(acme_dns, Room::AtEachName(2))]));
 
         let urls: Vec<_> = round.now.iter().map(|one| one.url.as_str()).collect();
         assert_eq!(urls, ["1", "2", "3"]);

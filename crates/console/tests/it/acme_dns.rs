@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use evercert_api::dns_providers::{
-    DelegationQuery, NewDnsProvider, PropagationSettings, RecordSettings,
+    DelegationQuery, NewDnsProvider, NewDomainMappings, PropagationSettings, RecordSettings,
 };
 use evercert_api::operations::{Operation, OperationState};
-use evercert_console::lifecycle::{delegation, dns, dns_accounts, operations, request};
+use evercert_console::lifecycle::{
+    delegation, dns, dns_accounts, dns_mapping, operations, request,
+};
 use evercert_dns::server::RecordData;
 use evercert_testkit::eventually;
 use evercert_types::{OperationId, Secret};
@@ -97,10 +99,6 @@ async fn start() -> Arc<AcmeDns> {
     dns::add_dns_provider(console, &actor(), provider)
         .await
         .unwrap();
-    let zone = "hand.example.test".parse().unwrap();
-    dns::map_domain(console, &actor(), &zone, "acme-dns")
-        .await
-        .unwrap();
     let server = Arc::new(AcmeDns {
         world,
         values: Mutex::default(),
@@ -108,8 +106,22 @@ async fn start() -> Arc<AcmeDns> {
     let app = Router::new()
         .route("/register", post(register))
         .route("/update", post(update))
+        .route("/health", get(async || StatusCode::OK))
         .with_state(server.clone());
     tokio::spawn(async move { axum::serve(listener, app).await });
+    let wanted = NewDomainMappings {
+        domain: Some("hand.example.test".parse().unwrap()),
+        provider: "acme-dns".to_owned(),
+        ..NewDomainMappings::default()
+    };
+    let mapped = dns_mapping::map_domains(&server.world.console, &actor(), &wanted).await;
+    let mapped = mapped.unwrap().mapped;
+    assert_eq!(mapped[0].zone, None);
+    let warning = &mapped[0].warnings[0];
+    assert!(
+        warning.contains("dns-provider register acme-dns hand.example.test"),
+        "{warning}"
+    );
     server
 }
 

@@ -185,14 +185,14 @@ async fn a_site_is_set_up_shown_saved_and_there_after_a_restart() {
         saved.contains("bind ssl vserver vs_new -certkeyName web1"),
         "{saved}"
     );
-    drop(role);
+    role.kill().await.unwrap();
 
     let role = site.start().await;
     let again = site.ok(&["show ssl vserver vs_new"]).await;
     assert_eq!(again, vserver);
     let run = site.ok(&["show run | grep svc1"]).await;
     assert_eq!(run.lines().count(), 2, "{run}");
-    drop(role);
+    role.kill().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -218,7 +218,7 @@ async fn errors_are_netscalers_with_a_remedy_and_an_exit_code() {
         .fails("add ssl certKey x -cert missing.pem -key missing.key")
         .await;
     assert!(error.starts_with("ERROR: "), "{error}");
-    drop(role);
+    role.kill().await.unwrap();
 
     let (code, error) = site.fails("show server").await;
     assert_eq!(code, 1);
@@ -272,7 +272,7 @@ async fn batches_stop_at_the_first_error_or_keep_going() {
     .await;
     let rows: serde_json::Value = serde_json::from_str(&rows.out).unwrap();
     assert_eq!(rows[0]["ipaddress"], "192.0.2.2");
-    drop(role);
+    role.kill().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -349,7 +349,7 @@ async fn a_remote_shell_logs_in_over_https() {
         refused.err.contains("does not log nsroot in"),
         "{refused:?}"
     );
-    drop(role);
+    role.kill().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -400,7 +400,7 @@ async fn a_person_gets_help_and_history_without_secrets() {
     );
     let mode = history.metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    drop(role);
+    role.kill().await.unwrap();
 }
 
 /// Somebody at a terminal.
