@@ -11,8 +11,9 @@ use tokio::task::JoinSet;
 
 /// So much of a program's output is kept, from its end.
 const OUTPUT_LIMIT: usize = 64 << 10;
-/// How long output may still arrive after the program ended, from children that outlive it.
-const DRAIN: Duration = Duration::from_millis(500);
+/// How long output may still be read after the program ended: its end comes at once, unless children that outlive it
+/// hold the pipe, or this host is very busy.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// How a program ended.
 #[derive(Debug)]
