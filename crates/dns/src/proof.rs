@@ -14,7 +14,6 @@ pub enum Proof {
 
 /// Those against real software.
 const SERVER: &[&str] = &[
-    "acmesh",
     "aws",
     "challtestsrv",
     "exec",
@@ -27,6 +26,7 @@ const SERVER: &[&str] = &[
 /// Those for which there is neither a recording nor a published test.
 const DOCUMENTED: &[&str] = &[
     "acmedns",
+    "acmesh",
     "cyon",
     "dpi",
     "freedns",

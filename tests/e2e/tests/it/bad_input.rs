@@ -4,33 +4,16 @@ use std::time::Duration;
 
 use evercert_e2e::adc::AdcSetup;
 use evercert_e2e::cli::Cli;
-use evercert_e2e::console::{Console, ConsoleSetup};
 use evercert_e2e::role::Role;
-use evercert_e2e::surroundings::{Surroundings, ZONE, add_nsupdate, add_nsupdate_with};
+use evercert_e2e::surroundings::{ZONE, add_nsupdate, add_nsupdate_with};
 use evercert_e2e::tls::handshake;
 use evercert_testkit::eventually;
 use evercert_testkit::port::free_addr;
-use tempfile::TempDir;
 
+use crate::introduced::console;
 use crate::small_disk::SmallDisk;
 
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// A Console that knows CA and DNS.
-async fn console() -> (TempDir, Surroundings, Console) {
-    let dir = tempfile::tempdir().unwrap();
-    let around = Surroundings::start(dir.path()).await.unwrap();
-    let setup = ConsoleSetup::new(
-        &dir.path().join("console"),
-        None,
-        Some(around.dns.local_addr()),
-    )
-    .await
-    .unwrap();
-    let console = setup.start().await.unwrap();
-    around.introduce(&console.cli(), dir.path()).await.unwrap();
-    (dir, around, console)
-}
 
 async fn issue(cli: &Cli, name: &str) {
     let domain = format!("{name}.{ZONE}");

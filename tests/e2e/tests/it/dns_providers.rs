@@ -1,21 +1,11 @@
 //! DNS providers at the command line: what there is, taking settings over, trying, mapping, stale values, unmapping.
 
 use evercert_dns::server::RecordData;
-use evercert_e2e::console::{Console, ConsoleSetup};
-use evercert_e2e::surroundings::{Surroundings, TSIG_SECRET, ZONE};
-use tempfile::TempDir;
+use evercert_e2e::surroundings::{TSIG_SECRET, ZONE};
+
+use crate::introduced::console;
 
 const STALE: &str = "LPsIwTo7o8BoG0-vjCyGQGBWSVIPxI-i_X336eUOQZo";
-
-async fn console() -> (TempDir, Surroundings, Console) {
-    let dir = tempfile::tempdir().unwrap();
-    let around = Surroundings::start(dir.path()).await.unwrap();
-    let data = dir.path().join("console");
-    let setup = ConsoleSetup::new(&data, None, Some(around.dns.local_addr()));
-    let console = setup.await.unwrap().start().await.unwrap();
-    around.introduce(&console.cli(), dir.path()).await.unwrap();
-    (dir, around, console)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn types_are_shown_on_100_columns_with_all_that_is_known_of_them() {

@@ -10,6 +10,7 @@ mod challenges;
 mod chaos;
 mod dns_providers;
 mod dns_worlds;
+mod introduced;
 mod issue;
 mod kill;
 mod manage;

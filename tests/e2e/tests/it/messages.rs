@@ -1,18 +1,8 @@
 //! NetScaler Console's messages and the preflight, as the command line tells them.
 
-use evercert_e2e::console::{Console, ConsoleSetup};
-use evercert_e2e::surroundings::{Surroundings, ZONE};
-use tempfile::TempDir;
+use evercert_e2e::surroundings::ZONE;
 
-async fn console() -> (TempDir, Surroundings, Console) {
-    let dir = tempfile::tempdir().unwrap();
-    let around = Surroundings::start(dir.path()).await.unwrap();
-    let data = dir.path().join("console");
-    let setup = ConsoleSetup::new(&data, None, Some(around.dns.local_addr()));
-    let console = setup.await.unwrap().start().await.unwrap();
-    around.introduce(&console.cli(), dir.path()).await.unwrap();
-    (dir, around, console)
-}
+use crate::introduced::console;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_vendor_or_provider_is_told_in_known_words() {

@@ -1,7 +1,5 @@
 //! cyon.ch: the customer area's log-in, then pieces of pages within JSON.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use evercert_types::SharedClock;
 use reqwest::RequestBuilder;
@@ -13,8 +11,7 @@ use crate::error::{DnsError, Fault, Step};
 use crate::http::Reply;
 use crate::native::api::Repeat;
 use crate::provider::{
-    Caps, CheckReport, Context, Descriptor, Field, Maker, Multi, Provider, Receipt, Settings,
-    TxtTarget,
+    Caps, CheckReport, Context, Descriptor, Field, Maker, Provider, Receipt, Settings, TxtTarget,
 };
 use crate::setting::{BASE_URL, CA_BUNDLE, Reader, TTL};
 use crate::{name, otp, txt};
@@ -56,12 +53,8 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
 };
 
 const CAPS: Caps = Caps {
-    multi: Multi::Records,
     default_ttl: DEFAULT_TTL,
-    propagation_limit: Duration::from_secs(300),
-    propagation_poll: Duration::from_secs(5),
-    serial: Some(Duration::ZERO),
-    ..Caps::PLAIN
+    ..super::CAPS
 };
 
 #[derive(Debug)]

@@ -1,7 +1,5 @@
 //! `FreeDNS` (afraid.org): a cookie, a list of sub-domains, a page for each record's value.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use reqwest::header::LOCATION;
 
@@ -12,7 +10,7 @@ use crate::http::Reply;
 use crate::name;
 use crate::native::api::{Repeat, relative};
 use crate::provider::{
-    Caps, CheckReport, Context, Descriptor, Maker, Multi, Provider, Receipt, Settings, TxtTarget,
+    Caps, CheckReport, Context, Descriptor, Maker, Provider, Receipt, Settings, TxtTarget,
 };
 use crate::setting::{BASE_URL, CA_BUNDLE, Reader};
 use crate::txt;
@@ -46,12 +44,8 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
 };
 
 const CAPS: Caps = Caps {
-    multi: Multi::Records,
     default_ttl: 0,
-    propagation_limit: Duration::from_secs(300),
-    propagation_poll: Duration::from_secs(5),
-    serial: Some(Duration::ZERO),
-    ..Caps::PLAIN
+    ..super::CAPS
 };
 
 #[derive(Debug)]

@@ -1,7 +1,5 @@
 //! Hurricane Electric's free DNS: every page is asked for with name and password, nothing is remembered.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 
 use super::markup::{Piece, pieces};
@@ -11,8 +9,7 @@ use crate::http::Reply;
 use crate::name;
 use crate::native::api::Repeat;
 use crate::provider::{
-    Caps, CheckReport, Context, Descriptor, Field, Maker, Multi, Provider, Receipt, Settings,
-    TxtTarget,
+    Caps, CheckReport, Context, Descriptor, Field, Maker, Provider, Receipt, Settings, TxtTarget,
 };
 use crate::setting::{BASE_URL, CA_BUNDLE, Reader, TTL};
 use crate::txt::unquote;
@@ -50,12 +47,8 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
 };
 
 const CAPS: Caps = Caps {
-    multi: Multi::Records,
     default_ttl: DEFAULT_TTL,
-    propagation_limit: Duration::from_secs(300),
-    propagation_poll: Duration::from_secs(5),
-    serial: Some(Duration::ZERO),
-    ..Caps::PLAIN
+    ..super::CAPS
 };
 
 #[derive(Debug)]

@@ -14,8 +14,7 @@ use crate::error::{DnsError, Fault, Step};
 use crate::http::Reply;
 use crate::native::api::{Repeat, relative};
 use crate::provider::{
-    Caps, CheckReport, Context, Descriptor, Field, Maker, Multi, Provider, Receipt, Settings,
-    TxtTarget,
+    Caps, CheckReport, Context, Descriptor, Field, Maker, Provider, Receipt, Settings, TxtTarget,
 };
 use crate::setting::{BASE_URL, CA_BUNDLE, Reader, TTL};
 use crate::zone::is_public_suffix;
@@ -67,12 +66,9 @@ pub(in crate::native) static DESCRIPTOR: Descriptor = Descriptor {
 };
 
 const CAPS: Caps = Caps {
-    multi: Multi::Records,
     default_ttl: DEFAULT_TTL,
     propagation_limit: Duration::from_secs(600),
-    propagation_poll: Duration::from_secs(5),
-    serial: Some(Duration::ZERO),
-    ..Caps::PLAIN
+    ..super::CAPS
 };
 
 #[derive(Debug)]

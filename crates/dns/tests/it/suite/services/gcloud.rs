@@ -21,73 +21,49 @@ pub(super) const SERVICE: Service = Service {
     ..Service::PLAIN
 };
 
-/// A key made for this test; it opens nothing.
-const RIGHT: &str = concat!(
-    r#"{"type": "service_account", "project_id": "p-1", "client_email": "right@p-1.iam.gserviceaccount.com","#,
-    r#" "token_uri": "https://oauth2.googleapis.com/token", "private_key": ""#,
-    r#"-----BEGIN PRIVATE KEY-----\n"#,
-    r#"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC75GUfOm83KUQB\n"#,
-    r#"iutPg1P/MWtm2brm6y7db80sa5C54DCOgLlGfdV74aA6EnMHORUD/HryyLZEHKiJ\n"#,
-    r#"hklt6RCYW7GgZyvI+MZwIMprKZaFDSJKjDqwdeecYDgZ4YKXQBcOPYTW3RLTBFTG\n"#,
-    r#"tZlM9hL0cLuNxOAyMqwOh7lqcjCgWWG2Qz6iqlQiYaLI84qu0E/g4mzMtceqjWyS\n"#,
-    r#"4dGHvhpEtLn5FsCAxdIxVpa20WKL4PbZcsVVcgT0f1Hx/5lnnTb+d2zkyKYURCA9\n"#,
-    r#"qki6O7Qkv8f6wNZC2Eu4VOVCtEmN76vTrglTfxXxTt4XgF8t0au3L5vSDQBY1i2G\n"#,
-    r#"1xWozsAfAgMBAAECggEABPFRJ60l19GiFFhPMFxIDWKDbMU1gXWWWgTi5NQ/jmQz\n"#,
-    r#"YsxIE26j+wpIaL6rf/kkcGJn6ZMWGFyYomWB8P48jYV7+rg8EqFYtwJl0MPbTcy2\n"#,
-    r#"pjdiI9o2KYrubt/by5bIBHvhzrUqFZr7j+6fBcNDZGLCzEvtieSDWi5/1ikC1nT3\n"#,
-    r#"7XLfZet6PqHLJEhAMFawkhTbNbxA8sfGxme0aHiphuYOHrlVHvzzm7FjvsEu+zxX\n"#,
-    r#"7loKQI/buCf1FXMG+7f6mMFwQR7XjmjPUJrlJVkNLYIZxXtBkk/47ydKrVbWcZl6\n"#,
-    r#"2jopbVzKIyacXZzU8Ll7oIfVONDeWqVgi4LdyA0OoQKBgQDi0qQ9NUa5iWvXl7oE\n"#,
-    r#"qvHS4SFOzTBqXhQa1cg8SWBkP7qh82472BLXQ5eri9cVeJiFnEbisxx/dZdT9feE\n"#,
-    r#"YyvPY2HG6hlwJOeNR5HgFHtEjQ0TP7s0WcyAXKCcsKtvvkxHMOOpdTTIKzX4Fr+7\n"#,
-    r#"h3ia//SdBwrFE6qZOEf5rvdk/QKBgQDUD8C8aM3mT+V+QyJJ79c5xCVOUZFwcvli\n"#,
-    r#"o8j6yTIN/elPvUaJXPUeeJYEr+N493d9T+K80+n4uSm9CH0HitVxAA3G3Ia4bApZ\n"#,
-    r#"uvbi9/ylQ3Y6b29/0j78yY3/azOmEiyIUUQwa+tX4U8FczXdoKRya+BztVDCLEN1\n"#,
-    r#"SeUK6WHySwKBgQCgODSFe92Sb2y65FUkuO+KizYw6KXbbMr8zafcVeR9y7p0bXSf\n"#,
-    r#"Vxiv7/Hx3hy28PGj52j295gYvKKBT0xguoCWxNerX29KlPbvB/AV/cG5AX2L7Ee7\n"#,
-    r#"Sfc3cLaPGAhxLVXKL9GQwNbg0g0USlVzDNV3f3d1eCT2Ytbt1iCZUSs1rQKBgH0B\n"#,
-    r#"wEMQoPe4d3djyc2+Bai22Kr/aHXaQOqF1E8J1WjsGeH4mKEW3CQXP5AJw1UmxBhp\n"#,
-    r#"xCY94bnOJS2a2GFe1Q2k03o7u2rxvXRBw5HuT894IjS2RgsafCj2A6/imPK32eqN\n"#,
-    r#"xV2p8HTAi52R2doI/Ye50flDlBSylR2J7uvsweFbAoGAEc3XF05fYzlZ7E/RSxF0\n"#,
-    r#"eFA9lwgDmmsGfsw+99sJJptbL4XITytdLpYdgQGLtzMjDowWKyO5ahKBrIlYEcBp\n"#,
-    r#"AmD9CBdgc09pUdHlZyofvC3Uy3LX3f+xHvrIWoSqYPZa3qAkFXdb5LUwGaPVo0K4\n"#,
-    r#"d4/sARpoSAlD2hc9Il/y6Bo=\n"#,
-    r#"-----END PRIVATE KEY-----\n"#,
-    r#""}"#
-);
-const WRONG: &str = concat!(
-    r#"{"type": "service_account", "project_id": "p-1", "client_email": "stranger@p-1.iam.gserviceaccount.com","#,
-    r#" "token_uri": "https://oauth2.googleapis.com/token", "private_key": ""#,
-    r#"-----BEGIN PRIVATE KEY-----\n"#,
-    r#"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC75GUfOm83KUQB\n"#,
-    r#"iutPg1P/MWtm2brm6y7db80sa5C54DCOgLlGfdV74aA6EnMHORUD/HryyLZEHKiJ\n"#,
-    r#"hklt6RCYW7GgZyvI+MZwIMprKZaFDSJKjDqwdeecYDgZ4YKXQBcOPYTW3RLTBFTG\n"#,
-    r#"tZlM9hL0cLuNxOAyMqwOh7lqcjCgWWG2Qz6iqlQiYaLI84qu0E/g4mzMtceqjWyS\n"#,
-    r#"4dGHvhpEtLn5FsCAxdIxVpa20WKL4PbZcsVVcgT0f1Hx/5lnnTb+d2zkyKYURCA9\n"#,
-    r#"qki6O7Qkv8f6wNZC2Eu4VOVCtEmN76vTrglTfxXxTt4XgF8t0au3L5vSDQBY1i2G\n"#,
-    r#"1xWozsAfAgMBAAECggEABPFRJ60l19GiFFhPMFxIDWKDbMU1gXWWWgTi5NQ/jmQz\n"#,
-    r#"YsxIE26j+wpIaL6rf/kkcGJn6ZMWGFyYomWB8P48jYV7+rg8EqFYtwJl0MPbTcy2\n"#,
-    r#"pjdiI9o2KYrubt/by5bIBHvhzrUqFZr7j+6fBcNDZGLCzEvtieSDWi5/1ikC1nT3\n"#,
-    r#"7XLfZet6PqHLJEhAMFawkhTbNbxA8sfGxme0aHiphuYOHrlVHvzzm7FjvsEu+zxX\n"#,
-    r#"7loKQI/buCf1FXMG+7f6mMFwQR7XjmjPUJrlJVkNLYIZxXtBkk/47ydKrVbWcZl6\n"#,
-    r#"2jopbVzKIyacXZzU8Ll7oIfVONDeWqVgi4LdyA0OoQKBgQDi0qQ9NUa5iWvXl7oE\n"#,
-    r#"qvHS4SFOzTBqXhQa1cg8SWBkP7qh82472BLXQ5eri9cVeJiFnEbisxx/dZdT9feE\n"#,
-    r#"YyvPY2HG6hlwJOeNR5HgFHtEjQ0TP7s0WcyAXKCcsKtvvkxHMOOpdTTIKzX4Fr+7\n"#,
-    r#"h3ia//SdBwrFE6qZOEf5rvdk/QKBgQDUD8C8aM3mT+V+QyJJ79c5xCVOUZFwcvli\n"#,
-    r#"o8j6yTIN/elPvUaJXPUeeJYEr+N493d9T+K80+n4uSm9CH0HitVxAA3G3Ia4bApZ\n"#,
-    r#"uvbi9/ylQ3Y6b29/0j78yY3/azOmEiyIUUQwa+tX4U8FczXdoKRya+BztVDCLEN1\n"#,
-    r#"SeUK6WHySwKBgQCgODSFe92Sb2y65FUkuO+KizYw6KXbbMr8zafcVeR9y7p0bXSf\n"#,
-    r#"Vxiv7/Hx3hy28PGj52j295gYvKKBT0xguoCWxNerX29KlPbvB/AV/cG5AX2L7Ee7\n"#,
-    r#"Sfc3cLaPGAhxLVXKL9GQwNbg0g0USlVzDNV3f3d1eCT2Ytbt1iCZUSs1rQKBgH0B\n"#,
-    r#"wEMQoPe4d3djyc2+Bai22Kr/aHXaQOqF1E8J1WjsGeH4mKEW3CQXP5AJw1UmxBhp\n"#,
-    r#"xCY94bnOJS2a2GFe1Q2k03o7u2rxvXRBw5HuT894IjS2RgsafCj2A6/imPK32eqN\n"#,
-    r#"xV2p8HTAi52R2doI/Ye50flDlBSylR2J7uvsweFbAoGAEc3XF05fYzlZ7E/RSxF0\n"#,
-    r#"eFA9lwgDmmsGfsw+99sJJptbL4XITytdLpYdgQGLtzMjDowWKyO5ahKBrIlYEcBp\n"#,
-    r#"AmD9CBdgc09pUdHlZyofvC3Uy3LX3f+xHvrIWoSqYPZa3qAkFXdb5LUwGaPVo0K4\n"#,
-    r#"d4/sARpoSAlD2hc9Il/y6Bo=\n"#,
-    r#"-----END PRIVATE KEY-----\n"#,
-    r#""}"#
-);
+/// A service account's file with a key made for this test; it opens nothing.
+macro_rules! service_account {
+    ($name:literal) => {
+        concat!(
+            r#"{"type": "service_account", "project_id": "p-1", "client_email": ""#,
+            $name,
+            r#"@p-1.iam.gserviceaccount.com","#,
+            r#" "token_uri": "https://oauth2.googleapis.com/token", "private_key": ""#,
+            r#"-----BEGIN PRIVATE KEY-----\n"#,
+            r#"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC75GUfOm83KUQB\n"#,
+            r#"iutPg1P/MWtm2brm6y7db80sa5C54DCOgLlGfdV74aA6EnMHORUD/HryyLZEHKiJ\n"#,
+            r#"hklt6RCYW7GgZyvI+MZwIMprKZaFDSJKjDqwdeecYDgZ4YKXQBcOPYTW3RLTBFTG\n"#,
+            r#"tZlM9hL0cLuNxOAyMqwOh7lqcjCgWWG2Qz6iqlQiYaLI84qu0E/g4mzMtceqjWyS\n"#,
+            r#"4dGHvhpEtLn5FsCAxdIxVpa20WKL4PbZcsVVcgT0f1Hx/5lnnTb+d2zkyKYURCA9\n"#,
+            r#"qki6O7Qkv8f6wNZC2Eu4VOVCtEmN76vTrglTfxXxTt4XgF8t0au3L5vSDQBY1i2G\n"#,
+            r#"1xWozsAfAgMBAAECggEABPFRJ60l19GiFFhPMFxIDWKDbMU1gXWWWgTi5NQ/jmQz\n"#,
+            r#"YsxIE26j+wpIaL6rf/kkcGJn6ZMWGFyYomWB8P48jYV7+rg8EqFYtwJl0MPbTcy2\n"#,
+            r#"pjdiI9o2KYrubt/by5bIBHvhzrUqFZr7j+6fBcNDZGLCzEvtieSDWi5/1ikC1nT3\n"#,
+            r#"7XLfZet6PqHLJEhAMFawkhTbNbxA8sfGxme0aHiphuYOHrlVHvzzm7FjvsEu+zxX\n"#,
+            r#"7loKQI/buCf1FXMG+7f6mMFwQR7XjmjPUJrlJVkNLYIZxXtBkk/47ydKrVbWcZl6\n"#,
+            r#"2jopbVzKIyacXZzU8Ll7oIfVONDeWqVgi4LdyA0OoQKBgQDi0qQ9NUa5iWvXl7oE\n"#,
+            r#"qvHS4SFOzTBqXhQa1cg8SWBkP7qh82472BLXQ5eri9cVeJiFnEbisxx/dZdT9feE\n"#,
+            r#"YyvPY2HG6hlwJOeNR5HgFHtEjQ0TP7s0WcyAXKCcsKtvvkxHMOOpdTTIKzX4Fr+7\n"#,
+            r#"h3ia//SdBwrFE6qZOEf5rvdk/QKBgQDUD8C8aM3mT+V+QyJJ79c5xCVOUZFwcvli\n"#,
+            r#"o8j6yTIN/elPvUaJXPUeeJYEr+N493d9T+K80+n4uSm9CH0HitVxAA3G3Ia4bApZ\n"#,
+            r#"uvbi9/ylQ3Y6b29/0j78yY3/azOmEiyIUUQwa+tX4U8FczXdoKRya+BztVDCLEN1\n"#,
+            r#"SeUK6WHySwKBgQCgODSFe92Sb2y65FUkuO+KizYw6KXbbMr8zafcVeR9y7p0bXSf\n"#,
+            r#"Vxiv7/Hx3hy28PGj52j295gYvKKBT0xguoCWxNerX29KlPbvB/AV/cG5AX2L7Ee7\n"#,
+            r#"Sfc3cLaPGAhxLVXKL9GQwNbg0g0USlVzDNV3f3d1eCT2Ytbt1iCZUSs1rQKBgH0B\n"#,
+            r#"wEMQoPe4d3djyc2+Bai22Kr/aHXaQOqF1E8J1WjsGeH4mKEW3CQXP5AJw1UmxBhp\n"#,
+            r#"xCY94bnOJS2a2GFe1Q2k03o7u2rxvXRBw5HuT894IjS2RgsafCj2A6/imPK32eqN\n"#,
+            r#"xV2p8HTAi52R2doI/Ye50flDlBSylR2J7uvsweFbAoGAEc3XF05fYzlZ7E/RSxF0\n"#,
+            r#"eFA9lwgDmmsGfsw+99sJJptbL4XITytdLpYdgQGLtzMjDowWKyO5ahKBrIlYEcBp\n"#,
+            r#"AmD9CBdgc09pUdHlZyofvC3Uy3LX3f+xHvrIWoSqYPZa3qAkFXdb5LUwGaPVo0K4\n"#,
+            r#"d4/sARpoSAlD2hc9Il/y6Bo=\n"#,
+            r#"-----END PRIVATE KEY-----\n"#,
+            r#""}"#
+        )
+    };
+}
+
+const RIGHT: &str = service_account!("right");
+const WRONG: &str = service_account!("stranger");
 
 /// The claims, when the key of the account signed them.
 fn claims(asked: &Asked) -> Option<Value> {
